@@ -1,0 +1,1 @@
+"""The verbs of the service, one a file: load, decide, append."""

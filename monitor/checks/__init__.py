@@ -1,0 +1,1 @@
+"""Every kind of check, one a file; KINDS is the only registry."""

@@ -1,0 +1,174 @@
+"""What a kind of check is, and what a look needs from the prober that runs it.
+
+A kind looks once and returns what it saw. It owns no schedule, no state and no database. Trouble at the target is a
+`Look` with a cause, or a raised `TargetFaultError`; anything else that escapes `look` is our own fault and becomes
+`unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from monitor.errors import VigiaError
+from monitor.health.words import Service
+from monitor.observation import Cause, Outcome
+
+
+class Options(BaseModel):
+    """The options of a kind: the one source for validation, defaults, the JSON Schema and the docs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Family(StrEnum):
+    """Which addresses a look may use."""
+
+    ANY = "any"
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look saw; the prober adds when, how long and the line that reproduces it."""
+
+    outcome: Outcome
+    cause: Cause | None = None
+    found: str = ""
+    address: str | None = None
+    phases: Mapping[str, float] = field(default_factory=dict)
+    excerpt: str = ""
+    tls_expires_at: datetime | None = None
+
+
+class TargetFaultError(VigiaError):
+    """The target misbehaved; carries what is known so far for the observation."""
+
+    def __init__(
+        self,
+        cause: Cause,
+        found: str,
+        *,
+        address: str | None = None,
+        phases: Mapping[str, float] | None = None,
+        tls_expires_at: datetime | None = None,
+        excerpt: str = "",
+    ) -> None:
+        super().__init__(found)
+        self.look = Look(
+            outcome=Outcome.DOWN,
+            cause=cause,
+            found=found,
+            address=address,
+            phases=phases or {},
+            tls_expires_at=tls_expires_at,
+            excerpt=excerpt,
+        )
+
+
+class OwnFaultError(VigiaError):
+    """We could not look (no right, no descriptor, no resolver): the outcome is unknown, with this cause and remedy."""
+
+    def __init__(self, cause: Cause, found: str) -> None:
+        super().__init__(found)
+        self.look = Look(outcome=Outcome.UNKNOWN, cause=cause, found=found)
+
+
+class Resolver(Protocol):
+    """Names to addresses, with a deadline of its own and the hosts file respected."""
+
+    async def addresses(self, name: str, family: Family, deadline: float) -> tuple[str, ...]:
+        """Return the addresses of `name` (an address literal is returned as it is), IPv4 and IPv6 in the system's order.
+
+        `deadline` is a moment of the loop's monotonic clock. A dead name raises TargetFaultError with Cause.NAME;
+        a resolver that does not answer even its reference name raises OwnFaultError.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP exchange with one address, without following redirects."""
+
+    url: str
+    address: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    verify: bool = True
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What came back: the head, a body cut at `BODY_LIMIT`, phases in milliseconds, and the leaf certificate's end."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    truncated: bool
+    phases: Mapping[str, float]
+    address: str
+    tls_expires_at: datetime | None = None
+
+
+BODY_LIMIT = 1024 * 1024
+HEADERS_LIMIT = 64 * 1024
+
+
+class Transport(Protocol):
+    """HTTP through one shared engine, with byte caps and a deadline that holds."""
+
+    async def fetch(self, request: Request, deadline: float) -> Exchange:
+        """Return the exchange, or raise TargetFaultError with cause and the phases so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the prober lends to a look."""
+
+    resolver: Resolver
+    transport: Transport
+    now: Callable[[], datetime]
+
+
+class Check(Protocol):
+    """One check, ready to look: made from a plan's options by its kind."""
+
+    async def look(self, tools: Tools, deadline: float) -> Look:
+        """Look once, ending before `deadline` (a moment of the loop's monotonic clock)."""
+
+    @property
+    def target(self) -> str:
+        """What is looked at, in one word for operators: `https://...`, `host:22`, an address."""
+
+    def reproduce(self) -> str:
+        """Return a shell line that repeats this look with common tools, secrets left out."""
+
+
+Build = Callable[[Any], Check]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of check as the registry holds it.
+
+    `complete(options, host)` gives a mapping of raw options its defaults from the server's host before validation;
+    `short(value)` turns the short form (`tcp: 22`, `http: https://...`) into a mapping, or raises ValueError that names
+    what the short form may be. `bare` tells whether the kind may stand alone, as in `- ping`. `service` is the service that its
+    checks belong to unless configured, which may depend on the options (port 3306 is databases).
+    `secret_options` names the options whose value is a secret reference.
+    """
+
+    name: str
+    options: type[Options]
+    build: Build
+    complete: Callable[[dict[str, Any], str], dict[str, Any]]
+    short: Callable[[object], dict[str, Any]]
+    service: Callable[[Any], Service]
+    bare: bool = False

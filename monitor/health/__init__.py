@@ -1,0 +1,1 @@
+"""The judgement of health: looks go in, confirmed states come out. Pure."""

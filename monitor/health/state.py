@@ -1,0 +1,71 @@
+"""A check's health as a value, the policy it is judged by, and the change that a look may confirm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.health.words import State
+from monitor.identifiers import CheckKey
+from monitor.observation import Cause, Observation, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """How many looks in a row confirm a change (at least 1), and how long apart they are."""
+
+    attempts: int
+    retry: timedelta
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.retry <= timedelta(0):
+            raise ValueError("at least one attempt, and a positive time between attempts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules D2, D3 and D9 in figures for one check."""
+
+    confirm: Attempts
+    recover: Attempts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What we hold to be true of one check, and how far the newest looks speak against it.
+
+    `confirmed` is one of unknown, up, degraded, down. `state` adds suspect and recovering. `streak` counts the
+    looks in a row that contradict `confirmed`, `hard` how many of those were `down`; `streak_since` is the
+    start of the first of them, which becomes the moment of the change when it is confirmed. `persisting` is set at
+    the end of a window: a failure that is confirmed anew counts as a fresh one (rule M2).
+    """
+
+    check: CheckKey
+    confirmed: State = State.UNKNOWN
+    state: State = State.UNKNOWN
+    since: datetime | None = None
+    streak: int = 0
+    hard: int = 0
+    streak_since: datetime | None = None
+    persisting: bool = False
+    last_ok_at: datetime | None = None
+    looked_at: datetime | None = None
+    outcome: Outcome | None = None
+    cause: Cause | None = None
+    found: str = ""
+    took_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One confirmed change of health; `since` is the start of the first look of the deciding streak.
+
+    `before` equals `after` only when a failure persists after a window. `last_ok_at` is the last healthy look before.
+    """
+
+    check: CheckKey
+    before: State
+    after: State
+    since: datetime
+    observation: Observation
+    last_ok_at: datetime | None

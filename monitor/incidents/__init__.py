@@ -1,0 +1,1 @@
+"""Incidents: what they are, how they live, when one opens, and their words. Pure."""

@@ -1,0 +1,110 @@
+"""An incident as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.identifiers import CheckKey, IncidentId, ServerId, UpdateId
+from monitor.observation import Cause, Outcome
+
+
+class Stage(StrEnum):
+    """Where an incident stands; Statuspage's words."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+    POSTMORTEM = "postmortem"
+
+
+class Impact(StrEnum):
+    """How bad an incident is for customers; ordered by `severity`."""
+
+    NONE = "none"
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
+
+    @property
+    def severity(self) -> int:
+        """0 for none to 3 for critical."""
+        return list(Impact).index(self)
+
+
+class Audience(StrEnum):
+    """Who is told: everybody, or only operators (our own troubles)."""
+
+    PUBLIC = "public"
+    OPERATORS = "operators"
+
+
+class Origin(StrEnum):
+    """Who opened it: our own looks, or a person."""
+
+    DETECTED = "detected"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """One published word on an incident; its wording never changes later. `author` is `vigia` or a person."""
+
+    id: UpdateId
+    stage: Stage
+    text: Mapping[str, str]
+    at: datetime
+    author: str = "vigia"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckEvidence:
+    """What a technician wants to know of one failing check; private, never shown to customers."""
+
+    check: CheckKey
+    kind: str
+    outcome: Outcome
+    cause: Cause | None
+    found: str
+    failing_since: datetime
+    last_ok_at: datetime | None
+    looked_at: datetime
+    took_ms: float
+    address: str | None = None
+    phases: Mapping[str, float] = field(default_factory=dict)
+    excerpt: str = ""
+    reproduce: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """What customers, or only operators, are told about one problem.
+
+    `started_at` is the first failing look and `ended_at` the first good one; `opened_at` and `resolved_at` are the
+    moments of our own entries. `monitoring_since` counts towards `resolve_after`; it is None in other stages.
+    `checks` are all that ever joined, `updates` stand oldest first.
+    """
+
+    id: IncidentId
+    title: Mapping[str, str]
+    stage: Stage
+    impact: Impact
+    servers: tuple[ServerId, ...]
+    checks: tuple[CheckKey, ...]
+    started_at: datetime
+    opened_at: datetime
+    ended_at: datetime | None = None
+    resolved_at: datetime | None = None
+    monitoring_since: datetime | None = None
+    audience: Audience = Audience.PUBLIC
+    origin: Origin = Origin.DETECTED
+    drill: bool = False
+    updates: tuple[Update, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Not yet resolved."""
+        return self.stage not in (Stage.RESOLVED, Stage.POSTMORTEM)

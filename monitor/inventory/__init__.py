@@ -1,0 +1,1 @@
+"""The configuration file, read strictly: YAML in, fleet and settings out."""

@@ -1,0 +1,249 @@
+"""Every kind of entry with its body.
+
+An entry says what was decided, by whom, when, about what. Bodies are values of today's program; `encoding`
+turns them into JSON that later programs can still read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.fleet import Fleet
+from monitor.health.words import Service, State, Status
+from monitor.identifiers import BatchId, CheckKey, IncidentId, ServerId, WindowId
+from monitor.incidents.incident import CheckEvidence, Impact, Incident, Stage, Update
+from monitor.maintenance.window import Window
+
+
+class Kind(StrEnum):
+    """What happened. The kind decides the type of the body: see `BODIES`."""
+
+    INVENTORY_APPLIED = "inventory.applied"
+    WATCH_STARTED = "watch.started"
+    CHECK_WENT_DOWN = "check.went_down"
+    CHECK_DEGRADED = "check.degraded"
+    CHECK_RECOVERED = "check.recovered"
+    SERVER_CHANGED = "server.changed"
+    INCIDENT_OPENED = "incident.opened"
+    INCIDENT_UPDATED = "incident.updated"
+    INCIDENT_RESOLVED = "incident.resolved"
+    INCIDENT_REOPENED = "incident.reopened"
+    WINDOW_PLANNED = "window.planned"
+    WINDOW_STARTED = "window.started"
+    WINDOW_COMPLETED = "window.completed"
+    WINDOW_CANCELLED = "window.cancelled"
+    TICKET_OPENED = "ticket.opened"
+    TICKET_UPDATED = "ticket.updated"
+    TICKET_REJECTED = "ticket.rejected"
+
+
+class Reason(StrEnum):
+    """Why an incident got an update, for consequences to choose by."""
+
+    JOINED = "joined"
+    WORSENED = "worsened"
+    EASED = "eased"
+    RECOVERING = "recovering"
+    RELAPSED = "relapsed"
+    WINDOW_BEGAN = "window_began"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryApplied:
+    """The fleet as applied; servers that are missing in it are retired, never forgotten."""
+
+    fleet: Fleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchStarted:
+    """watch began to look; from `blind_since` until then nobody looked. None on the first start."""
+
+    boot: str
+    blind_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckChanged:
+    """A confirmed change of a check's health (went_down, degraded, recovered)."""
+
+    check: CheckKey
+    before: State
+    after: State
+    since: datetime
+    evidence: CheckEvidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerChanged:
+    """A server's judged status changed at `since`, which may lie before the entry's moment."""
+
+    server: ServerId
+    status: Status
+    services: Mapping[Service, Status]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentOpened:
+    """A new incident with its first update, and the evidence for operators and the ticket."""
+
+    incident: Incident
+    evidence: tuple[CheckEvidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentUpdated:
+    """An open incident moved on; `stage`, `impact`, `servers` and `checks` are what holds from now on.
+
+    `update` is None when only operators and the ticket are told.
+    """
+
+    incident: IncidentId
+    reason: Reason
+    stage: Stage
+    impact: Impact
+    servers: tuple[ServerId, ...]
+    checks: tuple[CheckKey, ...]
+    update: Update | None
+    evidence: tuple[CheckEvidence, ...] = ()
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentResolved:
+    """An incident is over; `ended_at` is the first good look."""
+
+    incident: IncidentId
+    ended_at: datetime
+    update: Update
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentReopened:
+    """The same problem came back within `reopen_within` of its resolution."""
+
+    incident: IncidentId
+    impact: Impact
+    checks: tuple[CheckKey, ...]
+    update: Update
+    evidence: tuple[CheckEvidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowPlanned:
+    """A window as planned; the same id again replaces the plan."""
+
+    window: Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowMoved:
+    """A window started, was completed or was cancelled at the entry's moment."""
+
+    window: WindowId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketOpened:
+    """The helpdesk holds the ticket of an incident under its own id."""
+
+    incident: IncidentId
+    reference: str
+    helpdesk: str
+    ticket: str
+    url: str
+    department: str
+    priority: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketUpdated:
+    """An action on a ticket is done: comment, priority, resolve or reopen; `priority` and `status` hold from now on."""
+
+    incident: IncidentId
+    reference: str
+    action: str
+    priority: str
+    status: str
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRejected:
+    """The helpdesk refuses an action for good until something is changed; operators are told."""
+
+    incident: IncidentId
+    reference: str
+    action: str
+    detail: str
+
+
+Body = (
+    InventoryApplied
+    | WatchStarted
+    | CheckChanged
+    | ServerChanged
+    | IncidentOpened
+    | IncidentUpdated
+    | IncidentResolved
+    | IncidentReopened
+    | WindowPlanned
+    | WindowMoved
+    | TicketOpened
+    | TicketUpdated
+    | TicketRejected
+)
+
+BODIES: Mapping[Kind, type[Body]] = {
+    Kind.INVENTORY_APPLIED: InventoryApplied,
+    Kind.WATCH_STARTED: WatchStarted,
+    Kind.CHECK_WENT_DOWN: CheckChanged,
+    Kind.CHECK_DEGRADED: CheckChanged,
+    Kind.CHECK_RECOVERED: CheckChanged,
+    Kind.SERVER_CHANGED: ServerChanged,
+    Kind.INCIDENT_OPENED: IncidentOpened,
+    Kind.INCIDENT_UPDATED: IncidentUpdated,
+    Kind.INCIDENT_RESOLVED: IncidentResolved,
+    Kind.INCIDENT_REOPENED: IncidentReopened,
+    Kind.WINDOW_PLANNED: WindowPlanned,
+    Kind.WINDOW_STARTED: WindowMoved,
+    Kind.WINDOW_COMPLETED: WindowMoved,
+    Kind.WINDOW_CANCELLED: WindowMoved,
+    Kind.TICKET_OPENED: TicketOpened,
+    Kind.TICKET_UPDATED: TicketUpdated,
+    Kind.TICKET_REJECTED: TicketRejected,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One decision. `actor` is `vigia` or a person; `subject` the id of what it is about."""
+
+    kind: Kind
+    moment: datetime
+    subject: str
+    body: Body
+    actor: str = "vigia"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedEntry:
+    """An entry as the journal holds it; numbers count from 1 without gaps."""
+
+    number: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The entries of one action, appended all or none; `after` names the batch before it, None for the first."""
+
+    id: BatchId
+    after: BatchId | None
+    entries: tuple[Entry, ...]

@@ -1,0 +1,1 @@
+"""Planned maintenance: windows as values, rules of recurrence as instants. Pure."""

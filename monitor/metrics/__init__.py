@@ -1,0 +1,1 @@
+"""What Prometheus scrapes: the service's own instruments and prepared lines for the checks."""

@@ -1,0 +1,72 @@
+"""What one look found: the values that every later judgement is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.identifiers import CheckKey
+
+FOUND_LIMIT = 200
+EXCERPT_LIMIT = 2000
+
+
+class Outcome(StrEnum):
+    """The verdict of one look. `unknown` is our own trouble and says nothing about the target."""
+
+    OK = "ok"
+    WARN = "warn"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+class Cause(StrEnum):
+    """Why a look was not `ok`: a closed list, so that texts exist in every language and labels stay bounded."""
+
+    NAME = "name"
+    REFUSED = "refused"
+    RESET = "reset"
+    UNREACHABLE = "unreachable"
+    TIMEOUT_NAME = "timeout_name"
+    TIMEOUT_CONNECT = "timeout_connect"
+    TIMEOUT_TLS = "timeout_tls"
+    TIMEOUT_FIRST_BYTE = "timeout_first_byte"
+    TIMEOUT_TOTAL = "timeout_total"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_HOST = "certificate_host"
+    CERTIFICATE_ISSUER = "certificate_issuer"
+    CERTIFICATE_ENDING = "certificate_ending"
+    STATUS = "status"
+    CONTENT = "content"
+    PROTOCOL = "protocol"
+    SLOW = "slow"
+    LOSS = "loss"
+    CAPACITY = "capacity"
+    RIGHTS = "rights"
+    OWN = "own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One look at one check, as the prober hands it to the recorder.
+
+    `phases` maps phase names (name, connect, tls, first_byte, total) to milliseconds since the look began
+    each phase, not cumulated. `found` is one short line of fact ("503, expected 2xx"). `excerpt` is a bounded piece of
+    what came back and is never shown to customers. `reproduce` is a shell line that repeats this very look with
+    secrets left out; it is empty for looks that are `ok`.
+    """
+
+    check: CheckKey
+    started_at: datetime
+    took_ms: float
+    outcome: Outcome
+    cause: Cause | None = None
+    found: str = ""
+    address: str | None = None
+    phases: Mapping[str, float] = field(default_factory=dict)
+    excerpt: str = ""
+    reproduce: str = ""
+    tls_expires_at: datetime | None = None
+    sequence: int = 0

@@ -1,0 +1,1 @@
+"""Runs looks: concurrency, deadlines, phases, the libcurl loop, the resolver."""

@@ -1,0 +1,1 @@
+"""When to look: a pure timetable, and the scheduler that fires rhythms and calendars."""

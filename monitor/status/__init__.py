@@ -1,0 +1,1 @@
+"""The one picture of the present that page, feeds, API and metrics read."""

@@ -1,0 +1,1 @@
+"""The database: journal, its fold, observations, deliveries. The only room that speaks SQL."""

@@ -1,0 +1,1 @@
+"""Who asked to be told, and the channels that reach them."""

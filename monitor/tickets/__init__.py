@@ -1,0 +1,1 @@
+"""Helpdesks: one port, one product a file, and the machine that delivers exactly one ticket per problem."""

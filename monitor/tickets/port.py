@@ -1,0 +1,120 @@
+"""What every helpdesk can do for us, and how it says that something went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from monitor.errors import VigiaError
+from monitor.identifiers import IncidentId
+
+
+class Priority(StrEnum):
+    """Priorities as the product counts them; each helpdesk maps them to its own."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class TicketStatus(StrEnum):
+    """The life of a ticket as seen from here."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+class Action(StrEnum):
+    """What may be asked of a helpdesk about the ticket of one incident."""
+
+    CREATE = "create"
+    COMMENT = "comment"
+    PRIORITY = "priority"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One action on one ticket, with all that a helpdesk needs.
+
+    `reference` is our own name of the ticket (`VG-<install8>-<ULID>`): letters, digits and `-`. `ticket` is the
+    helpdesk's id, empty for `create`. `key` is `<reference>-<action>-<seq>`, the same for every attempt.
+    """
+
+    action: Action
+    reference: str
+    key: str
+    ticket: str
+    subject: str
+    body: str
+    priority: Priority
+    department: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the helpdesk answered: its id of the ticket and where people read it."""
+
+    ticket: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A ticket of ours as the helpdesk holds it."""
+
+    ticket: str
+    reference: str
+    url: str
+    status: TicketStatus
+    priority: Priority
+    answered_at: datetime | None = None
+
+
+class Fate(StrEnum):
+    """How sure we are of what became of an action that did not succeed."""
+
+    NOT_SENT = "not_sent"
+    UNCERTAIN = "uncertain"
+    REFUSED = "refused"
+    FORBIDDEN = "forbidden"
+    CONFLICT = "conflict"
+
+
+class DeliveryError(VigiaError):
+    """An action was not confirmed; `retry_after` is what the other side asked for, if it did."""
+
+    def __init__(self, fate: Fate, detail: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(detail)
+        self.fate = fate
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class Helpdesk(Protocol):
+    """One helpdesk product. Calls block; a total deadline of 30 s holds for each."""
+
+    @property
+    def name(self) -> str:
+        """The kind, as in the configuration."""
+
+    @property
+    def search_lag(self) -> timedelta:
+        """How long after its creation a ticket may still be missing in `find`."""
+
+    def perform(self, order: Order) -> Receipt:
+        """Carry out one action, or raise DeliveryError with its fate."""
+
+    def find(self, reference: str) -> tuple[Found, ...]:
+        """Return every ticket that carries exactly this reference, lowest id first, or raise DeliveryError."""
+
+
+def reference_of(installation: str, incident: IncidentId) -> str:
+    """Return our name for the ticket of an incident: it tells installations apart that share a helpdesk."""
+    return f"VG-{installation}-{incident}"

@@ -1,0 +1,1 @@
+"""Vigía's showing side: the page, its feeds and the metrics address."""
