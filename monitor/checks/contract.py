@@ -172,3 +172,13 @@ class Kind:
     short: Callable[[object], dict[str, Any]]
     service: Callable[[Any], Service]
     bare: bool = False
+
+
+class Secrets(Protocol):
+    """Turns references in configured text into what they stand for, and hides that again in what we show."""
+
+    def fill(self, text: str) -> str:
+        """Return `text` with every `${NAME}` and a leading `file:PATH` replaced; a missing one raises VigiaError."""
+
+    def hide(self, text: str) -> str:
+        """Return `text` with every value that `fill` ever brought in replaced by its reference."""

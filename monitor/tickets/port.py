@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from monitor.errors import VigiaError
 from monitor.identifiers import IncidentId
@@ -118,3 +121,44 @@ class Helpdesk(Protocol):
 def reference_of(installation: str, incident: IncidentId) -> str:
     """Return our name for the ticket of an incident: it tells installations apart that share a helpdesk."""
     return f"VG-{installation}-{incident}"
+
+
+class HelpdeskOptions(BaseModel):
+    """The keys that every helpdesk takes; each product adds its own. `fallback` holds Apprise URLs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    department: str = "soporte"
+    language: Literal["es", "en"] = "es"
+    fallback: tuple[SecretStr, ...] = ()
+
+
+class DeskBook(Protocol):
+    """Where the built-in desk keeps its tickets; every call is one transaction of its own."""
+
+    def open(self, order: Order, at: datetime) -> Receipt:
+        """Record a new ticket, or return the one that already carries this reference."""
+
+    def act(self, order: Order, at: datetime) -> Receipt:
+        """Record a comment, a priority, a resolution or a reopening once per `order.key`."""
+
+    def find(self, reference: str) -> tuple[Found, ...]:
+        """Return the ticket with this reference, if there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpdeskTools:
+    """What the station lends to a helpdesk when it is built."""
+
+    book: DeskBook
+    now: Callable[[], datetime]
+    page: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpdeskKind:
+    """A helpdesk product as the registry holds it."""
+
+    name: str
+    options: type[HelpdeskOptions]
+    build: Callable[[Any, HelpdeskTools], Helpdesk]
