@@ -26,6 +26,7 @@ class Window:
 
     `starts_at` and `ends_at` are the plan. `started_at` and `ended_at` are what really was, None until then.
     `rule` is the recurrence it came from ("every sunday 02:00"), `time_zone` the zone that the rule is read in.
+    `planned_at` is when the plan was published.
     """
 
     id: WindowId
@@ -36,6 +37,7 @@ class Window:
     time_zone: str
     stage: WindowStage = WindowStage.SCHEDULED
     rule: str | None = None
+    planned_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
