@@ -1,1 +1,16 @@
-"""Helpdesks: one port, one product a file, and the machine that delivers exactly one ticket per problem."""
+"""Helpdesks: one port, one product a file, and the machine that delivers exactly one ticket per problem.
+
+`KINDS` is the only registry: validation, command line, console and documentation walk it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.tickets.desk import DESK
+from monitor.tickets.port import HelpdeskKind
+from monitor.tickets.webhook import WEBHOOK
+
+KINDS: Mapping[str, HelpdeskKind] = {kind.name: kind for kind in (DESK, WEBHOOK)}
+
+__all__ = ["KINDS"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from monitor.errors import VigiaError
 from monitor.identifiers import IncidentId
@@ -81,13 +81,18 @@ class Found:
 
 
 class Fate(StrEnum):
-    """How sure we are of what became of an action that did not succeed."""
+    """How sure we are of what became of an action that did not succeed.
+
+    `not_sent` and `forbidden` surely changed nothing; `uncertain` may have; `missing` means that the ticket which
+    the order names is gone; `conflict` that the helpdesk holds something else under our key.
+    """
 
     NOT_SENT = "not_sent"
     UNCERTAIN = "uncertain"
     REFUSED = "refused"
     FORBIDDEN = "forbidden"
     CONFLICT = "conflict"
+    MISSING = "missing"
 
 
 class DeliveryError(VigiaError):
@@ -124,12 +129,17 @@ def reference_of(installation: str, incident: IncidentId) -> str:
 
 
 class HelpdeskOptions(BaseModel):
-    """The keys that every helpdesk takes; each product adds its own. `fallback` holds Apprise URLs."""
+    """The keys that every helpdesk takes; each product adds its own.
+
+    `priorities` tells how the product counts what we call low, normal, high and urgent; a word that is left out is
+    sent as it is. `fallback` holds Apprise URLs.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     department: str = "soporte"
     language: Literal["es", "en"] = "es"
+    priorities: Mapping[Priority, str | int] = Field(default_factory=dict)
     fallback: tuple[SecretStr, ...] = ()
 
 
