@@ -31,12 +31,22 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """One look that speaks against what is confirmed: how bad it was (`monitor.health.advance`), and when it began."""
+
+    level: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """What we hold to be true of one check, and how far the newest looks speak against it.
 
     `confirmed` is one of unknown, up, degraded, down. `state` adds suspect and recovering. `streak` counts the
     looks in a row that contradict `confirmed`, `hard` how many of those were `down`; `streak_since` is the
-    start of the first of them, which becomes the moment of the change when it is confirmed. `persisting` is set at
+    start of the first of them, which becomes the moment of the change when it is confirmed. `doubts` are those
+    looks themselves, oldest first; never more than the policy's attempts. `felt` tells of a failing check
+    whether its users notice: always when down, when degraded only by being slow (rule D11). `persisting` is set at
     the end of a window: a failure that is confirmed anew counts as a fresh one (rule M2).
     """
 
@@ -54,13 +64,17 @@ class Health:
     cause: Cause | None = None
     found: str = ""
     took_ms: float = 0.0
+    felt: bool = False
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """One confirmed change of health; `since` is the start of the first look of the deciding streak.
 
-    `before` equals `after` only when a failure persists after a window. `last_ok_at` is the last healthy look before.
+    `before` equals `after` when a failure persists after a window (`since` is then the start of that failure, in the
+    window or before it), and when a degraded check begins or ceases to be felt by its users. `last_ok_at` is
+    the last healthy look before.
     """
 
     check: CheckKey
