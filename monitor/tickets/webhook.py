@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from monitor.checks.durations import Duration
 from monitor.tickets.line import Answer, Call, exchange
 from monitor.tickets.port import (
     Action,
@@ -40,12 +41,15 @@ SEARCH_LAG = timedelta(seconds=30)
 class WebhookOptions(HelpdeskOptions):
     """Where to, the shared secret, and the authority that signed the other side's certificate if it is a private one.
 
-    Plain http is only for loopback and private networks; it is checked again for each connection.
+    Plain http is only for loopback and private networks; it is checked again for each connection. `timeout` holds for a
+    whole call. `search_lag` is how long a ticket may be missing in the answer to a look-up after it was made.
     """
 
     url: str
     secret: SecretStr = Field(min_length=8)
     ca_file: str | None = None
+    timeout: Duration = Field(default=TOTAL_DEADLINE, gt=timedelta(0), le=TOTAL_DEADLINE)
+    search_lag: Duration = SEARCH_LAG
 
     @field_validator("url")
     @classmethod
@@ -63,27 +67,18 @@ class WebhookOptions(HelpdeskOptions):
 
 
 class Webhook:
-    """Speaks to one URL; every call opens a line of its own and ends within `deadline`."""
+    """Speaks to one URL; every call opens a line of its own and ends within the configured `timeout`."""
 
     name = "webhook"
 
-    def __init__(
-        self,
-        options: WebhookOptions,
-        now: Callable[[], datetime],
-        *,
-        deadline: timedelta = TOTAL_DEADLINE,
-        search_lag: timedelta = SEARCH_LAG,
-    ) -> None:
+    def __init__(self, options: WebhookOptions, now: Callable[[], datetime]) -> None:
         self._options = options
         self._now = now
-        self._deadline = deadline
-        self._search_lag = search_lag
 
     @property
     def search_lag(self) -> timedelta:
         """How long a ticket may be missing in `find` after it was made."""
-        return self._search_lag
+        return self._options.search_lag
 
     def perform(self, order: Order) -> Receipt:
         """POST one action and return the other side's id; failures carry their fate."""
@@ -111,7 +106,7 @@ class Webhook:
             "Vigia-Signature": sign(self._options.secret.get_secret_value(), self._now(), body),
         }
         call = Call(method=method, url=url, headers=signed, body=body, ca_file=self._options.ca_file)
-        return exchange(call, self._deadline)
+        return exchange(call, self._options.timeout)
 
     def _body(self, order: Order) -> bytes:
         fields = {

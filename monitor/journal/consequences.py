@@ -1,0 +1,119 @@
+"""What must be told to whom because of an entry: the deliveries that the store queues beside it.
+
+Pure: the same entry always has the same consequences, and replaying a journal asks nobody for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitor.identifiers import IncidentId
+from monitor.incidents.incident import Audience, Impact, Incident, Origin
+from monitor.journal.entries import Body, Entry, IncidentUpdated, Kind, Reason
+
+
+class Channel(StrEnum):
+    """Ways out of the house, each with a queue and workers of its own, so that none waits for another."""
+
+    TICKET = "ticket"
+    OPERATORS = "operators"
+    FALLBACK = "fallback"
+    VERIFY = "verify"
+
+
+class Told(StrEnum):
+    """What operators are told of; the ticket's own actions are those of its helpdesk."""
+
+    OPENED = "opened"
+    WORSENED = "worsened"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    REJECTED = "rejected"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands on its way out; `sending` is written before the first byte leaves."""
+
+    READY = "ready"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    RETRY = "retry"
+    AMBIGUOUS = "ambiguous"
+    LOOKUP = "lookup"
+    DONE = "done"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One thing to be done outside because of an entry; `action` is a ticket's action or what operators are told of."""
+
+    channel: str
+    incident: IncidentId
+    action: str
+
+
+def consequences(entry: Entry, incident: Incident | None) -> tuple[Delivery, ...]:
+    """Return what follows from `entry`, in order; `incident` is the one it is about, as it stands after the entry.
+
+    Tickets are for faults that we detected ourselves and that customers see. Our own troubles reach operators alone.
+    A drill has no consequences outside.
+    """
+    if incident is None or incident.drill:
+        return ()
+    if entry.kind is Kind.TICKET_REJECTED:
+        return (_tell(incident, Told.REJECTED),)
+    if incident.audience is Audience.OPERATORS:
+        return tuple(_tell(incident, told) for told in _OWN_TROUBLES.get(entry.kind, ()))
+    if incident.origin is not Origin.DETECTED or entry.kind not in _FAULTS:
+        return ()
+    return _FAULTS[entry.kind](incident, entry.body)
+
+
+def _opened(incident: Incident, _body: Body) -> tuple[Delivery, ...]:
+    return (_ticket(incident, "create"), _tell(incident, Told.OPENED))
+
+
+def _updated(incident: Incident, body: Body) -> tuple[Delivery, ...]:
+    if not isinstance(body, IncidentUpdated) or body.reason is Reason.OPERATOR:
+        return ()
+    comment = (_ticket(incident, "comment"),)
+    told = (_tell(incident, Told.WORSENED),) if body.reason is Reason.WORSENED else ()
+    return comment + _raised(incident, body.impact, body.reason) + told
+
+
+def _raised(incident: Incident, impact: Impact, reason: Reason) -> tuple[Delivery, ...]:
+    """An outage asks for the highest priority; whoever delivers leaves out what the ticket has already."""
+    worse = reason in (Reason.JOINED, Reason.WORSENED, Reason.RELAPSED)
+    return (_ticket(incident, "priority"),) if worse and impact.severity >= Impact.MAJOR.severity else ()
+
+
+def _resolved(incident: Incident, _body: Body) -> tuple[Delivery, ...]:
+    return (_ticket(incident, "resolve"), _tell(incident, Told.RESOLVED))
+
+
+def _reopened(incident: Incident, _body: Body) -> tuple[Delivery, ...]:
+    return (_ticket(incident, "reopen"), _tell(incident, Told.REOPENED))
+
+
+def _ticket(incident: Incident, action: str) -> Delivery:
+    return Delivery(channel=Channel.TICKET, incident=incident.id, action=action)
+
+
+def _tell(incident: Incident, told: Told) -> Delivery:
+    return Delivery(channel=Channel.OPERATORS, incident=incident.id, action=told)
+
+
+_FAULTS: Mapping[Kind, Callable[[Incident, Body], tuple[Delivery, ...]]] = {
+    Kind.INCIDENT_OPENED: _opened,
+    Kind.INCIDENT_UPDATED: _updated,
+    Kind.INCIDENT_RESOLVED: _resolved,
+    Kind.INCIDENT_REOPENED: _reopened,
+}
+_OWN_TROUBLES: Mapping[Kind, tuple[Told, ...]] = {
+    Kind.INCIDENT_OPENED: (Told.OPENED,),
+    Kind.INCIDENT_RESOLVED: (Told.RESOLVED,),
+    Kind.INCIDENT_REOPENED: (Told.REOPENED,),
+}
