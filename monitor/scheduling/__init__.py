@@ -1,1 +1,6 @@
 """When to look: a pure timetable, and the scheduler that fires rhythms and calendars."""
+
+from monitor.scheduling.scheduler import Scheduler
+from monitor.scheduling.timetable import phase
+
+__all__ = ["Scheduler", "phase"]

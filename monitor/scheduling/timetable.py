@@ -1,0 +1,112 @@
+"""Which check begins when: fixed phases in slots of 20 ms. Pure, and in whole ticks, so that nothing drifts.
+
+A *tick* counts slots since the zero of the monotonic clock. On Linux that zero is the start of the machine, so a
+check keeps its place in the rhythm when the service restarts. A check's *slot* is its phase: a hash of its name modulo
+its interval. A *turn* is a tick at which it is due.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+
+from monitor.identifiers import CheckKey
+
+SLOT = timedelta(milliseconds=20)
+_SLOT_MS = SLOT // timedelta(milliseconds=1)
+
+
+def ticks_in(span: timedelta) -> int:
+    """Return how many slots fit into `span`, rounded, at least one."""
+    return max(1, round(span / SLOT))
+
+
+def tick_at(moment: float) -> int:
+    """Return the tick that the monotonic `moment` (seconds) lies in."""
+    return int(moment * 1000) // _SLOT_MS
+
+
+def moment_of(tick: int) -> float:
+    """Return the monotonic moment in seconds at which a tick begins."""
+    return tick * _SLOT_MS / 1000
+
+
+def phase(key: CheckKey, every: timedelta) -> int:
+    """Return the slot of a check within its interval: the same in every process and on every machine."""
+    digest = blake2b(str(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest) % ticks_in(every)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A check that is due: at `tick`, its newest turn, after `passed` earlier ones that went by unused."""
+
+    key: CheckKey
+    tick: int
+    passed: int = 0
+
+
+class Timetable:
+    """The checks of one interval in their slots.
+
+    Adding and removing one check costs a look-up and a move within the list of occupied slots, however many
+    checks there are.
+    """
+
+    def __init__(self, every: timedelta) -> None:
+        self.every = every
+        self._count = ticks_in(every)
+        self._keys: dict[int, dict[CheckKey, None]] = {}
+        self._occupied: list[int] = []
+
+    def __len__(self) -> int:
+        return sum(len(keys) for keys in self._keys.values())
+
+    def add(self, key: CheckKey) -> None:
+        """Give a check its slot; adding it again changes nothing."""
+        slot = phase(key, self.every)
+        if slot not in self._keys:
+            self._keys[slot] = {}
+            insort(self._occupied, slot)
+        self._keys[slot][key] = None
+
+    def remove(self, key: CheckKey) -> None:
+        """Take a check out; one that is not here raises KeyError."""
+        slot = phase(key, self.every)
+        keys = self._keys[slot]
+        del keys[key]
+        if not keys:
+            del self._keys[slot]
+            del self._occupied[bisect_left(self._occupied, slot)]
+
+    def following(self, tick: int) -> int | None:
+        """Return the first tick after `tick` at which any check is due; None when there are no checks."""
+        if not self._occupied:
+            return None
+        cycle, slot = divmod(tick, self._count)
+        index = bisect_right(self._occupied, slot)
+        if index == len(self._occupied):
+            return (cycle + 1) * self._count + self._occupied[0]
+        return cycle * self._count + self._occupied[index]
+
+    def turns(self, first: int, last: int) -> Iterator[Turn]:
+        """Give every check that is due in the ticks from `first` to `last`, each once, however long that was."""
+        for slot in self._slots(first, last):
+            newest = last - (last - slot) % self._count
+            passed = (newest - first) // self._count
+            for key in self._keys[slot]:
+                yield Turn(key=key, tick=newest, passed=passed)
+
+    def _slots(self, first: int, last: int) -> list[int]:
+        if last < first:
+            return []
+        if last - first + 1 >= self._count:
+            return list(self._occupied)
+        start, end = first % self._count, last % self._count
+        low, high = bisect_left(self._occupied, start), bisect_right(self._occupied, end)
+        if start <= end:
+            return self._occupied[low:high]
+        return self._occupied[low:] + self._occupied[:high]
