@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -36,7 +36,10 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one look saw; the prober adds when, how long and the line that reproduces it."""
+    """What one look saw; the prober adds when, how long and the line that reproduces it.
+
+    `via` names the places that redirects led to, in order; `address` belongs to the last of them.
+    """
 
     outcome: Outcome
     cause: Cause | None = None
@@ -45,6 +48,7 @@ class Look:
     phases: Mapping[str, float] = field(default_factory=dict)
     excerpt: str = ""
     tls_expires_at: datetime | None = None
+    via: tuple[str, ...] = ()
 
 
 class TargetFaultError(VigiaError):
@@ -93,7 +97,10 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP exchange with one address, without following redirects."""
+    """One HTTP exchange with one address, without following redirects.
+
+    `connect_within` bounds connecting and the TLS handshake in seconds, so that a silent address leaves time for the next one.
+    """
 
     url: str
     address: str
@@ -102,6 +109,7 @@ class Request:
     body: bytes | None = None
     verify: bool = True
     ca_file: str | None = None
+    connect_within: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +125,15 @@ class Exchange:
     tls_expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """A TLS handshake that succeeded: phases in milliseconds and the leaf certificate's end."""
+
+    phases: Mapping[str, float]
+    address: str
+    tls_expires_at: datetime | None
+
+
 BODY_LIMIT = 1024 * 1024
 HEADERS_LIMIT = 64 * 1024
 
@@ -127,6 +144,9 @@ class Transport(Protocol):
     async def fetch(self, request: Request, deadline: float) -> Exchange:
         """Return the exchange, or raise TargetFaultError with cause and the phases so far."""
 
+    async def handshake(self, request: Request, deadline: float) -> Handshake:
+        """Greet the host of an https URL by TLS and hang up; no byte of HTTP is sent. Raises as `fetch` does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
@@ -135,6 +155,9 @@ class Tools:
     resolver: Resolver
     transport: Transport
     now: Callable[[], datetime]
+
+
+DEFAULT_TIMEOUT = timedelta(seconds=10)
 
 
 class Check(Protocol):
@@ -147,8 +170,11 @@ class Check(Protocol):
     def target(self) -> str:
         """What is looked at, in one word for operators: `https://...`, `host:22`, an address."""
 
-    def reproduce(self) -> str:
-        """Return a shell line that repeats this look with common tools, secrets left out."""
+    def reproduce(self, look: Look | None = None, timeout: timedelta = DEFAULT_TIMEOUT) -> str:
+        """Return a shell line that repeats this look with common tools, secrets left out.
+
+        With what a look saw, the line goes to the very address that was looked at.
+        """
 
 
 Build = Callable[[Any], Check]
@@ -162,7 +188,6 @@ class Kind:
     `short(value)` turns the short form (`tcp: 22`, `http: https://...`) into a mapping, or raises ValueError that names
     what the short form may be. `bare` tells whether the kind may stand alone, as in `- ping`. `service` is the service that its
     checks belong to unless configured, which may depend on the options (port 3306 is databases).
-    `secret_options` names the options whose value is a secret reference.
     """
 
     name: str

@@ -1,0 +1,94 @@
+"""From configured options to a check that is ready to look, and that never shows the secrets it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from monitor.checks import KINDS
+from monitor.checks.contract import (
+    DEFAULT_TIMEOUT,
+    Check,
+    Kind,
+    Look,
+    Options,
+    OwnFaultError,
+    Secrets,
+    TargetFaultError,
+    Tools,
+)
+from monitor.errors import NotFoundError, RefusedError
+from monitor.observation import Cause
+
+
+def build(kind: str, options: Mapping[str, Any], secrets: Secrets) -> Check:
+    """Return the check that `options` describe, its references filled.
+
+    `options` are complete (see `Kind.complete`) and JSON-like. An unknown kind raises NotFoundError; options that the filled
+    references make impossible raise RefusedError, which names the option and never the secret.
+    """
+    if kind not in KINDS:
+        raise NotFoundError(f"there is no kind of check {kind!r}; there are {', '.join(KINDS)}")
+    registered = KINDS[kind]
+    filled = _validated(registered, _filled(options, secrets), secrets)
+    written = _validated(registered, options, secrets)
+    return _Discreet(check=registered.build(filled), written=registered.build(written), secrets=secrets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Discreet:
+    """A check that looks with its secrets and speaks with their references.
+
+    `written` is the same check as it stands in the configuration: what it shows can be pasted into a shell that has the
+    secrets. What came back from outside may echo a secret and is searched for it.
+    """
+
+    check: Check
+    written: Check
+    secrets: Secrets
+
+    @property
+    def target(self) -> str:
+        return self.secrets.hide(self.written.target)
+
+    async def look(self, tools: Tools, deadline: float) -> Look:
+        try:
+            look = await self.check.look(tools, deadline)
+        except TargetFaultError as fault:
+            look = fault.look
+        except OwnFaultError as fault:
+            raise OwnFaultError(fault.look.cause or Cause.OWN, self.secrets.hide(str(fault))) from None
+        hide = self.secrets.hide
+        return replace(
+            look, found=hide(look.found), excerpt=hide(look.excerpt), via=tuple(hide(url) for url in look.via)
+        )
+
+    def reproduce(self, look: Look | None = None, timeout: timedelta = DEFAULT_TIMEOUT) -> str:
+        return self.secrets.hide(self.written.reproduce(look, timeout))
+
+
+def _filled(value: Any, secrets: Secrets) -> Any:
+    if isinstance(value, str):
+        return secrets.fill(value)
+    if isinstance(value, Mapping):
+        return {key: _filled(inner, secrets) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_filled(inner, secrets) for inner in value]
+    return value
+
+
+def _validated(kind: Kind, options: Mapping[str, Any], secrets: Secrets) -> Options:
+    try:
+        return kind.options.model_validate(dict(options))
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        )
+        raise RefusedError(
+            f"the options of this {kind.name} check cannot be used: {secrets.hide('; '.join(faults))}"
+        ) from None

@@ -1,0 +1,78 @@
+"""Hosts, ports and addresses as options name them, and the service that customers get behind a port."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from monitor.health.words import Service
+
+# A configured text may hold references; they are filled, and the text judged again, when the check is built.
+REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_HOST = re.compile(r"[^\s/@#?%\\\[\]:,'\"]{1,253}")
+
+_PORTS: dict[Service, frozenset[int]] = {
+    Service.WEB: frozenset({80, 443, 8080}),
+    Service.MAIL: frozenset({25, 110, 143, 465, 587, 993, 995, 2095, 2096, 2525, 4190}),
+    Service.PANEL: frozenset({2082, 2083, 2086, 2087, 2222, 8083, 8443, 8880, 10000, 20000}),
+    Service.DATABASES: frozenset({1433, 1521, 3306, 5432, 6379, 9200, 11211, 27017}),
+    Service.FILES: frozenset({20, 21, 22, 115, 445, 873, 990, 2049, 2077, 2078}),
+    Service.NAMES: frozenset({53, 853}),
+}
+
+
+def service_of_port(port: int) -> Service:
+    """Return what customers get behind a well-known port; a port that tells nothing belongs to the network."""
+    return next((service for service, ports in _PORTS.items() if port in ports), Service.NETWORK)
+
+
+def is_address(host: str) -> bool:
+    """Is `host` an IPv4 or IPv6 address rather than a name?"""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def bracketed(host: str) -> str:
+    """Return `host` as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def split_host_port(text: str) -> tuple[str, int]:
+    """Return host and port of `host:22` or `[2001:db8::1]:22`; anything else raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or not 1 <= int(port[:6]) <= 65535:
+        raise ValueError(
+            f"{text[:80]!r} names no port: write host:22, or [2001:db8::1]:22 for an IPv6 address"
+        )
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def ascii_host(host: str) -> str:
+    """Return the name as it travels on the wire (`año.ec` as `xn--ao-zja.ec`); an impossible one raises ValueError."""
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise ValueError(f"{host[:80]!r} cannot be written as a name on the wire: {error}") from error
+
+
+def _host(text: str) -> str:
+    if not is_address(text) and (
+        text.startswith("-") or not _HOST.fullmatch(REFERENCE.sub("reference", text))
+    ):
+        raise ValueError(
+            f"{text[:80]!r} is neither a name nor an address: write it without scheme, port or path"
+        )
+    return text
+
+
+Host = Annotated[str, AfterValidator(_host)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+FamilyName = Literal["any", "ipv4", "ipv6"]
