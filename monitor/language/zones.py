@@ -1,0 +1,48 @@
+"""Local times and calendar days of a zone as instants: the only arithmetic on local times that we do.
+
+A clock that springs forward skips local times, one that falls back shows some of them twice. One rule serves
+everywhere (M7): a time that does not exist means the first instant after the gap, one that exists twice means the first.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+_SECOND = timedelta(seconds=1)
+
+
+def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant, in UTC, at which clocks in `zone` first show `local` (naive) or, in a gap, pass it."""
+    if local.tzinfo is not None:
+        raise ValueError("a local time carries no zone of its own")
+    first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if _shown(first, zone) == local:
+        return first
+    # In a gap fold 1 reads the time by the clock of afterwards, which lies before the gap, and fold 0 after it.
+    return _passing(local, local.replace(tzinfo=zone, fold=1).astimezone(UTC), first, zone)
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant of `day` in `zone`, in UTC; a day that a zone skipped starts where the next one does."""
+    return instant_of(datetime.combine(day, time.min), zone)
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """Return the calendar day that people in `zone` call the day of `moment`."""
+    return moment.astimezone(zone).date()
+
+
+def _shown(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def _passing(local: datetime, before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first whole second in (`before`, `after`] at which clocks in `zone` show `local` or later."""
+    while after - before > _SECOND:
+        middle = before + (after - before) // 2 // _SECOND * _SECOND
+        if _shown(middle, zone) >= local:
+            after = middle
+        else:
+            before = middle
+    return after
