@@ -70,7 +70,7 @@ def _ask(session: requests.Session, line: Line, call: Call) -> Answer:
         call.method,
         call.url,
         data=call.body,
-        headers=call.headers | {"Accept-Encoding": "identity", "Connection": "close"},
+        headers={**call.headers, "Accept-Encoding": "identity", "Connection": "close"},
         timeout=max(line.left(), 0.001),
         allow_redirects=False,
         stream=True,
