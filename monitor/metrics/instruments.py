@@ -1,0 +1,144 @@
+"""The service's own figures, kept by the one process that watches."""
+
+from __future__ import annotations
+
+import platform
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from monitor.observation import Outcome
+
+# The moment of birth of each counter would double their lines and is of no use here.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left this one untyped
+
+_LOOKS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_LATENESS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_WRITES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 10.0)
+
+
+class Instruments:
+    """One verb for each thing that happens; a registry of its own, so that nothing else slips in."""
+
+    def __init__(self, *, version: str, engine: str) -> None:
+        """Take what the build is called: `version` of the product, `engine` the database engine with its version."""
+        self.registry = CollectorRegistry()
+        self._looks = Histogram(
+            "vigia_probe_seconds",
+            "How long looks took, by kind of check.",
+            ["kind"],
+            buckets=_LOOKS,
+            registry=self.registry,
+        )
+        self._outcomes = self._counter("vigia_probes", "Looks by what they found.", "outcome")
+        self._lateness = Histogram(
+            "vigia_schedule_lateness_seconds",
+            "How long after its due moment a look began.",
+            buckets=_LATENESS,
+            registry=self.registry,
+        )
+        self._skipped = self._counter(
+            "vigia_looks_skipped", "Looks that were never made, because we were too late for them."
+        )
+        self._missed = self._counter(
+            "vigia_schedule_misses", "Jobs that could not run when they were due.", "job"
+        )
+        self._faults = self._counter(
+            "vigia_own_faults", "Troubles of our own that were reported, by part.", "part"
+        )
+        self._dropped = self._counter(
+            "vigia_observations_dropped", "Observations that were lost before they were stored."
+        )
+        self._tickets = self._counter(
+            "vigia_tickets", "Attempts to reach the helpdesk, by what became of them.", "result"
+        )
+        self._writes = Histogram(
+            "vigia_store_write_seconds",
+            "How long a transaction of observations took.",
+            buckets=_WRITES,
+            registry=self.registry,
+        )
+        self._rows = self._counter("vigia_store_rows", "Observations that were stored.")
+        self._size = self._gauge("vigia_store_bytes", "Size of the database file.")
+        self._wal = self._gauge("vigia_store_wal_bytes", "Size of the database's write-ahead log.")
+        self._queue = self._gauge("vigia_writer_queue", "Observations that wait to be stored.")
+        Info("vigia_build", "What is running.", registry=self.registry).info(
+            {"version": version, "python": platform.python_version(), "engine": engine}
+        )
+        ProcessCollector(namespace="vigia_watch", registry=self.registry)
+        # A series that exists from the start can be told from one that is missing.
+        for outcome in Outcome:
+            self._outcomes.labels(outcome)
+
+    def looked(self, kind: str, outcome: Outcome, seconds: float) -> None:
+        """A look ended."""
+        self._looks.labels(kind).observe(seconds)
+        self._outcomes.labels(outcome).inc()
+
+    def late(self, seconds: float) -> None:
+        """A look began so long after its due moment."""
+        self._lateness.observe(max(0.0, seconds))
+
+    def skipped(self, looks: int = 1) -> None:
+        """Looks will never be made."""
+        self._skipped.inc(looks)
+
+    def missed(self, job: str) -> None:
+        """A job could not run when it was due."""
+        self._missed.labels(job).inc()
+
+    def fault(self, part: str) -> None:
+        """A trouble of our own was reported; `part` is one word for where."""
+        self._faults.labels(part).inc()
+
+    def dropped(self, observations: int = 1) -> None:
+        """Observations were lost; this must never happen."""
+        self._dropped.inc(observations)
+
+    def ticket(self, result: str) -> None:
+        """An attempt to reach the helpdesk ended; `result` is one of a few words."""
+        self._tickets.labels(result).inc()
+
+    def wrote(self, seconds: float, rows: int) -> None:
+        """A transaction stored so many observations."""
+        self._writes.observe(seconds)
+        self._rows.inc(rows)
+
+    def stored(self, size: int, wal: int) -> None:
+        """The database file and its write-ahead log have these sizes in bytes."""
+        self._size.set(size)
+        self._wal.set(wal)
+
+    def queued(self, observations: int) -> None:
+        """So many observations wait to be stored."""
+        self._queue.set(observations)
+
+    def text(self) -> str:
+        """Return every figure in the classic text format."""
+        return generate_latest(self.registry).decode()
+
+    def openmetrics(self) -> str:
+        """Return every figure in the OpenMetrics format."""
+        written: bytes = generate_openmetrics(self.registry)  # type: ignore[no-untyped-call]  # untyped there
+        return written.decode()
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all families, counters with their `_total`."""
+        families = self.registry.collect()
+        suffixes = {"counter": "_total", "info": "_info"}
+        return tuple(sorted(family.name + suffixes.get(family.type, "") for family in families))
+
+    def _counter(self, name: str, tells: str, *names: str) -> Counter:
+        return Counter(name, tells, names, registry=self.registry)
+
+    def _gauge(self, name: str, tells: str) -> Gauge:
+        return Gauge(name, tells, registry=self.registry)
