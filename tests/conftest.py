@@ -1,10 +1,16 @@
-"""What every test may use: a stepping clock and a clean environment."""
+"""What every test may use: a stepping clock, a clean environment, programs of the system, and nothing left behind."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import psutil
 import pytest
+from pytest_socket import socket_allow_hosts
 
 
 class SteppingClock:
@@ -35,6 +41,56 @@ def clock() -> SteppingClock:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy and no setting of ours may leak in from the machine."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "VIGIA_CONFIG", "VIGIA_DATA", "VIGIA_LISTEN"):
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "VIGIA_CONFIG",
+        "VIGIA_DATA",
+        "VIGIA_LISTEN",
+    ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback() -> None:
+    """A test that reaches for the network fails at once."""
+    socket_allow_hosts(["127.0.0.0/8", "::1"], allow_unix_socket=True)
+
+
+def missing_programs(programs: tuple[str, ...]) -> list[str]:
+    """Return which of these are not on this machine; a path names a file, anything else a command."""
+    # Servers live in sbin, which is not on the path of everybody.
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    return [
+        name
+        for name in programs
+        if not (Path(name).exists() if "/" in name else shutil.which(name, path=path))
+    ]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test by the name of what it misses; where everything is promised to be there, fail it."""
+    wanted = tuple(name for mark in item.iter_markers("system") for name in mark.args)
+    missing = missing_programs(wanted)
+    if not missing:
+        return
+    reason = f"needs {', '.join(missing)}: see tools/system-packages"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """Whoever starts a process ends it."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    yield
+    left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    _, alive = psutil.wait_procs(left, timeout=10)
+    told = [" ".join(child.cmdline()) or child.name() for child in alive if child.is_running()]
+    for child in alive:
+        child.kill()
+    assert not told, f"left behind: {told}"
