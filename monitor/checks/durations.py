@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 # Nine digits of days are 2.7 million years: more is a slip of the hand, and timedelta could not hold it.
 _WRITTEN = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
@@ -47,6 +47,12 @@ def _read(value: object) -> timedelta:
     raise ValueError("a duration is text such as 15s, 5m, 2h or 14d")
 
 
+def _positive(length: timedelta) -> timedelta:
+    if length <= timedelta(0):
+        raise ValueError("a time that bounds something is longer than nothing: write 1s or more")
+    return length
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_read),
@@ -55,3 +61,5 @@ Duration = Annotated[
         {"type": "string", "pattern": "^[0-9]{1,9}(ms|s|m|h|d)$", "examples": ["15s", "5m", "2h", "14d"]}
     ),
 ]
+
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]

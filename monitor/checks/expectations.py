@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monitor.checks.contract import BODY_LIMIT, Exchange, Options
-from monitor.checks.durations import Duration
+from monitor.checks.durations import PositiveDuration
 from monitor.observation import Cause, Outcome
 
 _STATUS = re.compile(r"[1-5]xx|[1-5][0-9]{2}")
@@ -98,9 +98,8 @@ class Expectation(Options):
         default_factory=dict,
         description="Headers that the answer must carry, each with a text that its value must hold (empty: any value).",
     )
-    within: Duration | None = Field(
+    within: PositiveDuration | None = Field(
         default=None,
-        gt=timedelta(0),
         description="Warn when the whole look takes longer than this, such as 2s.",
     )
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from monitor.checks.connecting import resolve
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, Tools
-from monitor.checks.durations import Duration
+from monitor.checks.durations import PositiveDuration
 from monitor.checks.icmp import Echoes, echo
 from monitor.checks.shell import word
 from monitor.checks.targets import FamilyName, Host
@@ -32,9 +32,8 @@ class PingOptions(Options):
         le=99,
         description="Warn when more than this share of the echoes is lost, in percent.",
     )
-    within: Duration | None = Field(
+    within: PositiveDuration | None = Field(
         default=None,
-        gt=timedelta(0),
         description="Warn when the mean round trip is slower than this, such as 200ms.",
     )
 

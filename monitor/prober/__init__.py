@@ -1,1 +1,7 @@
 """Runs looks: concurrency, deadlines, phases, the libcurl loop, the resolver."""
+
+from monitor.prober.prober import Prober
+from monitor.prober.resolver import ResolverSettings
+from monitor.prober.tools import open_tools
+
+__all__ = ["Prober", "ResolverSettings", "open_tools"]

@@ -1,0 +1,222 @@
+"""Runs looks: one at a time for each check, bounded in number and in time, each turned into an observation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+
+from monitor.checks.contract import Check, Look, OwnFaultError, TargetFaultError, Tools
+from monitor.clock import Clock
+from monitor.errors import VigiaError
+from monitor.fleet.fleet import CheckPlan
+from monitor.identifiers import CheckKey, ServerId
+from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Cause, Observation, Outcome
+from monitor.prober.lag import LagWatch
+
+_log = logging.getLogger(__name__)
+
+# A kind ends its look by itself; this much later the prober ends it for it.
+_GRACE = 0.5
+_LATE = 5.0
+# Everything that a terminal, a page or a log line would act upon, and the halves of characters that UTF-8 cannot hold.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One check of the applied inventory and its look, if one is under way."""
+
+    plan: CheckPlan
+    check: Check
+    running: asyncio.Task[None] | None = None
+
+
+class Prober:
+    """Looks when it is told to, and hands over what was seen.
+
+    At most `concurrency` looks run at once and at most `per_host` of one server; a look that has to wait for its turn is late, and
+    `on_start` is told by how many seconds. `deliver` must not block. `skipped` counts looks that were due while the one before was
+    still under way.
+    """
+
+    def __init__(
+        self,
+        *,
+        tools: Tools,
+        clock: Clock,
+        deliver: Callable[[Observation], None],
+        concurrency: int = 500,
+        per_host: int = 16,
+    ) -> None:
+        self._tools = tools
+        self._clock = clock
+        self._deliver = deliver
+        self._slots = asyncio.Semaphore(concurrency)
+        self._per_host = per_host
+        self._host_slots: dict[ServerId, asyncio.Semaphore] = {}
+        self._entries: dict[CheckKey, _Entry] = {}
+        self._sequences: dict[CheckKey, int] = {}
+        self._lag = LagWatch()
+        self.skipped = 0
+        self.on_start: Callable[[CheckKey, float], None] | None = None
+
+    @property
+    def running(self) -> int:
+        """How many looks are under way or waiting for their turn."""
+        return sum(entry.running is not None for entry in self._entries.values())
+
+    def replace(self, checks: Mapping[CheckKey, tuple[CheckPlan, Check]]) -> None:
+        """Take over an applied inventory; a running look of a check that vanished or changed is dropped."""
+        before = self._entries
+        self._entries = {key: _Entry(plan=plan, check=check) for key, (plan, check) in checks.items()}
+        for key, old in before.items():
+            new = self._entries.get(key)
+            if new is not None and new.plan == old.plan:
+                new.running = old.running
+            elif old.running is not None:
+                old.running.cancel()
+        self._sequences = {key: number for key, number in self._sequences.items() if key in self._entries}
+        servers = {key.server for key in self._entries}
+        self._host_slots = {server: slots for server, slots in self._host_slots.items() if server in servers}
+
+    def begin(self, key: CheckKey, due: float) -> bool:
+        """Start a look that should begin at `due` (monotonic), unless one of that check is under way or the check is unknown."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return False
+        if entry.running is not None:
+            self.skipped += 1
+            return False
+        self._lag.start()
+        entry.running = asyncio.create_task(self._run(key, entry, due), name=f"look at {key}")
+        entry.running.add_done_callback(lambda task: self._ended(key, task))
+        return True
+
+    async def look_once(self, plan: CheckPlan, check: Check) -> Observation:
+        """Look now, whatever else is under way, and return what was seen; nothing is delivered."""
+        self._lag.start()
+        return await self._observe(plan, check)
+
+    async def close(self) -> None:
+        """Drop every look that is under way."""
+        self._lag.stop()
+        running = [entry.running for entry in self._entries.values() if entry.running is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _run(self, key: CheckKey, entry: _Entry, due: float) -> None:
+        host = self._host_slots.setdefault(key.server, asyncio.Semaphore(self._per_host))
+        async with host, self._slots:
+            if self.on_start is not None:
+                self.on_start(key, max(0.0, self._clock.monotonic() - due))
+            observation = await self._observe(entry.plan, entry.check)
+        self._deliver(observation)
+
+    def _ended(self, key: CheckKey, task: asyncio.Task[None]) -> None:
+        entry = self._entries.get(key)
+        if entry is not None and entry.running is task:
+            entry.running = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a look at %s was lost on its way to the record: %s", key, _summary(error))
+
+    async def _observe(self, plan: CheckPlan, check: Check) -> Observation:
+        started_at, began = self._clock.now(), self._clock.monotonic()
+        loop_began = asyncio.get_running_loop().time()
+        look = await self._look(plan, check)
+        took_ms = 1000 * (self._clock.monotonic() - began)
+        stalled = self._lag.worst_since(loop_began)
+        if stalled > _LATE:
+            look = Look(
+                outcome=Outcome.UNKNOWN,
+                cause=Cause.OWN,
+                found=f"our own clockwork stood still for {stalled:.1f} s",
+            )
+        self._sequences[plan.key] = sequence = self._sequences.get(plan.key, 0) + 1
+        return _observation(plan, check, look, _Timing(started_at, took_ms, sequence))
+
+    async def _look(self, plan: CheckPlan, check: Check) -> Look:
+        """Return what the check saw; whatever escapes it is our own fault."""
+        deadline = asyncio.get_running_loop().time() + plan.timeout.total_seconds()
+        hard = asyncio.timeout_at(deadline + _GRACE)
+        try:
+            async with hard:
+                return await check.look(self._tools, deadline)
+        except TargetFaultError as fault:
+            return fault.look
+        except OwnFaultError as fault:
+            _log.warning("cannot look at %s: %s", plan.key, fault)
+            return fault.look
+        except TimeoutError as error:
+            if hard.expired():
+                found = f"not done within {plan.timeout.total_seconds():g} s"
+                return Look(outcome=Outcome.DOWN, cause=Cause.TIMEOUT_TOTAL, found=found)
+            return _own_fault(plan.key, error)
+        except Exception as error:  # noqa: BLE001 - no defect of a kind may end the prober or count against a target
+            return _own_fault(plan.key, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """When a look began, how long it took, and its number among the looks of its check."""
+
+    started_at: datetime
+    took_ms: float
+    sequence: int
+
+
+def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing) -> Observation:
+    fine = look.outcome is Outcome.OK
+    return Observation(
+        check=plan.key,
+        started_at=timing.started_at,
+        took_ms=timing.took_ms,
+        outcome=look.outcome,
+        cause=look.cause,
+        found=clean(look.found, FOUND_LIMIT).replace("\n", " "),
+        address=look.address,
+        phases=dict(look.phases),
+        excerpt="" if fine else clean(look.excerpt, EXCERPT_LIMIT),
+        reproduce="" if fine else _line(plan, check, look),
+        tls_expires_at=look.tls_expires_at,
+        sequence=timing.sequence,
+    )
+
+
+def clean(text: str, limit: int) -> str:
+    """Return at most `limit` characters of `text` without control characters, line breaks and tabs kept, always valid UTF-8."""
+    return _CONTROL.sub("", text[: 4 * limit])[:limit]
+
+
+def _line(plan: CheckPlan, check: Check, look: Look) -> str:
+    try:
+        return check.reproduce(look, plan.timeout)
+    except Exception as error:  # noqa: BLE001 - a look that was made must not be lost over the words that repeat it
+        _log.error("no line that repeats the look at %s: %s", plan.key, _summary(error))
+        return ""
+
+
+def _own_fault(key: CheckKey, error: Exception) -> Look:
+    summary = _summary(error)
+    _log.error("cannot look at %s: %s", key, summary)
+    cause = Cause.RIGHTS if isinstance(error, PermissionError) else Cause.OWN
+    return Look(outcome=Outcome.UNKNOWN, cause=cause, found=summary)
+
+
+def _summary(error: BaseException) -> str:
+    """Return what went wrong and where. Only our own errors and the system's are quoted: others may carry a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    if isinstance(error, VigiaError):
+        return f"{error}{where}"
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error.strerror or 'no reason given'}{where}"
+    return f"{type(error).__name__}{where}"

@@ -1,0 +1,266 @@
+"""HTTP and TLS by libcurl's multi interface on the loop: exact phases, byte caps, deadlines that hold.
+
+libcurl keeps the parsed CA certificates with a multi handle and for one CA file only, and parsing them costs forty times
+a handshake. So every CA file has a multi handle of its own, and looks that share a file share its parsed state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+import certifi
+import pycurl
+
+from monitor.checks.contract import (
+    BODY_LIMIT,
+    HEADERS_LIMIT,
+    Exchange,
+    Handshake,
+    OwnFaultError,
+    Request,
+    TargetFaultError,
+)
+from monitor.checks.targets import bracketed
+from monitor.observation import Cause
+from monitor.prober.curl_faults import Failure, fault_of_curl
+
+AGENT = "Vigia/1 (status monitoring)"
+_SYSTEM_CA_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+# The loop's guard only has to catch a libcurl that overslept its own timeout.
+_GRACE = 0.25
+_STOP = -1
+
+
+def system_ca_file() -> str:
+    """Return the file of CA certificates that this machine trusts, or the one that comes with certifi."""
+    named = os.environ.get("SSL_CERT_FILE", "")
+    return next(
+        (path for path in (named, *_SYSTEM_CA_FILES) if path and Path(path).is_file()), certifi.where()
+    )
+
+
+@dataclass(slots=True)
+class _Received:
+    """What one transfer has brought so far, cut at the limits."""
+
+    lines: list[bytes] = field(default_factory=list)
+    head_bytes: int = 0
+    body: bytearray = field(default_factory=bytearray)
+    truncated: bool = False
+    head_too_large: bool = False
+
+    def take_line(self, line: bytes) -> int | None:
+        self.head_bytes += len(line)
+        if self.head_bytes > HEADERS_LIMIT:
+            self.head_too_large = True
+            return _STOP
+        # An interim answer (100, 103) has a head of its own; the last head is the answer's.
+        if line.startswith(b"HTTP/"):
+            self.lines.clear()
+        self.lines.append(line)
+        return None
+
+    def take_body(self, data: bytes) -> int | None:
+        room = BODY_LIMIT - len(self.body)
+        self.body += data[:room]
+        if len(data) > room:
+            self.truncated = True
+            return _STOP
+        return None
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        pairs = (line.decode("latin-1").partition(":") for line in self.lines[1:])
+        return tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
+
+
+class CurlTransport:
+    """The shared engine of every look that speaks HTTP or TLS; belongs to the loop that it is first used on."""
+
+    def __init__(self, ca_file: str | None = None) -> None:
+        self._ca_file = ca_file or system_ca_file()
+        self._engines: dict[str, pycurl.AsyncCurlMulti] = {}
+        self._idle: list[pycurl.Curl] = []
+
+    async def fetch(self, request: Request, deadline: float) -> Exchange:
+        """Return the exchange, or raise TargetFaultError with cause and the phases so far."""
+        received = _Received()
+        curl = self._handle()
+        try:
+            self._configure(curl, request, deadline)
+            _configure_http(curl, request, received)
+            try:
+                await self._transfer(curl, request, deadline)
+            except pycurl.error as error:
+                # A body cut at the limit is what we asked for: the head and the first mebibyte are the answer.
+                if not received.truncated:
+                    raise self._fault(curl, request, error, received) from error
+            return Exchange(
+                status=int(curl.getinfo(pycurl.RESPONSE_CODE)),
+                headers=received.headers(),
+                body=bytes(received.body),
+                truncated=received.truncated,
+                phases=_phases(curl),
+                address=request.address,
+                tls_expires_at=_leaf_end(curl) if request.url.startswith("https:") else None,
+            )
+        finally:
+            self._release(curl)
+
+    async def handshake(self, request: Request, deadline: float) -> Handshake:
+        """Greet the host of an https URL by TLS and hang up; no byte of HTTP is sent. Raises as `fetch` does."""
+        curl = self._handle()
+        try:
+            self._configure(curl, request, deadline)
+            curl.setopt(pycurl.CONNECT_ONLY, 1)
+            curl.setopt(pycurl.SSL_ENABLE_ALPN, 0)
+            try:
+                await self._transfer(curl, request, deadline)
+            except pycurl.error as error:
+                raise self._fault(curl, request, error, None) from error
+            return Handshake(phases=_phases(curl), address=request.address, tls_expires_at=_leaf_end(curl))
+        finally:
+            # A connection made for CONNECT_ONLY stays with its handle: only closing that hangs up.
+            curl.close()
+
+    async def close(self) -> None:
+        """Hang up whatever is still open."""
+        for engine in self._engines.values():
+            await engine.aclose()
+        for curl in self._idle:
+            curl.close()
+        self._engines.clear()
+        self._idle.clear()
+
+    async def _transfer(self, curl: pycurl.Curl, request: Request, deadline: float) -> None:
+        """Run one transfer; whatever ends the wait takes the handle off the engine before it is used again."""
+        engine = self._engine(request.ca_file or self._ca_file)
+        done = engine.add_handle(curl)
+        try:
+            async with asyncio.timeout_at(deadline + _GRACE):
+                await asyncio.shield(done)
+        except TimeoutError as error:
+            raise pycurl.error(pycurl.E_OPERATION_TIMEDOUT, "the deadline passed") from error
+        finally:
+            if not done.done():
+                engine.remove_handle(curl)
+
+    def _engine(self, ca_file: str) -> pycurl.AsyncCurlMulti:
+        engine = self._engines.get(ca_file)
+        if engine is None:
+            engine = self._engines[ca_file] = pycurl.AsyncCurlMulti()
+            # A look never uses a connection that another one opened, so there is nothing to keep.
+            engine.setopt(pycurl.M_MAXCONNECTS, 1)
+        return engine
+
+    def _handle(self) -> pycurl.Curl:
+        return self._idle.pop() if self._idle else pycurl.Curl()
+
+    def _release(self, curl: pycurl.Curl) -> None:
+        curl.reset()
+        self._idle.append(curl)
+
+    def _configure(self, curl: pycurl.Curl, request: Request, deadline: float) -> None:
+        left_ms = max(1, round(1000 * (deadline - asyncio.get_running_loop().time())))
+        connect_ms = left_ms if request.connect_within is None else round(1000 * request.connect_within)
+        parts = urlsplit(request.url)
+        curl.setopt(pycurl.URL, request.url)
+        curl.setopt(pycurl.CONNECT_TO, [f"::{bracketed(request.address)}:"])
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.PROXY, "")
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.TIMEOUT_MS, left_ms)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, min(left_ms, connect_ms)))
+        curl.setopt(pycurl.FRESH_CONNECT, 1)
+        curl.setopt(pycurl.FORBID_REUSE, 1)
+        if parts.scheme == "https":
+            curl.setopt(pycurl.CAINFO, request.ca_file or self._ca_file)
+            # libcurl keeps parsed certificates only when they come from the file alone.
+            curl.setopt(pycurl.CAPATH, None)
+            curl.setopt(pycurl.SSL_SESSIONID_CACHE, 0)
+            curl.setopt(pycurl.OPT_CERTINFO, 1)
+            curl.setopt(pycurl.SSL_VERIFYPEER, int(request.verify))
+            curl.setopt(pycurl.SSL_VERIFYHOST, 2 if request.verify else 0)
+
+    def _fault(
+        self, curl: pycurl.Curl, request: Request, error: pycurl.error, received: _Received | None
+    ) -> TargetFaultError | OwnFaultError:
+        if received is not None and received.head_too_large:
+            return TargetFaultError(
+                Cause.PROTOCOL,
+                f"the head is larger than {HEADERS_LIMIT // 1024} KiB",
+                address=request.address,
+                phases=_phases(curl),
+            )
+        code, text = cast("tuple[int, str]", (*error.args, "")[:2])
+        tls = request.url.startswith("https:")
+        return fault_of_curl(
+            Failure(
+                code=int(code),
+                text=str(text) or curl.errstr(),
+                errno=int(curl.getinfo(pycurl.OS_ERRNO)),
+                verify_result=int(curl.getinfo(pycurl.SSL_VERIFYRESULT)) if tls else 0,
+                phases=_phases(curl),
+                tls=tls,
+                tls_expires_at=_leaf_end(curl) if tls else None,
+                address=request.address,
+                ca_file=request.ca_file or self._ca_file,
+            )
+        )
+
+
+def _configure_http(curl: pycurl.Curl, request: Request, received: _Received) -> None:
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    curl.setopt(pycurl.HTTP09_ALLOWED, 0)
+    curl.setopt(pycurl.HEADERFUNCTION, received.take_line)
+    curl.setopt(pycurl.WRITEFUNCTION, received.take_body)
+    names = {name.lower() for name, _ in request.headers}
+    headers = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
+    headers += [] if "accept-encoding" in names else ["Accept-Encoding: identity"]
+    headers += [] if "user-agent" in names else [f"User-Agent: {AGENT}"]
+    curl.setopt(pycurl.HTTPHEADER, headers)
+    if request.method == "HEAD":
+        curl.setopt(pycurl.NOBODY, 1)
+    elif request.method == "POST":
+        curl.setopt(pycurl.POST, 1)
+        curl.setopt(pycurl.POSTFIELDS, request.body or b"")
+    elif request.method != "GET":
+        curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+
+
+def _phases(curl: pycurl.Curl) -> Mapping[str, float]:
+    """Return the phases that were finished, each in milliseconds of its own; libcurl counts from the start of the look."""
+    connected = curl.getinfo(pycurl.CONNECT_TIME)
+    greeted = curl.getinfo(pycurl.APPCONNECT_TIME)
+    asked = curl.getinfo(pycurl.PRETRANSFER_TIME)
+    # libcurl marks a first byte even when it gives up before it asked anything; a status tells that there was one.
+    answered = curl.getinfo(pycurl.STARTTRANSFER_TIME) if curl.getinfo(pycurl.RESPONSE_CODE) else 0.0
+    phases = {
+        "connect": connected - curl.getinfo(pycurl.NAMELOOKUP_TIME) if connected else 0.0,
+        "tls": greeted - connected if greeted else 0.0,
+        "first_byte": answered - asked if answered and asked else 0.0,
+        "total": curl.getinfo(pycurl.TOTAL_TIME),
+    }
+    return {name: 1000 * seconds for name, seconds in phases.items() if seconds > 0}
+
+
+def _leaf_end(curl: pycurl.Curl) -> datetime | None:
+    """Return when the certificate that the peer showed ends, also one that was refused."""
+    chain = curl.getinfo(pycurl.INFO_CERTINFO)
+    if not chain:
+        return None
+    text = next((value for name, value in chain[0] if name == "Expire date"), "")
+    try:
+        return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
+    except ValueError:
+        return None
