@@ -1,0 +1,143 @@
+"""Instants, days and durations in words, for page, feeds, mail and tickets alike.
+
+Times stand on a 24-hour clock in the zone that they are handed, which is named as people call it there.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_skeleton, get_timezone_name
+from babel.lists import format_list
+from babel.units import format_unit
+
+from monitor.language.catalogue import Language, text
+
+# Numbers and dates as Ecuador writes them: 1.234,5 and 22 de noviembre.
+_LOCALES = {"es": "es_EC", "en": "en"}
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_SECONDS_MATTER = timedelta(minutes=10)
+
+
+def clock_time(instant: datetime, zone: ZoneInfo) -> str:
+    """Return the hour on a wall in that zone: 10:42."""
+    return f"{instant.astimezone(zone):%H:%M}"
+
+
+def zone_name(instant: datetime, zone: ZoneInfo, language: Language) -> str:
+    """Return what people call the time of `zone` at that instant: hora de Ecuador, Ecuador time."""
+    name = get_timezone_name(instant.astimezone(zone), locale=_LOCALES[language])
+    return name.removesuffix(" Time") + " time" if name.endswith(" Time") else name
+
+
+def time_with_zone(instant: datetime, zone: ZoneInfo, language: Language) -> str:
+    """Return the hour with the zone's name: 10:42, hora de Ecuador."""
+    return f"{clock_time(instant, zone)}, {zone_name(instant, zone, language)}"
+
+
+def day_and_time(instant: datetime, zone: ZoneInfo, language: Language) -> str:
+    """Return day and hour, short and without the zone: 22 nov, 10:42."""
+    return f"{short_day(instant.astimezone(zone).date(), language)}, {clock_time(instant, zone)}"
+
+
+def full_moment(instant: datetime, zone: ZoneInfo, language: Language) -> str:
+    """Return an instant in full: 22 de noviembre de 2026, 10:42, hora de Ecuador."""
+    day = full_day(instant.astimezone(zone).date(), language)
+    return f"{day}, {time_with_zone(instant, zone, language)}"
+
+
+def since(instant: datetime, zone: ZoneInfo, language: Language, *, seen_from: datetime) -> str:
+    """Return since when: "desde las 10:42, hora de Ecuador", with the day where it is not that of `seen_from`."""
+    return _phrase("moment.since", instant, zone, language, seen_from)
+
+
+def at(instant: datetime, zone: ZoneInfo, language: Language, *, seen_from: datetime) -> str:
+    """Return when: "a las 10:42, hora de Ecuador", with the day where it is not that of `seen_from`."""
+    return _phrase("moment.at", instant, zone, language, seen_from)
+
+
+@lru_cache(maxsize=4096)
+def short_day(day: date, language: Language) -> str:
+    """Return a day without its year: 22 nov."""
+    return str(format_skeleton("MMMd", day, locale=_LOCALES[language]))
+
+
+@lru_cache(maxsize=4096)
+def long_day(day: date, language: Language) -> str:
+    """Return a day without its year, the month in full: 22 de noviembre."""
+    return str(format_skeleton("MMMMd", day, locale=_LOCALES[language]))
+
+
+@lru_cache(maxsize=4096)
+def full_day(day: date, language: Language) -> str:
+    """Return a day with its year: 22 de noviembre de 2026."""
+    return str(format_date(day, "long", locale=_LOCALES[language]))
+
+
+@lru_cache(maxsize=512)
+def weekday(day: date, language: Language) -> str:
+    """Return a day with the name of its weekday: domingo, 22 de noviembre."""
+    return f"{format_date(day, 'EEEE', locale=_LOCALES[language])}, {long_day(day, language)}"
+
+
+@lru_cache(maxsize=512)
+def month_name(year: int, month: int, language: Language) -> str:
+    """Return a month with its year, as it stands in a sentence: noviembre de 2026."""
+    return str(format_skeleton("yMMMM", date(year, month, 1), locale=_LOCALES[language]))
+
+
+def duration(span: timedelta, language: Language) -> str:
+    """Return a duration in words, cut to its two largest units: 1 hora y 33 minutos.
+
+    Seconds count only below ten minutes; a negative span raises ValueError.
+    """
+    parts = [
+        format_unit(number, f"duration-{unit}", "long", locale=_LOCALES[language])
+        for number, unit in _cut(span)
+    ]
+    return format_list(parts, style="standard", locale=_LOCALES[language])
+
+
+def short_duration(span: timedelta, language: Language) -> str:
+    """Return a duration in its two largest units, for tables: 1 h 33 min."""
+    return " ".join(
+        str(format_unit(number, f"duration-{unit}", "short", locale=_LOCALES[language]))
+        for number, unit in _cut(span)
+    )
+
+
+def listed(words: list[str], language: Language) -> str:
+    """Return words as a list in a sentence: el correo, la red y el panel."""
+    return format_list(words, style="standard", locale=_LOCALES[language])
+
+
+def _cut(span: timedelta) -> list[tuple[int, str]]:
+    """Return a span as at most two numbers with their units: the largest that it has, and the next one below."""
+    if span < timedelta(0):
+        raise ValueError("a duration is not negative")
+    units = _UNITS if span < _SECONDS_MATTER else _UNITS[:-1]
+    rest = int(span.total_seconds())
+    numbers = []
+    for unit, seconds in units:
+        number, rest = divmod(rest, seconds)
+        numbers.append((number, unit))
+    largest = next((place for place, (number, _) in enumerate(numbers) if number), len(numbers) - 1)
+    return [part for part in numbers[largest : largest + 2] if part[0]] or [(0, "second")]
+
+
+def _phrase(key: str, instant: datetime, zone: ZoneInfo, language: Language, seen_from: datetime) -> str:
+    local = instant.astimezone(zone)
+    same_day = local.date() == seen_from.astimezone(zone).date()
+    same_year = local.year == seen_from.astimezone(zone).year
+    day = "" if same_day else (long_day if same_year else full_day)(local.date(), language)
+    # Spanish says "la 01:05" and "las 10:42": the hour takes the place of a number of things.
+    return text(
+        f"{key}.clock" if same_day else f"{key}.day",
+        language,
+        count=local.hour,
+        day=day,
+        clock=clock_time(instant, zone),
+        zone=zone_name(instant, zone, language),
+    )
