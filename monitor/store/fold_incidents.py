@@ -1,0 +1,146 @@
+"""The entries about incidents, folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from monitor.errors import StoreError
+from monitor.identifiers import CheckKey, IncidentId, ServerId, milliseconds
+from monitor.incidents.incident import Audience, Origin, Stage, Update
+from monitor.journal.entries import (
+    IncidentOpened,
+    IncidentReopened,
+    IncidentResolved,
+    IncidentUpdated,
+    NumberedEntry,
+)
+from monitor.store.columns import ms_of, to_json
+from monitor.store.database import Row, Transaction
+
+_CLOSED = (Stage.RESOLVED, Stage.POSTMORTEM)
+_STILL_FAILING = (Stage.INVESTIGATING, Stage.IDENTIFIED)
+
+
+def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None:
+    """Add a new incident; a second open detected public one of a server is refused by the table."""
+    incident = body.incident
+    tx.execute(
+        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            incident.id,
+            to_json(incident.title),
+            incident.stage,
+            incident.impact,
+            incident.audience,
+            incident.origin,
+            int(incident.drill),
+            int(incident.open),
+            milliseconds(incident.started_at),
+            milliseconds(incident.opened_at),
+            ms_of(incident.ended_at),
+            ms_of(incident.resolved_at),
+            ms_of(incident.monitoring_since),
+        ),
+    )
+    _name_servers(tx, incident.id, incident.servers)
+    _name_checks(tx, incident.id, incident.checks)
+    for update in incident.updates:
+        _add_update(tx, incident.id, update)
+
+
+def updated(tx: Transaction, entry: NumberedEntry, body: IncidentUpdated) -> None:
+    """Move an incident on: what the entry says holds from now on."""
+    before = _row(tx, body.incident)
+    moment_ms, ended_ms, monitoring_ms = milliseconds(entry.entry.moment), ms_of(body.ended_at), None
+    if ended_ms is None and body.stage not in _STILL_FAILING:
+        ended_ms = before["ended_ms"]
+    if body.stage is Stage.MONITORING:
+        # A second word on a recovery does not start the wait for the resolution anew.
+        monitoring_ms = before["monitoring_ms"] if before["stage"] == Stage.MONITORING else moment_ms
+    tx.execute(
+        "UPDATE incidents SET stage = ?, impact = ?, open = ?, ended_ms = ?, monitoring_ms = ? WHERE id = ?",
+        (body.stage, body.impact, int(body.stage not in _CLOSED), ended_ms, monitoring_ms, body.incident),
+    )
+    _name_servers(tx, body.incident, body.servers)
+    _name_checks(tx, body.incident, body.checks)
+    if body.update is not None:
+        _add_update(tx, body.incident, body.update)
+
+
+def resolved(tx: Transaction, entry: NumberedEntry, body: IncidentResolved) -> None:
+    """Close an incident."""
+    _row(tx, body.incident)
+    tx.execute(
+        "UPDATE incidents SET stage = ?, open = 0, ended_ms = ?, resolved_ms = ?, monitoring_ms = NULL WHERE id = ?",
+        (Stage.RESOLVED, milliseconds(body.ended_at), milliseconds(entry.entry.moment), body.incident),
+    )
+    _flag_servers(tx, body.incident)
+    _add_update(tx, body.incident, body.update)
+
+
+def reopened(tx: Transaction, _entry: NumberedEntry, body: IncidentReopened) -> None:
+    """Take up an incident again, as if it had never ended; checks that fail for the first time join the others."""
+    _row(tx, body.incident)
+    tx.execute(
+        "UPDATE incidents SET stage = ?, impact = ?, open = 1, ended_ms = NULL, resolved_ms = NULL, monitoring_ms = NULL"
+        " WHERE id = ?",
+        (body.update.stage, body.impact, body.incident),
+    )
+    _flag_servers(tx, body.incident)
+    known = tuple(
+        CheckKey(row["server"], row["check_id"])
+        for row in tx.rows(
+            "SELECT server, check_id FROM incident_checks WHERE incident = ? ORDER BY position",
+            (body.incident,),
+        )
+    )
+    _name_checks(tx, body.incident, dict.fromkeys((*known, *body.checks)))
+    _add_update(tx, body.incident, body.update)
+
+
+def _row(tx: Transaction, incident: IncidentId) -> Row:
+    row = tx.row("SELECT * FROM incidents WHERE id = ?", (incident,))
+    if row is None:
+        raise StoreError(f"there is no incident {incident}")
+    return row
+
+
+def _name_servers(tx: Transaction, incident: IncidentId, servers: Sequence[ServerId]) -> None:
+    tx.execute("DELETE FROM incident_servers WHERE incident = ?", (incident,))
+    row = _row(tx, incident)
+    flags = (row["open"], int(row["origin"] == Origin.DETECTED), int(row["audience"] == Audience.PUBLIC))
+    tx.executemany(
+        "INSERT INTO incident_servers (incident, position, server, open, detected, public) VALUES (?, ?, ?, ?, ?, ?)",
+        [(incident, place, server, *flags) for place, server in enumerate(servers)],
+    )
+
+
+def _flag_servers(tx: Transaction, incident: IncidentId) -> None:
+    tx.execute(
+        "UPDATE incident_servers SET open = (SELECT open FROM incidents WHERE id = incident) WHERE incident = ?",
+        (incident,),
+    )
+
+
+def _name_checks(tx: Transaction, incident: IncidentId, checks: Iterable[CheckKey]) -> None:
+    tx.execute("DELETE FROM incident_checks WHERE incident = ?", (incident,))
+    tx.executemany(
+        "INSERT INTO incident_checks (incident, position, server, check_id) VALUES (?, ?, ?, ?)",
+        [(incident, place, key.server, key.check) for place, key in enumerate(checks)],
+    )
+
+
+def _add_update(tx: Transaction, incident: IncidentId, update: Update) -> None:
+    tx.execute(
+        "INSERT INTO updates (incident, position, id, stage, text, at_ms, author)"
+        " VALUES (?, (SELECT COUNT(*) FROM updates WHERE incident = ?), ?, ?, ?, ?, ?)",
+        (
+            incident,
+            incident,
+            update.id,
+            update.stage,
+            to_json(update.text),
+            milliseconds(update.at),
+            update.author,
+        ),
+    )

@@ -1,0 +1,27 @@
+"""The time series of looks, and the small things that the processes note for each other.
+
+Written hot into a table that is only appended to; closed hours are settled to their place and rolled up; what is too
+old goes in small slices.
+"""
+
+from monitor.store.observations.looks import Point, Step, looks, series
+from monitor.store.observations.notes import beat, installation_id, note, publish
+from monitor.store.observations.recording import record, save_healths
+from monitor.store.observations.retention import Keep, prune
+from monitor.store.observations.settling import settle
+
+__all__ = [
+    "Keep",
+    "Point",
+    "Step",
+    "beat",
+    "installation_id",
+    "looks",
+    "note",
+    "prune",
+    "publish",
+    "record",
+    "save_healths",
+    "series",
+    "settle",
+]

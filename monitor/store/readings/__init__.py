@@ -1,0 +1,53 @@
+"""What the tables say, as the values of the house. Every function reads inside the transaction it is given."""
+
+from monitor.store.readings.checks import Look, check_numbers, evidence_of, healths
+from monitor.store.readings.fleet import fleet, fleet_number, retired_servers, standing, zone
+from monitor.store.readings.incidents import (
+    incident,
+    incidents_between,
+    last_resolved_of,
+    open_incident_of,
+    open_incidents,
+    open_warning_of,
+)
+from monitor.store.readings.service import beat_of, heard_at, installation, publication
+from monitor.store.readings.spans import (
+    blind_spans,
+    maintenance_spans,
+    server_days,
+    status_spans,
+)
+from monitor.store.readings.tickets import TicketRow, ticket, ticket_of, tickets
+from monitor.store.readings.windows import window, windows
+
+__all__ = [
+    "Look",
+    "TicketRow",
+    "beat_of",
+    "blind_spans",
+    "check_numbers",
+    "evidence_of",
+    "fleet",
+    "fleet_number",
+    "healths",
+    "heard_at",
+    "incident",
+    "incidents_between",
+    "installation",
+    "last_resolved_of",
+    "maintenance_spans",
+    "open_incident_of",
+    "open_incidents",
+    "open_warning_of",
+    "publication",
+    "retired_servers",
+    "server_days",
+    "standing",
+    "status_spans",
+    "ticket",
+    "ticket_of",
+    "tickets",
+    "window",
+    "windows",
+    "zone",
+]

@@ -1,0 +1,90 @@
+"""Checks by their numbers, their health, and the evidence of looks that were not healthy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from monitor.health.state import Health
+from monitor.health.words import State
+from monitor.identifiers import CheckKey, ServerId
+from monitor.observation import Cause, Outcome
+from monitor.store.columns import cause_of, instant, outcome_of
+from monitor.store.database import Row, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look as it is stored. Healthy looks keep their phases for about an hour, the others as long as themselves.
+
+    `found`, `address`, `excerpt` and `reproduce` are known only of looks that were not healthy.
+    """
+
+    started_at: datetime
+    took_ms: float
+    outcome: Outcome
+    cause: Cause | None = None
+    phases: Mapping[str, float] = field(default_factory=dict)
+    found: str = ""
+    address: str | None = None
+    excerpt: str = ""
+    reproduce: str = ""
+
+
+def check_numbers(tx: Transaction) -> Mapping[CheckKey, int]:
+    """Return the number that stands for each check in the observations, retired checks included."""
+    rows = tx.rows("SELECT number, server, check_id FROM checks ORDER BY number")
+    return {CheckKey(ServerId(row["server"]), row["check_id"]): int(row["number"]) for row in rows}
+
+
+def healths(tx: Transaction) -> Mapping[CheckKey, Health]:
+    """Return the stored health of every check that is watched and was looked at."""
+    rows = tx.rows(
+        "SELECT checks.server, checks.check_id, streaks.* FROM streaks JOIN checks ON checks.number = check_number"
+        " WHERE checks.retired_ms IS NULL ORDER BY check_number"
+    )
+    return {health.check: health for health in map(_health, rows)}
+
+
+def evidence_of(tx: Transaction, check: CheckKey, limit: int) -> tuple[Look, ...]:
+    """Return the newest looks of a check that were not healthy, newest first, at most `limit`."""
+    rows = tx.rows(
+        "SELECT evidence.* FROM evidence JOIN checks ON checks.number = check_number"
+        " WHERE checks.server = ? AND checks.check_id = ? ORDER BY started_ms DESC LIMIT ?",
+        (check.server, check.check, limit),
+    )
+    return tuple(
+        Look(
+            started_at=instant(int(row["started_ms"])),
+            took_ms=row["took_us"] / 1000,
+            outcome=outcome_of(row["outcome"]),
+            cause=cause_of(row["cause"]),
+            phases={str(phase): float(ms) for phase, ms in json.loads(row["phases"]).items()},
+            found=row["found"],
+            address=row["address"],
+            excerpt=row["excerpt"],
+            reproduce=row["reproduce"],
+        )
+        for row in rows
+    )
+
+
+def _health(row: Row) -> Health:
+    return Health(
+        check=CheckKey(ServerId(row["server"]), row["check_id"]),
+        confirmed=State(row["confirmed"]),
+        state=State(row["state"]),
+        since=instant(row["since_ms"]),
+        streak=row["streak"],
+        hard=row["hard"],
+        streak_since=instant(row["streak_since_ms"]),
+        persisting=bool(row["persisting"]),
+        last_ok_at=instant(row["last_ok_ms"]),
+        looked_at=instant(row["looked_ms"]),
+        outcome=None if row["outcome"] is None else outcome_of(row["outcome"]),
+        cause=cause_of(row["cause"]),
+        found=row["found"],
+        took_ms=row["took_us"] / 1000,
+    )

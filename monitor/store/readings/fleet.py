@@ -1,0 +1,55 @@
+"""The fleet as applied, and what is held of each server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from monitor.fleet import Fleet
+from monitor.health.words import Service, Status
+from monitor.identifiers import ServerId
+from monitor.store.columns import instant
+from monitor.store.database import Transaction
+from monitor.store.fold import FLEET
+
+
+def fleet(tx: Transaction) -> Fleet | None:
+    """Return the fleet as it was applied last, None before the first time."""
+    row = tx.row("SELECT fleet FROM inventory")
+    return None if row is None else FLEET.validate_json(row["fleet"])
+
+
+def fleet_number(tx: Transaction) -> int:
+    """Return the number of the entry that applied the fleet, 0 before the first: cheap to compare."""
+    row = tx.row("SELECT number FROM inventory")
+    return 0 if row is None else int(row["number"])
+
+
+def zone(tx: Transaction) -> str:
+    """Return the name of the zone in which people read the site's times, UTC before a fleet was applied."""
+    row = tx.row("SELECT fleet ->> '$.site.timezone' AS zone FROM inventory")
+    return "UTC" if row is None else str(row["zone"])
+
+
+def retired_servers(tx: Transaction) -> Mapping[ServerId, str]:
+    """Return the names of the servers that are watched no more; incidents of the past still speak of them."""
+    rows = tx.rows("SELECT id, name FROM servers WHERE retired_ms IS NOT NULL ORDER BY id")
+    return {ServerId(row["id"]): row["name"] for row in rows}
+
+
+def standing(tx: Transaction) -> Mapping[ServerId, tuple[Status, Mapping[Service, Status], datetime]]:
+    """Return of every watched server that was judged: its status, its services' statuses, and since when."""
+    rows = tx.rows("SELECT server, status, services, since_ms FROM server_status ORDER BY server")
+    return {
+        ServerId(row["server"]): (
+            Status(row["status"]),
+            _services(row["services"]),
+            instant(int(row["since_ms"])),
+        )
+        for row in rows
+    }
+
+
+def _services(column: str) -> Mapping[Service, Status]:
+    return {Service(service): Status(status) for service, status in json.loads(column).items()}

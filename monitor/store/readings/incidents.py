@@ -1,0 +1,127 @@
+"""Incidents, whole: with their servers, checks and updates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from monitor.identifiers import CheckKey, IncidentId, ServerId, UpdateId, milliseconds
+from monitor.incidents.incident import Audience, Impact, Incident, Origin, Stage, Update
+from monitor.store.columns import instant, texts
+from monitor.store.database import Row, Transaction, Value
+
+# More placeholders than this in one statement, and SQLite's limits come into sight.
+_TOGETHER = 500
+
+
+def incident(tx: Transaction, identity: IncidentId) -> Incident | None:
+    """Return one incident, None if there is none of that id."""
+    return _one(tx, "WHERE id = ?", (identity,))
+
+
+def open_incidents(tx: Transaction) -> tuple[Incident, ...]:
+    """Return every incident that is not resolved, of every audience, oldest first."""
+    return _select(tx, "WHERE open = 1 ORDER BY opened_ms, id")
+
+
+def open_incident_of(tx: Transaction, server: ServerId) -> Incident | None:
+    """Return the open incident for customers that our own looks opened about a server; there is at most one."""
+    return _one(
+        tx,
+        "WHERE id = (SELECT incident FROM incident_servers"
+        " WHERE server = ? AND open = 1 AND detected = 1 AND public = 1)",
+        (server,),
+    )
+
+
+def open_warning_of(tx: Transaction, check: CheckKey) -> Incident | None:
+    """Return the open incident for operators alone that our own looks opened about a check, the newest of several."""
+    return _one(
+        tx,
+        "WHERE open = 1 AND audience = ? AND origin = ? AND drill = 0 AND id IN"
+        " (SELECT incident FROM incident_checks WHERE server = ? AND check_id = ?) ORDER BY opened_ms DESC LIMIT 1",
+        (Audience.OPERATORS, Origin.DETECTED, check.server, check.check),
+    )
+
+
+def last_resolved_of(tx: Transaction, server: ServerId) -> Incident | None:
+    """Return the detected public incident of a server that was resolved last: the one a relapse may take up again."""
+    return _one(
+        tx,
+        "WHERE resolved_ms IS NOT NULL AND open = 0 AND audience = ? AND origin = ? AND id IN"
+        " (SELECT incident FROM incident_servers WHERE server = ?) ORDER BY resolved_ms DESC, id DESC LIMIT 1",
+        (Audience.PUBLIC, Origin.DETECTED, server),
+    )
+
+
+def incidents_between(
+    tx: Transaction, start: datetime, end: datetime, audience: Audience | None = None
+) -> tuple[Incident, ...]:
+    """Return the incidents that touch the time from `start` to `end`, the newest start first.
+
+    One that is still open lasts until now; one that was resolved lasted until its first good look, and at least
+    until the look it began with.
+    """
+    condition, parameters = "", list[Value]([milliseconds(end), milliseconds(start)])
+    if audience is not None:
+        condition = "AND audience = ? "
+        parameters.append(audience)
+    return _select(
+        tx,
+        "WHERE started_ms < ? AND (open = 1 OR MAX(COALESCE(ended_ms, resolved_ms, started_ms), started_ms) >= ?)"
+        f" {condition}ORDER BY started_ms DESC, id DESC",
+        parameters,
+    )
+
+
+def _one(tx: Transaction, condition: str, parameters: Sequence[Value]) -> Incident | None:
+    return next(iter(_select(tx, condition, parameters)), None)
+
+
+def _select(tx: Transaction, condition: str, parameters: Sequence[Value] = ()) -> tuple[Incident, ...]:
+    rows = tx.rows(f"SELECT * FROM incidents {condition}", parameters)  # noqa: S608 - values are bound
+    names = [row["id"] for row in rows]
+    servers = _grouped(tx, "SELECT * FROM incident_servers WHERE incident IN ({}) ORDER BY position", names)
+    checks = _grouped(tx, "SELECT * FROM incident_checks WHERE incident IN ({}) ORDER BY position", names)
+    updates = _grouped(tx, "SELECT * FROM updates WHERE incident IN ({}) ORDER BY position", names)
+    return tuple(_incident(row, servers[row["id"]], checks[row["id"]], updates[row["id"]]) for row in rows)
+
+
+def _grouped(tx: Transaction, sql: str, names: Sequence[str]) -> Mapping[str, Sequence[Row]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for first in range(0, len(names), _TOGETHER):
+        some = names[first : first + _TOGETHER]
+        for row in tx.rows(sql.format(", ".join("?" * len(some))), some):
+            found[row["incident"]].append(row)
+    return found
+
+
+def _incident(row: Row, servers: Iterable[Row], checks: Iterable[Row], updates: Iterable[Row]) -> Incident:
+    return Incident(
+        id=IncidentId(row["id"]),
+        title=texts(row["title"]),
+        stage=Stage(row["stage"]),
+        impact=Impact(row["impact"]),
+        servers=tuple(ServerId(server["server"]) for server in servers),
+        checks=tuple(CheckKey(ServerId(check["server"]), check["check_id"]) for check in checks),
+        started_at=instant(int(row["started_ms"])),
+        opened_at=instant(int(row["opened_ms"])),
+        ended_at=instant(row["ended_ms"]),
+        resolved_at=instant(row["resolved_ms"]),
+        monitoring_since=instant(row["monitoring_ms"]),
+        audience=Audience(row["audience"]),
+        origin=Origin(row["origin"]),
+        drill=bool(row["drill"]),
+        updates=tuple(_update(update) for update in updates),
+    )
+
+
+def _update(row: Row) -> Update:
+    return Update(
+        id=UpdateId(row["id"]),
+        stage=Stage(row["stage"]),
+        text=texts(row["text"]),
+        at=instant(int(row["at_ms"])),
+        author=row["author"],
+    )

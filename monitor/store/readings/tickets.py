@@ -1,0 +1,67 @@
+"""Tickets of incidents, as the journal knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.identifiers import IncidentId, TicketId
+from monitor.store.columns import instant
+from monitor.store.database import Row, Transaction, Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRow:
+    """The helpdesk's record of one incident; priority and status in the product's words (`urgent`, `open`)."""
+
+    reference: str
+    incident: IncidentId
+    helpdesk: str
+    ticket: TicketId
+    url: str
+    department: str
+    priority: str
+    status: str
+    subject: str
+    opened_at: datetime
+    first_answer_at: datetime | None
+    closed_at: datetime | None
+
+
+def tickets(tx: Transaction) -> tuple[TicketRow, ...]:
+    """Return every ticket, the newest first."""
+    return _select(tx, "ORDER BY opened_ms DESC, reference DESC")
+
+
+def ticket(tx: Transaction, reference: str) -> TicketRow | None:
+    """Return the ticket under our own reference, None if there is none."""
+    return next(iter(_select(tx, "WHERE reference = ?", (reference,))), None)
+
+
+def ticket_of(tx: Transaction, incident: IncidentId) -> TicketRow | None:
+    """Return the ticket of an incident, None while it has none."""
+    return next(
+        iter(_select(tx, "WHERE incident = ? ORDER BY opened_ms, reference LIMIT 1", (incident,))), None
+    )
+
+
+def _select(tx: Transaction, condition: str, parameters: Sequence[Value] = ()) -> tuple[TicketRow, ...]:
+    return tuple(map(_ticket, tx.rows(f"SELECT * FROM tickets {condition}", parameters)))  # noqa: S608 - values are bound
+
+
+def _ticket(row: Row) -> TicketRow:
+    return TicketRow(
+        reference=row["reference"],
+        incident=IncidentId(row["incident"]),
+        helpdesk=row["helpdesk"],
+        ticket=TicketId(row["ticket"]),
+        url=row["url"],
+        department=row["department"],
+        priority=row["priority"],
+        status=row["status"],
+        subject=row["subject"],
+        opened_at=instant(int(row["opened_ms"])),
+        first_answer_at=instant(row["first_answer_ms"]),
+        closed_at=instant(row["closed_ms"]),
+    )
