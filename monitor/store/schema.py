@@ -334,7 +334,9 @@ _OBSERVATION_TABLES = (
         outcome INTEGER,
         cause INTEGER,
         found TEXT NOT NULL,
-        took_us INTEGER NOT NULL
+        took_us INTEGER NOT NULL,
+        felt INTEGER NOT NULL,
+        doubts TEXT
     ) STRICT
     """,
     *(_ROLLUP.format(name=name) for name in ("rollup_five_minutes", "rollup_hours", "rollup_days")),

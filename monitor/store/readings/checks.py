@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.health.state import Health
+from monitor.health.state import Doubt, Health
 from monitor.health.words import State
 from monitor.identifiers import CheckKey, ServerId
 from monitor.observation import Cause, Outcome
@@ -87,4 +87,8 @@ def _health(row: Row) -> Health:
         cause=cause_of(row["cause"]),
         found=row["found"],
         took_ms=row["took_us"] / 1000,
+        felt=bool(row["felt"]),
+        doubts=tuple(
+            Doubt(level=level, at=instant(int(at))) for level, at in json.loads(row["doubts"] or "[]")
+        ),
     )
