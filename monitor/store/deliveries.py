@@ -79,8 +79,19 @@ def queue_later(tx: Transaction, delivery: Delivery, *, entry: int, due: datetim
     add(tx, delivery, entry=entry, seq=_next_seq(tx, delivery.channel, delivery.incident), due=due)
 
 
-def add(tx: Transaction, delivery: Delivery, *, entry: int, seq: int, due: datetime) -> bool:
-    """Queue one delivery at a given place; one that is there already stays as it is and gives False."""
+def add(
+    tx: Transaction,
+    delivery: Delivery,
+    *,
+    entry: int,
+    seq: int,
+    due: datetime,
+    state: DeliveryState = DeliveryState.READY,
+) -> bool:
+    """Queue one delivery at a given place; one that is there already stays as it is and gives False.
+
+    In the state `retry` it is treated as one that was tried before.
+    """
     changed = tx.execute(
         "INSERT INTO deliveries (channel, incident, action, seq, entry, state, due_ms, created_ms)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (channel, incident, action, seq) DO NOTHING",
@@ -90,7 +101,7 @@ def add(tx: Transaction, delivery: Delivery, *, entry: int, seq: int, due: datet
             delivery.action,
             seq,
             entry,
-            DeliveryState.READY,
+            state,
             milliseconds(due),
             milliseconds(due),
         ),
@@ -168,27 +179,34 @@ def finish_unsent(tx: Transaction, row: DeliveryRow, detail: str) -> None:
     )
 
 
-def recover_after_crash(tx: Transaction, now: datetime) -> int:
+def recover_after_crash(
+    tx: Transaction, now: datetime, *, delivery: int | None = None, due: datetime | None = None
+) -> int:
     """Bring back what a process that died had in hand; return how many deliveries that were.
 
     What was being sent may have arrived at any moment until now, so its fate is unknown from now on. What was only
-    claimed is free again, and what was being looked up is looked up again.
+    claimed is free again, and what was being looked up is looked up again. With `delivery` only that one is brought
+    back; it goes on at `due`, at once if that is left out.
     """
-    stranded = tx.execute(
-        """
+    held = "state IN ('claimed', 'sending', 'lookup') AND (:delivery IS NULL OR id = :delivery)"
+    tx.execute(
+        "UPDATE attempts SET outcome = 'interrupted' WHERE ended_ms IS NULL AND outcome IS NULL"  # noqa: S608 - a constant
+        f" AND delivery IN (SELECT id FROM deliveries WHERE {held})",
+        {"delivery": delivery},
+    )
+    return tx.execute(
+        f"""
         UPDATE deliveries SET
-          due_ms = :now,
+          due_ms = :due,
           sent_ms = CASE state WHEN 'sending' THEN :now ELSE sent_ms END,
           state = CASE
             WHEN state = 'claimed' THEN 'ready'
             WHEN state = 'sending' OR sent_ms IS NOT NULL THEN 'ambiguous'
             ELSE 'retry' END
-        WHERE state IN ('claimed', 'sending', 'lookup')
-        """,
-        {"now": milliseconds(now)},
+        WHERE {held}
+        """,  # noqa: S608 - a constant
+        {"now": milliseconds(now), "due": milliseconds(due or now), "delivery": delivery},
     )
-    tx.execute("UPDATE attempts SET outcome = 'interrupted' WHERE ended_ms IS NULL AND outcome IS NULL")
-    return stranded
 
 
 def appeal(tx: Transaction, now: datetime, incident: IncidentId | None = None) -> int:

@@ -72,7 +72,7 @@ class Parcel:
 _S = DeliveryState
 MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _S.READY: frozenset({_S.CLAIMED, _S.DONE}),
-    _S.CLAIMED: frozenset({_S.SENDING, _S.READY, _S.DONE}),
+    _S.CLAIMED: frozenset({_S.SENDING, _S.READY, _S.DONE, _S.REJECTED}),
     _S.SENDING: frozenset({_S.DONE, _S.RETRY, _S.AMBIGUOUS, _S.REJECTED}),
     _S.RETRY: frozenset({_S.CLAIMED, _S.LOOKUP, _S.DONE}),
     _S.AMBIGUOUS: frozenset({_S.LOOKUP, _S.CLAIMED}),
@@ -141,6 +141,11 @@ def after_lookup_error(parcel: Parcel, error: DeliveryError, *, now: datetime, c
     state = _S.RETRY if parcel.sent_at is None else _S.AMBIGUOUS
     due = now + pause(attempts, error, chance)
     return replace(_moved(parcel, state), attempts=attempts, due=due, detail=error.detail)
+
+
+def after_misfit(parcel: Parcel, detail: str) -> Parcel:
+    """No order can be made of it: that is our own fault, and waiting will not mend it."""
+    return replace(_moved(parcel, _S.REJECTED), detail=detail)
 
 
 def after_crash(parcel: Parcel, now: datetime) -> Parcel:

@@ -1,0 +1,120 @@
+"""Carry one message to people: operators, or the fallback when nobody knows whether a ticket exists."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from monitor.actions.outbox import Outbox, parcel_of
+from monitor.errors import NotFoundError
+from monitor.journal.consequences import Channel, DeliveryState, Told
+from monitor.store import deliveries, journal, readings
+from monitor.store.database import Transaction
+from monitor.store.deliveries import DeliveryRow
+from monitor.subscribers import wording
+from monitor.subscribers.port import Message, Messenger, Reach
+from monitor.subscribers.wording import Matter
+from monitor.tickets import delivery
+from monitor.tickets.delivery import BLIND, Parcel, Step
+from monitor.tickets.port import DeliveryError, Fate
+
+_LOG = logging.getLogger(__name__)
+
+NOBODY = "nobody configured"
+SETTLED = "settled meanwhile"
+_NOT_TAKEN = DeliveryError(Fate.NOT_SENT, "at least one channel did not take the message")
+
+_MESSAGES: Mapping[str, Callable[[Matter], Message]] = {
+    Told.OPENED: wording.opened,
+    Told.WORSENED: wording.worsened,
+    Told.RESOLVED: wording.resolved,
+    Told.REOPENED: wording.reopened,
+    Told.REJECTED: wording.rejected,
+    "uncertain": wording.uncertain,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Letter:
+    """What a delivery says, and the delivery to the helpdesk at the same place of its queue, if it is about one."""
+
+    matter: Matter
+    about: DeliveryRow | None
+
+
+class MessageCourier:
+    """One message at a time, in the site's first language. Whether it was heard cannot be looked up: what is uncertain is said again."""
+
+    def __init__(self, outbox: Outbox, messenger: Messenger) -> None:
+        self._outbox = outbox
+        self._messenger = messenger
+
+    def deliver(self, row: DeliveryRow) -> None:
+        """Say it once more, unless it has become needless."""
+        claimed = self._outbox.claim(row, Step.SEND)
+        if claimed is None:
+            return
+        try:
+            letter = self._outbox.read(lambda tx: self._letter(tx, claimed))
+            message = _MESSAGES[row.action](letter.matter)
+        except (LookupError, NotFoundError) as error:
+            _LOG.exception("no message can be made of delivery %d", row.id)
+            self._put(
+                claimed, delivery.after_misfit(parcel_of(claimed), f"our own fault: {type(error).__name__}")
+            )
+            return
+        if row.channel == Channel.FALLBACK and not _still_matters(letter.about):
+            self._put(claimed, delivery.after_success(parcel_of(claimed), SETTLED))
+            return
+        self._say(claimed, message)
+
+    def _say(self, row: DeliveryRow, message: Message) -> None:
+        sending, attempt = self._outbox.begin(row)
+        reach = self._reach(message)
+        self._outbox.checkpoint("answered")
+        now, parcel = self._outbox.clock.now(), parcel_of(sending)
+        if reach is Reach.FAILED:
+            after = delivery.after_error(parcel, BLIND, _NOT_TAKEN, now=now, chance=self._outbox.chance())
+        else:
+            after = delivery.after_success(parcel, NOBODY if reach is Reach.NOBODY_ASKED else "")
+
+        def work(tx: Transaction) -> None:
+            self._outbox.put(tx, sending, after)
+            deliveries.end_attempt(tx, row.id, attempt, (now, reach, after.detail))
+
+        self._outbox.record(work)
+        self._outbox.checkpoint("committed")
+
+    def _reach(self, message: Message) -> Reach:
+        try:
+            return self._messenger.tell(message)
+        except Exception:  # noqa: BLE001 - a plug-in may trip over anything; the message waits for its next try
+            _LOG.exception("a message was not told")
+            return Reach.FAILED
+
+    def _put(self, row: DeliveryRow, after: Parcel) -> None:
+        self._outbox.record(lambda tx: self._outbox.put(tx, row, after))
+
+    def _letter(self, tx: Transaction, row: DeliveryRow) -> _Letter:
+        incident, fleet = readings.incident(tx, row.incident), readings.fleet(tx)
+        entry = next((numbered.entry for numbered in journal.entries(tx, after=row.entry - 1, limit=1)), None)
+        if incident is None or fleet is None or entry is None:
+            raise NotFoundError(f"there is no incident {row.incident}")
+        ticket = readings.ticket_of(tx, row.incident)
+        matter = Matter(
+            key=f"{row.channel}-{row.id}",
+            incident=incident,
+            entry=entry,
+            fleet=fleet,
+            language=fleet.site.languages[0],
+            ticket="" if ticket is None else ticket.url,
+        )
+        queued = deliveries.of_incident(tx, row.incident, Channel.TICKET)
+        return _Letter(matter=matter, about=next((each for each in queued if each.seq == row.seq), None))
+
+
+def _still_matters(about: DeliveryRow | None) -> bool:
+    if about is None or about.state is DeliveryState.DONE:
+        return False
+    return about.state is DeliveryState.REJECTED or about.sent_at is not None

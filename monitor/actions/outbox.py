@@ -1,0 +1,150 @@
+"""What every courier needs: take a delivery, put each step on record before it has effects, and never lose a result."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from monitor.clock import Clock
+from monitor.errors import BusyError, StoreError
+from monitor.journal.entries import Entry
+from monitor.store import deliveries
+from monitor.store.database import Database, Transaction
+from monitor.store.deliveries import DeliveryRow, Standing
+from monitor.tickets.delivery import Parcel, Step, after_begin, after_claim
+from monitor.tickets.port import DeliveryError, Fate
+
+_LOG = logging.getLogger(__name__)
+_BREATH_S = 0.5
+_TRIES = 20
+
+Append = Callable[[Transaction, Sequence[Entry]], object]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbox:
+    """The deliveries in the database, with everything from outside that moving them takes.
+
+    `chance` gives numbers from 0.0 to 1.0. `checkpoint` is told the name of every point at which a crash must lose
+    nothing. `stopping` ends the patience of whoever waits for the database.
+    """
+
+    database: Database
+    clock: Clock
+    append: Append
+    chance: Callable[[], float]
+    checkpoint: Callable[[str], None]
+    stopping: threading.Event
+
+    def next(self, channel: str, now: datetime) -> DeliveryRow | None:
+        """Return the delivery of this channel that has been due the longest, if there is one."""
+        with self.database.reading() as tx:
+            rows = deliveries.due(tx, now, 1, channel)
+        return rows[0] if rows else None
+
+    def claim(self, row: DeliveryRow, step: Step) -> DeliveryRow | None:
+        """Make a delivery ours; None if somebody else was faster."""
+        parcel = after_claim(parcel_of(row), step)
+        with self.database.writing() as tx:
+            if not deliveries.move(tx, row, standing_of(parcel)):
+                return None
+        self.checkpoint("claimed")
+        return moved(row, parcel)
+
+    def begin(self, row: DeliveryRow) -> tuple[DeliveryRow, int]:
+        """Record that the first byte is about to leave; return the row as it is now and the attempt's number."""
+        now = self.clock.now()
+        parcel = after_begin(parcel_of(row), now)
+
+        def work(tx: Transaction) -> int:
+            self.put(tx, row, parcel)
+            return deliveries.begin_attempt(tx, row.id, now)
+
+        number = self.record(work)
+        self.checkpoint("recorded")
+        return moved(row, parcel), number
+
+    def put(self, tx: Transaction, row: DeliveryRow, parcel: Parcel) -> None:
+        """Move a delivery that is ours; that somebody else has moved it is a fault of the program."""
+        if not deliveries.move(tx, row, standing_of(parcel)):
+            raise RuntimeError(f"delivery {row.id} was moved by somebody else")
+
+    def record(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run one writing transaction, again and again while the database cannot take it.
+
+        What the other side has done cannot be undone, so its answer is not dropped because of a locked file. When the
+        service stops meanwhile, or the database refuses for good, the error leaves and the fate is unknown again.
+        """
+        return self._patiently(self.database.writing, work)
+
+    def read(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run one reading transaction with the same patience, for a delivery that is ours already."""
+        return self._patiently(self.database.reading, work)
+
+    def _patiently(
+        self, begin: Callable[[], AbstractContextManager[Transaction]], work: Callable[[Transaction], Result]
+    ) -> Result:
+        tries_left = _TRIES
+        while True:
+            try:
+                with begin() as tx:
+                    return work(tx)
+            except StoreError as error:
+                _LOG.warning("a delivery waits for the database: %s", error)
+                # A locked file heals by waiting, and so may a full disk; what never heals must not block the channel.
+                tries_left -= 0 if isinstance(error, BusyError) else 1
+                if tries_left == 0 or self.stopping.wait(_BREATH_S):
+                    raise
+
+
+def parcel_of(row: DeliveryRow) -> Parcel:
+    """Return the part of a row that the delivery machine moves."""
+    return Parcel(
+        state=row.state, due=row.due_at, attempts=row.attempts, sent_at=row.sent_at, detail=row.detail
+    )
+
+
+def standing_of(parcel: Parcel) -> Standing:
+    """Return how a parcel is stored."""
+    return Standing(
+        state=parcel.state,
+        attempts=parcel.attempts,
+        due_at=parcel.due,
+        sent_at=parcel.sent_at,
+        detail=parcel.detail,
+    )
+
+
+def moved(row: DeliveryRow, parcel: Parcel) -> DeliveryRow:
+    """Return a row as it stands after a move."""
+    return DeliveryRow(
+        id=row.id,
+        channel=row.channel,
+        incident=row.incident,
+        action=row.action,
+        seq=row.seq,
+        entry=row.entry,
+        state=parcel.state,
+        attempts=parcel.attempts,
+        due_at=parcel.due,
+        created_at=row.created_at,
+        sent_at=parcel.sent_at,
+        detail=parcel.detail,
+    )
+
+
+def guarded(call: Callable[[], Result]) -> Result:
+    """Return what an outside call gives; an exception that no adapter should let out has an unknown fate."""
+    try:
+        return call()
+    except DeliveryError:
+        raise
+    except Exception as error:
+        _LOG.exception("an adapter let an exception out")
+        raise DeliveryError(Fate.UNCERTAIN, f"our own fault: {type(error).__name__}") from error

@@ -1,0 +1,96 @@
+"""One delivery to the helpdesk with all that it means, as it is read from the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.errors import NotFoundError
+from monitor.journal.consequences import Channel, DeliveryState
+from monitor.journal.entries import Entry, Kind, TicketRejected
+from monitor.store import deliveries, journal, readings
+from monitor.store.database import Transaction
+from monitor.store.deliveries import DeliveryRow
+from monitor.store.readings import TicketRow
+from monitor.tickets.orders import Present
+from monitor.tickets.port import Action, Helpdesk, Priority, reference_of
+from monitor.tickets.wording import Story
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """The helpdesk and how it is spoken to."""
+
+    helpdesk: Helpdesk
+    installation: str
+    department: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One delivery with what it means: the story so far, the ticket as we know it, and what waits behind it."""
+
+    row: DeliveryRow
+    story: Story
+    entry: Entry
+    ticket: TicketRow | None
+    waiting: tuple[DeliveryRow, ...]
+
+    @property
+    def present(self) -> Present | None:
+        """The ticket at the helpdesk; None before it exists."""
+        if self.ticket is None:
+            return None
+        return Present(ticket=self.ticket.ticket, priority=Priority(self.ticket.priority))
+
+
+def load(tx: Transaction, row: DeliveryRow, to: Addressee) -> Task:
+    """Return what a delivery means, all of it from one picture of the database."""
+    reference = reference_of(to.installation, row.incident)
+    ticket = readings.ticket(tx, reference)
+    return Task(
+        row=row,
+        story=_story(tx, row, to, "" if ticket is None else ticket.ticket),
+        entry=_entry(tx, row.entry),
+        ticket=ticket,
+        waiting=_waiting(tx, row),
+    )
+
+
+def rejection(row: DeliveryRow, to: Addressee, detail: str, moment: datetime) -> Entry:
+    """Return the entry by which operators learn that an action needs their help."""
+    body = TicketRejected(
+        incident=row.incident,
+        reference=reference_of(to.installation, row.incident),
+        action=row.action,
+        detail=detail,
+    )
+    return Entry(kind=Kind.TICKET_REJECTED, moment=moment, subject=row.incident, body=body)
+
+
+def _story(tx: Transaction, row: DeliveryRow, to: Addressee, ticket: str) -> Story:
+    incident, fleet = readings.incident(tx, row.incident), readings.fleet(tx)
+    if incident is None or fleet is None:
+        raise NotFoundError(f"there is no incident {row.incident}")
+    return Story(
+        incident=incident,
+        entries=tuple(numbered.entry for numbered in journal.entries(tx, subject=row.incident)),
+        fleet=fleet,
+        reference=reference_of(to.installation, row.incident),
+        department=to.department,
+        language=to.language,
+        replaces=ticket if row.action == Action.CREATE else "",
+    )
+
+
+def _entry(tx: Transaction, number: int) -> Entry:
+    for numbered in journal.entries(tx, after=number - 1, limit=1):
+        return numbered.entry
+    raise NotFoundError(f"the journal has no entry {number}")
+
+
+def _waiting(tx: Transaction, row: DeliveryRow) -> tuple[DeliveryRow, ...]:
+    """Return what was queued behind this delivery and has not been tried yet."""
+    rows = deliveries.of_incident(tx, row.incident, Channel.TICKET)
+    return tuple(each for each in rows if each.seq > row.seq and each.state is DeliveryState.READY)

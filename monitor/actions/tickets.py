@@ -1,0 +1,198 @@
+"""Carry one action to the helpdesk, or find out what became of it, and put the outcome on record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from monitor.actions.outbox import Outbox, guarded, parcel_of
+from monitor.actions.ticket_task import Addressee, Task, load, rejection
+from monitor.journal.consequences import Channel, Delivery, DeliveryState
+from monitor.journal.entries import Entry, Kind, TicketOpened, TicketUpdated
+from monitor.store import deliveries
+from monitor.store.database import Transaction
+from monitor.store.deliveries import DeliveryRow
+from monitor.tickets import delivery, orders
+from monitor.tickets.delivery import Manner, Parcel, Step
+from monitor.tickets.port import Action, DeliveryError, Fate, Order, Receipt, TicketStatus
+
+_LOG = logging.getLogger(__name__)
+
+VERIFY = "verify"
+UNCERTAIN = "uncertain"
+
+
+class TicketCourier:
+    """One delivery at a time: look or send, then one transaction that says what happened."""
+
+    def __init__(self, outbox: Outbox, to: Addressee, on_result: Callable[[str], None]) -> None:
+        self._outbox = outbox
+        self._to = to
+        self._on_result = on_result
+
+    def deliver(self, row: DeliveryRow) -> None:
+        """Carry a delivery that is due one step on."""
+        manner = delivery.manner_of(Action(row.action), self._to.helpdesk.search_lag)
+        step = delivery.next_step(parcel_of(row), manner)
+        claimed = self._outbox.claim(row, step)
+        if claimed is None:
+            return
+        task, order = self._outbox.read(lambda tx: load(tx, claimed, self._to)), None
+        try:
+            order = orders.order_of(Action(row.action), row.seq, task.story, task.entry, task.present)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the delivery must not stay claimed for ever
+            self._misfit(claimed, error)
+            return
+        if order is None:
+            self._needless(claimed)
+        elif step is Step.LOOK:
+            self._look(task, order, manner)
+        else:
+            self._send(task, order, manner)
+
+    def _send(self, task: Task, order: Order, manner: Manner) -> None:
+        row, attempt = self._outbox.begin(task.row)
+        begun = replace(task, row=row)
+        try:
+            receipt = guarded(lambda: self._perform(begun, order))
+        except DeliveryError as error:
+            after = delivery.after_error(
+                parcel_of(row), manner, error, now=self._outbox.clock.now(), chance=self._outbox.chance()
+            )
+            self._failed(begun, after, error, attempt)
+            return
+        self._outbox.checkpoint("answered")
+        self._done(begun, order, receipt, attempt)
+
+    def _perform(self, task: Task, order: Order) -> Receipt:
+        elsewhere = task.ticket is not None and task.ticket.helpdesk != self._to.helpdesk.name
+        if elsewhere and order.action is not Action.CREATE:
+            # An id of another helpdesk could be somebody else's ticket in this one.
+            raise DeliveryError(Fate.MISSING, "the ticket was opened in another helpdesk")
+        return self._to.helpdesk.perform(order)
+
+    def _look(self, task: Task, order: Order, manner: Manner) -> None:
+        now = self._outbox.clock.now()
+        try:
+            found = guarded(lambda: self._to.helpdesk.find(order.reference))
+        except DeliveryError as error:
+            after = delivery.after_lookup_error(
+                parcel_of(task.row), error, now=self._outbox.clock.now(), chance=self._outbox.chance()
+            )
+            self._failed(task, after, error, None)
+            return
+        self._outbox.checkpoint("looked")
+        if orders.shows(order, found):
+            receipt = Receipt(ticket=order.ticket or found[0].ticket, url=found[0].url)
+            self._done(task, order, receipt, None)
+            return
+        after = delivery.after_lookup(parcel_of(task.row), manner, now)
+        self._outbox.record(lambda tx: self._settle(tx, task, after))
+
+    def _done(self, task: Task, order: Order, receipt: Receipt, attempt: int | None) -> None:
+        now = self._outbox.clock.now()
+        after = delivery.after_success(parcel_of(task.row))
+
+        def work(tx: Transaction) -> None:
+            self._outbox.put(tx, task.row, after)
+            if attempt is not None:
+                deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", ""))
+            self._outbox.append(tx, (self._entry(task, order, receipt),))
+            if order.action is Action.CREATE:
+                self._after_creation(tx, task, sure=attempt is not None)
+
+        self._outbox.record(work)
+        self._outbox.checkpoint("committed")
+        self._on_result("done")
+
+    def _after_creation(self, tx: Transaction, task: Task, *, sure: bool) -> None:
+        if sure:
+            _leave_out_what_was_told(tx, task.waiting)
+        # What was made in doubt is looked at once nothing can be hidden any more: there may be two.
+        pause = timedelta(0) if sure else self._to.helpdesk.search_lag
+        verify = Delivery(channel=Channel.VERIFY, incident=task.row.incident, action=VERIFY)
+        deliveries.queue_later(tx, verify, entry=task.row.entry, due=self._outbox.clock.now() + pause)
+
+    def _failed(self, task: Task, after: Parcel, error: DeliveryError, attempt: int | None) -> None:
+        now = self._outbox.clock.now()
+        # The same trouble every five minutes is told once.
+        news = after.state is DeliveryState.REJECTED or (
+            delivery.is_alarming(error) and task.row.detail != error.detail
+        )
+
+        def work(tx: Transaction) -> None:
+            if attempt is not None:
+                deliveries.end_attempt(tx, task.row.id, attempt, (now, error.fate, error.detail))
+            if error.fate is Fate.MISSING and after.state is not DeliveryState.REJECTED:
+                _create_anew(tx, task, now)
+            self._settle(tx, task, after)
+            if news:
+                self._outbox.append(tx, (rejection(task.row, self._to, error.detail, now),))
+
+        self._outbox.record(work)
+        _LOG.warning("delivery %d (%s): %s", task.row.id, task.row.action, error.detail)
+        self._on_result(error.fate)
+
+    def _settle(self, tx: Transaction, task: Task, after: Parcel) -> None:
+        self._outbox.put(tx, task.row, after)
+        if after.state in (DeliveryState.AMBIGUOUS, DeliveryState.REJECTED):
+            wait = delivery.FALLBACK_AFTER if after.state is DeliveryState.AMBIGUOUS else timedelta(0)
+            fallback = Delivery(channel=Channel.FALLBACK, incident=task.row.incident, action=UNCERTAIN)
+            due = self._outbox.clock.now() + wait
+            deliveries.add(tx, fallback, entry=task.row.entry, seq=task.row.seq, due=due)
+
+    def _misfit(self, row: DeliveryRow, error: Exception) -> None:
+        _LOG.error("no order can be made of delivery %d", row.id, exc_info=error)
+        detail = f"our own fault: {type(error).__name__}"
+        after = delivery.after_misfit(parcel_of(row), detail)
+
+        def work(tx: Transaction) -> None:
+            self._outbox.put(tx, row, after)
+            self._outbox.append(tx, (rejection(row, self._to, detail, self._outbox.clock.now()),))
+
+        self._outbox.record(work)
+        self._on_result(DeliveryState.REJECTED)
+
+    def _needless(self, row: DeliveryRow) -> None:
+        after = delivery.after_success(parcel_of(row), "the ticket has it already")
+        self._outbox.record(lambda tx: self._outbox.put(tx, row, after))
+
+    def _entry(self, task: Task, order: Order, receipt: Receipt) -> Entry:
+        moment = self._outbox.clock.now()
+        if order.action is Action.CREATE:
+            opened = TicketOpened(
+                incident=task.row.incident,
+                reference=order.reference,
+                helpdesk=self._to.helpdesk.name,
+                ticket=receipt.ticket,
+                url=receipt.url,
+                department=order.department,
+                priority=order.priority,
+                subject=order.subject,
+            )
+            return Entry(kind=Kind.TICKET_OPENED, moment=moment, subject=task.row.incident, body=opened)
+        known = TicketStatus.OPEN if task.ticket is None else TicketStatus(task.ticket.status)
+        updated = TicketUpdated(
+            incident=task.row.incident,
+            reference=order.reference,
+            action=order.action,
+            priority=order.priority,
+            status=orders.status_after(order) or known,
+        )
+        return Entry(kind=Kind.TICKET_UPDATED, moment=moment, subject=task.row.incident, body=updated)
+
+
+def _leave_out_what_was_told(tx: Transaction, waiting: Sequence[DeliveryRow]) -> None:
+    told = delivery.told_by_creation([Action(row.action) for row in waiting])
+    for row, already in zip(waiting, told, strict=True):
+        if already:
+            deliveries.finish_unsent(tx, row, "told when the ticket was opened")
+
+
+def _create_anew(tx: Transaction, task: Task, now: datetime) -> None:
+    """Queue a creation in front of an action whose ticket is gone; it looks first whether there is another one."""
+    create = Delivery(channel=Channel.TICKET, incident=task.row.incident, action=Action.CREATE)
+    state = DeliveryState.RETRY
+    deliveries.add(tx, create, entry=task.row.entry, seq=task.row.seq, due=now, state=state)

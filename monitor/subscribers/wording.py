@@ -1,0 +1,127 @@
+"""What operators are told: what is hit, since when, what was seen, and where to read on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.fleet import Fleet
+from monitor.incidents.incident import Audience, CheckEvidence, Incident
+from monitor.journal.entries import (
+    Entry,
+    IncidentOpened,
+    IncidentReopened,
+    IncidentUpdated,
+    TicketRejected,
+)
+from monitor.language import moments, text
+from monitor.subscribers.port import Message, Tone
+
+_CHECKS_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """One incident as it stands, and the entry that operators are told of; `ticket` is where its ticket is read."""
+
+    key: str
+    incident: Incident
+    entry: Entry
+    fleet: Fleet
+    language: str
+    ticket: str = ""
+
+
+def opened(matter: Matter) -> Message:
+    """A fault is confirmed; or something of our own needs a person."""
+    own = matter.incident.audience is Audience.OPERATORS
+    return _message(matter, "own" if own else "opened", Tone.WARNING if own else Tone.ALARM)
+
+
+def worsened(matter: Matter) -> Message:
+    """A fault that operators know of grew worse."""
+    return _message(matter, "worsened", Tone.ALARM)
+
+
+def resolved(matter: Matter) -> Message:
+    """It is over, with how long it lasted."""
+    return _message(matter, "resolved", Tone.RELIEF)
+
+
+def reopened(matter: Matter) -> Message:
+    """It came back soon after it was over."""
+    return _message(matter, "reopened", Tone.ALARM)
+
+
+def rejected(matter: Matter) -> Message:
+    """The helpdesk does not do what is asked of it, and waiting will not change that."""
+    return _message(matter, "rejected", Tone.WARNING)
+
+
+def uncertain(matter: Matter) -> Message:
+    """Nobody knows whether the ticket of a fault exists: the fault itself must be known all the same."""
+    return _message(matter, "uncertain", Tone.ALARM)
+
+
+def _message(matter: Matter, kind: str, tone: Tone) -> Message:
+    values = _values(matter)
+    title = text(f"message.{kind}.title", matter.language, **values)
+    parts = [text(f"message.{kind}.body", matter.language, **values), *_seen(matter), *_links(matter)]
+    return Message(key=matter.key, title=_line(title), body="\n".join(filter(None, parts)), tone=tone)
+
+
+def _values(matter: Matter) -> dict[str, object]:
+    incident, entry = matter.incident, matter.entry
+    ended = incident.ended_at or incident.resolved_at or entry.moment
+    rejection = entry.body if isinstance(entry.body, TicketRejected) else None
+    return {
+        "site": matter.fleet.site.name,
+        "title": _in(incident.title, matter.language),
+        "since": _moment(matter, incident.started_at),
+        "ended": _moment(matter, ended),
+        "duration": moments.duration(max(ended - incident.started_at, timedelta(0)), matter.language),
+        "detail": "" if rejection is None else rejection.detail,
+        "action": "" if rejection is None else text(f"message.action.{rejection.action}", matter.language),
+    }
+
+
+def _seen(matter: Matter) -> list[str]:
+    body = matter.entry.body
+    if not isinstance(body, IncidentOpened | IncidentUpdated | IncidentReopened):
+        return []
+    lines = [_check(matter, evidence) for evidence in body.evidence[:_CHECKS_NAMED]]
+    left = len(body.evidence) - len(lines)
+    return [*lines, text("message.more", matter.language, count=left)] if left else lines
+
+
+def _check(matter: Matter, evidence: CheckEvidence) -> str:
+    cause = "" if evidence.cause is None else text(f"cause.{evidence.cause}", matter.language)
+    facts = ", ".join(filter(None, (cause, evidence.found)))
+    return _line(f"- {evidence.check}: {facts}" if facts else f"- {evidence.check}")
+
+
+def _links(matter: Matter) -> Sequence[str]:
+    lines = []
+    if matter.ticket:
+        lines.append(text("message.ticket", matter.language, url=matter.ticket))
+    if matter.incident.audience is Audience.PUBLIC:
+        site = matter.fleet.site
+        root = site.url.rstrip("/") + ("" if matter.language == site.languages[0] else f"/{matter.language}")
+        lines.append(text("message.incident", matter.language, url=f"{root}/incidents/{matter.incident.id}"))
+    return lines
+
+
+def _in(texts: object, language: str) -> str:
+    if isinstance(texts, dict):
+        return str(texts.get(language) or next(iter(texts.values()), ""))
+    return ""
+
+
+def _moment(matter: Matter, moment: datetime) -> str:
+    return moments.full_moment(moment, ZoneInfo(matter.fleet.site.timezone), matter.language)
+
+
+def _line(value: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())

@@ -1,0 +1,139 @@
+"""From what is queued to what the helpdesk is asked for: priority, words and the key of one action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from monitor.incidents.incident import Impact
+from monitor.journal.entries import Entry, IncidentReopened, IncidentUpdated
+from monitor.tickets import wording
+from monitor.tickets.port import Action, Found, Order, Priority, TicketStatus
+from monitor.tickets.wording import Story
+
+_PRIORITIES = {
+    Impact.CRITICAL: Priority.URGENT,
+    Impact.MAJOR: Priority.URGENT,
+    Impact.MINOR: Priority.HIGH,
+    Impact.NONE: Priority.NORMAL,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """The ticket as we know it: its id at the helpdesk and the priority that we gave it last."""
+
+    ticket: str
+    priority: Priority
+
+
+def priority_of(impact: Impact) -> Priority:
+    """Return how urgent an incident of this impact is."""
+    return _PRIORITIES[impact]
+
+
+def order_of(action: Action, seq: int, story: Story, entry: Entry, present: Present | None) -> Order | None:
+    """Return what to ask of the helpdesk; None if the ticket has it already. Only a creation needs no `present` ticket."""
+    words = _Words(action=action, seq=seq, story=story)
+    if action is Action.CREATE:
+        return _creation(words)
+    if present is None:
+        raise ValueError(f"there is no ticket yet to {action}")
+    match action:
+        case Action.COMMENT:
+            return words.order(present, wording.comment(story, entry), present.priority)
+        case Action.PRIORITY:
+            return _rise(words, entry, present)
+        case Action.RESOLVE:
+            return words.order(present, wording.resolution(story, entry), present.priority)
+        case Action.REOPEN:
+            higher = higher_of(present.priority, priority_of(_impact(story, entry)))
+            return words.order(present, wording.reopening(story, entry), higher)
+
+
+def duplicate_order(story: Story, extra: Found, kept: str) -> Order:
+    """Return the order that closes a second ticket of the same reference in favour of the one that is kept."""
+    return Order(
+        action=Action.RESOLVE,
+        reference=story.reference,
+        key=f"{story.reference}-duplicate-{extra.ticket}",
+        ticket=extra.ticket,
+        subject=wording.subject(story),
+        body=wording.duplicate(story.language, kept),
+        priority=extra.priority,
+        department=story.department,
+        language=story.language,
+    )
+
+
+def shows(order: Order, found: tuple[Found, ...]) -> bool:
+    """Has the helpdesk carried out this order, as far as a look-up tells?"""
+    tickets = [ticket for ticket in found if order.action is Action.CREATE or ticket.ticket == order.ticket]
+    match order.action:
+        case Action.CREATE:
+            return bool(tickets)
+        case Action.RESOLVE:
+            return any(ticket.status is TicketStatus.CLOSED for ticket in tickets)
+        case Action.REOPEN:
+            return any(ticket.status is not TicketStatus.CLOSED for ticket in tickets)
+        case Action.PRIORITY:
+            return any(ticket.priority is order.priority for ticket in tickets)
+        case Action.COMMENT:
+            return False
+
+
+def status_after(order: Order) -> TicketStatus | None:
+    """Return the status that an action brings with it; None if it leaves the status alone."""
+    match order.action:
+        case Action.RESOLVE:
+            return TicketStatus.CLOSED
+        case Action.CREATE | Action.REOPEN:
+            return TicketStatus.OPEN
+        case Action.COMMENT | Action.PRIORITY:
+            return None
+
+
+def higher_of(one: Priority, other: Priority) -> Priority:
+    """Return the more urgent of two priorities."""
+    return max(one, other, key=list(Priority).index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    action: Action
+    seq: int
+    story: Story
+
+    def order(self, present: Present | None, body: str, priority: Priority) -> Order:
+        story = self.story
+        return Order(
+            action=self.action,
+            reference=story.reference,
+            key=f"{story.reference}-{self.action}-{self.seq}",
+            ticket="" if present is None else present.ticket,
+            subject=wording.subject(story),
+            body=body,
+            priority=priority,
+            department=story.department,
+            language=story.language,
+        )
+
+
+def _creation(words: _Words) -> Order:
+    incident = words.story.incident
+    # What is over needs no haste, but it is not passed over in silence either.
+    priority = priority_of(incident.impact) if incident.open else Priority.NORMAL
+    return words.order(None, wording.creation(words.story), priority)
+
+
+def _rise(words: _Words, entry: Entry, present: Present) -> Order | None:
+    impact = _impact(words.story, entry)
+    wanted = priority_of(impact)
+    if not words.story.incident.open or higher_of(wanted, present.priority) is present.priority:
+        return None
+    return words.order(present, wording.rise(words.story, impact, wanted), wanted)
+
+
+def _impact(story: Story, entry: Entry) -> Impact:
+    if isinstance(entry.body, IncidentUpdated | IncidentReopened):
+        return entry.body.impact
+    return story.incident.impact

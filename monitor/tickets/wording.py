@@ -1,0 +1,289 @@
+"""What a ticket says: everything that a technician needs, so that nobody has to ask back.
+
+Pure. A ticket that is made late tells the whole story so far; each later action adds what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from monitor.errors import NotFoundError
+from monitor.fleet import Fleet, Server
+from monitor.identifiers import CheckKey, ServerId
+from monitor.incidents.incident import CheckEvidence, Incident
+from monitor.journal.entries import Entry, IncidentOpened, IncidentReopened, IncidentUpdated
+from monitor.language import moments, text
+
+_SHORTEST_FENCE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One incident as it stands, with the entries that led there, oldest first, told in one language.
+
+    `department` is the id that the helpdesk was configured with. `replaces` is the ticket that got lost, if this
+    one is made in its place.
+    """
+
+    incident: Incident
+    entries: tuple[Entry, ...]
+    fleet: Fleet
+    reference: str
+    department: str
+    language: str
+    replaces: str = ""
+
+
+def subject(story: Story) -> str:
+    """Return `[VG-…] <server>: <what>`, the same for the whole life of a ticket as long as its impact is."""
+    return _line(
+        text(
+            "ticket.subject",
+            story.language,
+            reference=story.reference,
+            server=_servers(story),
+            what=_what(story, story.incident.impact),
+        )
+    )
+
+
+def creation(story: Story) -> str:
+    """Return the first message of a ticket; it says so if the fault is over already."""
+    evidence = evidence_so_far(story.entries)
+    parts = [_opening(story), _facts(story), *_evidence(story, evidence), _links(story)]
+    if story.replaces:
+        parts.insert(1, text("ticket.replaces", story.language, ticket=story.replaces))
+    return "\n\n".join(part for part in parts if part)
+
+
+def comment(story: Story, entry: Entry) -> str:
+    """Return what an update adds to the ticket."""
+    body = entry.body
+    if not isinstance(body, IncidentUpdated):
+        raise TypeError(f"{entry.kind} is told by no comment")
+    opening = text(
+        f"ticket.comment.{body.reason}",
+        story.language,
+        server=_servers(story),
+        what=_what(story, body.impact),
+        moment=_moment(story, body.ended_at or entry.moment),
+    )
+    return "\n\n".join([opening, *_evidence(story, body.evidence)])
+
+
+def rise(story: Story, impact: str, priority: str) -> str:
+    """Return why the priority of a ticket rises."""
+    return text(
+        "ticket.priority",
+        story.language,
+        priority=text(f"ticket.priority.{priority}", story.language),
+        server=_servers(story),
+        what=_what(story, impact),
+    )
+
+
+def resolution(story: Story, entry: Entry) -> str:
+    """Return the last word on a fault: until when it lasted and how long that was."""
+    incident = story.incident
+    ended = getattr(entry.body, "ended_at", None) or incident.ended_at or entry.moment
+    words = text(
+        "ticket.resolution",
+        story.language,
+        server=_servers(story),
+        since=_moment(story, incident.started_at),
+        ended=_moment(story, ended),
+        duration=moments.duration(max(ended - incident.started_at, timedelta(0)), story.language),
+    )
+    if entry.actor == "vigia":
+        return words
+    return "\n\n".join((words, text("ticket.resolution.by", story.language, actor=entry.actor)))
+
+
+def reopening(story: Story, entry: Entry) -> str:
+    """Return why a ticket that was closed is open again."""
+    evidence = entry.body.evidence if isinstance(entry.body, IncidentReopened) else ()
+    opening = text(
+        "ticket.reopening", story.language, server=_servers(story), moment=_moment(story, entry.moment)
+    )
+    return "\n\n".join([opening, *_evidence(story, evidence)])
+
+
+def duplicate(language: str, kept: str) -> str:
+    """Return what is written on a second ticket of one reference before it is closed."""
+    return text("ticket.duplicate", language, ticket=kept)
+
+
+def evidence_so_far(entries: tuple[Entry, ...]) -> tuple[CheckEvidence, ...]:
+    """Return the newest evidence of every check that ever failed in these entries, in the order in which they joined."""
+    newest: dict[CheckKey, CheckEvidence] = {}
+    for entry in entries:
+        if isinstance(entry.body, IncidentOpened | IncidentUpdated | IncidentReopened):
+            newest |= {evidence.check: evidence for evidence in entry.body.evidence}
+    return tuple(newest.values())
+
+
+def _opening(story: Story) -> str:
+    incident = story.incident
+    values: Mapping[str, object] = {
+        "server": _servers(story),
+        "what": _what(story, incident.impact),
+        "since": _moment(story, incident.started_at),
+    }
+    if incident.open or incident.ended_at is None:
+        return text("ticket.creation", story.language, **values)
+    return text(
+        "ticket.creation.recovered",
+        story.language,
+        ended=_moment(story, incident.ended_at),
+        duration=moments.duration(incident.ended_at - incident.started_at, story.language),
+        **values,
+    )
+
+
+def _facts(story: Story) -> str:
+    lines = [fact for server in story.incident.servers for fact in _about(story, server)]
+    lines.append(_fact(story, "department", _department(story)))
+    lines.append(_fact(story, "impact", text(f"ticket.impact.{story.incident.impact}", story.language)))
+    lines.append(_fact(story, "since", _exact(story, story.incident.started_at)))
+    return "\n".join(lines)
+
+
+def _about(story: Story, identity: ServerId) -> Iterator[str]:
+    server = _server(story.fleet, identity)
+    if server is None:
+        yield _fact(story, "server", identity)
+        return
+    yield _fact(story, "server", f"{server.name} ({server.id})")
+    yield _fact(story, "group", _group(story, server))
+    addresses = dict.fromkeys(filter(None, (server.host, *server.addresses)))
+    if addresses:
+        yield _fact(story, "address", ", ".join(addresses))
+    if server.plans:
+        yield _fact(story, "plans", ", ".join(server.plans))
+
+
+def _evidence(story: Story, evidence: tuple[CheckEvidence, ...]) -> list[str]:
+    if not evidence:
+        return []
+    heading = text("ticket.evidence", story.language, count=len(evidence))
+    return [heading, *(_one(story, place, each) for place, each in enumerate(evidence, 1))]
+
+
+def _one(story: Story, place: int, evidence: CheckEvidence) -> str:
+    cause = "" if evidence.cause is None else text(f"cause.{evidence.cause}", story.language)
+    last_ok = (
+        text("ticket.never", story.language)
+        if evidence.last_ok_at is None
+        else _exact(story, evidence.last_ok_at)
+    )
+    facts = (
+        ("cause", cause),
+        ("found", evidence.found),
+        ("since", _exact(story, evidence.failing_since)),
+        ("last_ok", last_ok),
+        ("looked", _exact(story, evidence.looked_at)),
+        ("peer", evidence.address or ""),
+        ("phases", _phases(story, evidence)),
+    )
+    lines = [f"{place}. {evidence.check} ({evidence.kind})"]
+    lines += [f"   {_fact(story, key, value)}" for key, value in facts if value]
+    blocks = [_block(story, key, value) for key, value in _quotes(evidence) if value.strip()]
+    return "\n".join([*lines, *blocks])
+
+
+def _quotes(evidence: CheckEvidence) -> tuple[tuple[str, str], ...]:
+    return (("excerpt", evidence.excerpt), ("reproduce", evidence.reproduce))
+
+
+def _block(story: Story, key: str, quoted: str) -> str:
+    """Fence what came from outside so that nothing in it can end the fence."""
+    runs = (len(list(run)) for letter, run in groupby(quoted) if letter == "`")
+    fence = "`" * max(_SHORTEST_FENCE, 1 + max(runs, default=0))
+    return "\n".join(
+        (f"   {text(f'ticket.fact.{key}', story.language)}:", fence, _printable(quoted.strip("\n")), fence)
+    )
+
+
+def _phases(story: Story, evidence: CheckEvidence) -> str:
+    parts = [f"{_phase(story, name)} {took:.0f} ms" for name, took in evidence.phases.items()]
+    if "total" not in evidence.phases:
+        parts.append(f"{_phase(story, 'total')} {evidence.took_ms:.0f} ms")
+    return ", ".join(parts)
+
+
+def _phase(story: Story, name: str) -> str:
+    try:
+        return text(f"ticket.phase.{name}", story.language)
+    except KeyError:
+        # A kind of check may measure a step of its own; its plain name is clearer than none.
+        return name.replace("_", " ")
+
+
+def _links(story: Story) -> str:
+    site = story.fleet.site.url.rstrip("/")
+    root = site if story.language == story.fleet.site.languages[0] else f"{site}/{story.language}"
+    lines = [_fact(story, "incident_page", f"{root}/incidents/{story.incident.id}")]
+    lines += [_fact(story, "server_page", f"{root}/servers/{server}") for server in story.incident.servers]
+    return "\n".join(lines)
+
+
+def _servers(story: Story) -> str:
+    first, *others = story.incident.servers or (ServerId("?"),)
+    known = _server(story.fleet, first)
+    name = known.name if known else first
+    return text("ticket.servers", story.language, first=name, count=len(others)) if others else name
+
+
+def _group(story: Story, server: Server) -> str:
+    for group in story.fleet.groups:
+        if group.id == server.group:
+            return group.name.get(story.language) or next(iter(group.name.values()), group.id)
+    return server.group
+
+
+def _department(story: Story) -> str:
+    for department in story.fleet.departments:
+        if department.id == story.department:
+            return department.name.get(story.language) or next(iter(department.name.values()), department.id)
+    return story.department
+
+
+def _what(story: Story, impact: str) -> str:
+    return text(f"ticket.what.{impact}", story.language)
+
+
+def _fact(story: Story, key: str, value: str) -> str:
+    return f"{text(f'ticket.fact.{key}', story.language)}: {_line(value)}"
+
+
+def _moment(story: Story, moment: datetime) -> str:
+    return moments.full_moment(moment, ZoneInfo(story.fleet.site.timezone), story.language)
+
+
+def _exact(story: Story, moment: datetime) -> str:
+    """A moment for people, and to the second in UTC for whoever compares it with a log."""
+    return f"{_moment(story, moment)} ({moment.astimezone(UTC):%H:%M:%S} UTC)"
+
+
+def _server(fleet: Fleet, identity: ServerId) -> Server | None:
+    try:
+        return fleet.server(identity)
+    except NotFoundError:
+        # It was retired while its ticket was under way.
+        return None
+
+
+def _line(value: str) -> str:
+    """One line, whatever a target or a file put into it: a line of its own could pose as a header."""
+    return " ".join(_printable(value).split())
+
+
+def _printable(value: str) -> str:
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for letter in value
+    )
