@@ -51,7 +51,7 @@ class PingCheck:
     async def look(self, tools: Tools, deadline: float) -> Look:
         addresses, named = await resolve(tools, self.options.host, Family(self.options.family), deadline)
         echoes = await echo(addresses[0], self.options.count, deadline)
-        return replace(_judged(echoes, self.options), address=addresses[0], phases=named | _phases(echoes))
+        return replace(judged(echoes, self.options), address=addresses[0], phases=named | _phases(echoes))
 
     def reproduce(self, look: Look | None = None, timeout: timedelta = DEFAULT_TIMEOUT) -> str:
         host = look.address if look is not None and look.address is not None else self.options.host
@@ -66,7 +66,8 @@ def _phases(echoes: Echoes) -> dict[str, float]:
     return {"total": echoes.took_ms} if mean is None else {"first_byte": mean, "total": echoes.took_ms}
 
 
-def _judged(echoes: Echoes, options: PingOptions) -> Look:
+def judged(echoes: Echoes, options: PingOptions) -> Look:
+    """Return the verdict on what came back; address and phases are the look's to add."""
     sent, back = options.count, len(echoes.round_trips_ms)
     if echoes.mean_ms is None:
         cause = Cause.UNREACHABLE if echoes.refused else Cause.LOSS

@@ -1,0 +1,340 @@
+"""HTTP looks at real peers, good and hostile."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from monitor.checks.contract import BODY_LIMIT
+from monitor.observation import Cause, Observation, Outcome
+from tests.servers import peers
+from tests.servers.certificates import Certificates
+from tests.servers.looking import TestSecrets, looker
+
+
+def look_at(
+    folder: Path, behave: peers.Behaviour, options: dict[str, Any] | None = None, *, timeout: float = 2.0
+) -> tuple[Observation, peers.Peer]:
+    async def main() -> tuple[Observation, peers.Peer]:
+        async with peers.peer(behave) as found, looker(folder) as looking:
+            url = f"http://127.0.0.1:{found.port}/"
+            return await looking.look("http", {"url": url, **(options or {})}, seconds=timeout), found
+
+    return uvloop.run(main())
+
+
+def test_a_good_answer_is_ok_with_phases_and_no_line_to_repeat(tmp_path: Path) -> None:
+    seen, _ = look_at(tmp_path, peers.answer())
+    assert (seen.outcome, seen.cause, seen.reproduce, seen.excerpt) == (Outcome.OK, None, "", "")
+    assert seen.address == "127.0.0.1"
+    assert set(seen.phases) == {"name", "connect", "first_byte", "total"}
+    assert seen.phases["total"] >= seen.phases["first_byte"] > 0
+
+
+def test_the_plain_asyncio_loop_serves_as_well(tmp_path: Path) -> None:
+    async def main() -> Observation:
+        async with peers.peer(peers.answer()) as found, looker(tmp_path) as looking:
+            return await looking.look("http", {"url": f"http://127.0.0.1:{found.port}/"})
+
+    assert asyncio.run(main()).outcome is Outcome.OK
+
+
+@pytest.mark.parametrize(
+    ("behave", "options", "outcome", "cause", "found"),
+    [
+        (peers.answer(503), {}, Outcome.DOWN, Cause.STATUS, "503, expected 2xx"),
+        (peers.answer(404), {"expect": {"status": [200, "4xx"]}}, Outcome.OK, None, ""),
+        (peers.answer(200), {"expect": {"status": 401}}, Outcome.DOWN, Cause.STATUS, "200, expected 401"),
+        (peers.answer(200, b"all is well"), {"expect": {"body": {"contains": "well"}}}, Outcome.OK, None, ""),
+        (
+            peers.answer(200, b"Fatal error"),
+            {"expect": {"body": {"contains": "Ingresar"}}},
+            Outcome.DOWN,
+            Cause.CONTENT,
+            "the body lacks 'Ingresar'",
+        ),
+        (
+            peers.answer(200, b"Fatal error"),
+            {"expect": {"body": {"lacks": ["Warning", "Fatal"]}}},
+            Outcome.DOWN,
+            Cause.CONTENT,
+            "the body holds 'Fatal'",
+        ),
+        (
+            peers.answer(200, "Contraseña".encode("latin-1"), Content_Type="text/html; charset=ISO-8859-1"),
+            {"expect": {"body": {"contains": "Contraseña"}}},
+            Outcome.OK,
+            None,
+            "",
+        ),
+        (
+            peers.answer(200, b"", Server="nginx"),
+            {"expect": {"header": {"server": "apache"}}},
+            Outcome.DOWN,
+            Cause.CONTENT,
+            "the header server is 'nginx', expected 'apache' in it",
+        ),
+        (
+            peers.answer(200),
+            {"expect": {"header": {"X-Ready": ""}}},
+            Outcome.DOWN,
+            Cause.CONTENT,
+            "the header X-Ready is missing",
+        ),
+    ],
+)
+def test_an_answer_is_held_to_what_is_expected(
+    tmp_path: Path,
+    behave: peers.Behaviour,
+    options: dict[str, Any],
+    outcome: Outcome,
+    cause: Cause | None,
+    found: str,
+) -> None:
+    seen, _ = look_at(tmp_path, behave, options)
+    assert (seen.outcome, seen.cause, seen.found) == (outcome, cause, found)
+
+
+def test_a_failing_answer_is_shown_in_part_without_control_characters(tmp_path: Path) -> None:
+    seen, _ = look_at(tmp_path, peers.answer(500, b"\x1b[31mSQLSTATE\x00[HY000]\xff" + b"x" * 5000))
+    assert seen.excerpt.startswith("[31mSQLSTATE[HY000]�xxx")
+    assert len(seen.excerpt) <= 2000
+
+
+def test_a_slow_answer_is_a_warning(tmp_path: Path) -> None:
+    seen, _ = look_at(tmp_path, peers.late(0.2, peers.answer()), {"expect": {"within": "100ms"}})
+    assert (seen.outcome, seen.cause) == (Outcome.WARN, Cause.SLOW)
+    assert seen.found.endswith("expected within 100 ms")
+
+
+@pytest.mark.parametrize(
+    ("behave", "cause"),
+    [
+        (peers.silent, Cause.TIMEOUT_FIRST_BYTE),
+        (peers.drips_head, Cause.TIMEOUT_TOTAL),
+        (peers.drips_body, Cause.TIMEOUT_TOTAL),
+        (peers.endless_head, Cause.PROTOCOL),
+        (peers.huge_line, Cause.PROTOCOL),
+        (peers.many_cookies, Cause.PROTOCOL),
+        (peers.interim_heads, Cause.PROTOCOL),
+        (peers.hangs_up, Cause.RESET),
+        (peers.resets, Cause.RESET),
+        (peers.short_body, Cause.RESET),
+        (peers.other_protocol, Cause.PROTOCOL),
+        (peers.no_head, Cause.PROTOCOL),
+    ],
+)
+def test_a_hostile_peer_is_down_with_its_cause_and_ends_in_time(
+    tmp_path: Path, behave: peers.Behaviour, cause: Cause
+) -> None:
+    seen, found = look_at(tmp_path, behave, timeout=1.0)
+    assert (seen.outcome, seen.cause) == (Outcome.DOWN, cause), seen.found
+    assert seen.took_ms < 30_000
+    # What a socket's buffers swallow is not read by us; ten megabytes on offer are not taken.
+    assert found.sent < 9 << 20
+
+
+def test_an_endless_body_is_cut_and_still_judged(tmp_path: Path) -> None:
+    seen, found = look_at(
+        tmp_path, peers.endless_body, {"expect": {"body": {"contains": "no play"}}}, timeout=10
+    )
+    assert seen.outcome is Outcome.OK
+    assert found.sent < BODY_LIMIT + (8 << 20)
+
+
+def test_what_is_not_in_the_part_that_was_read_is_missing(tmp_path: Path) -> None:
+    seen, _ = look_at(tmp_path, peers.endless_body, {"expect": {"body": {"contains": "the end"}}}, timeout=10)
+    assert seen.found == "the body lacks 'the end' in the first 1024 KiB"
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    seen, found = look_at(tmp_path, peers.gzip_bomb(), {"expect": {"body": {"contains": "x"}}}, timeout=10)
+    assert (seen.outcome, seen.cause) == (Outcome.DOWN, Cause.PROTOCOL)
+    assert b"Accept-Encoding: identity" in found.asked[0]
+
+
+def test_a_port_without_listener_refuses(tmp_path: Path) -> None:
+    async def main() -> Observation:
+        async with looker(tmp_path) as looking:
+            return await looking.look("http", {"url": f"http://127.0.0.1:{peers.refused_port()}/"})
+
+    seen = uvloop.run(main())
+    assert (seen.outcome, seen.cause, seen.address) == (Outcome.DOWN, Cause.REFUSED, "127.0.0.1")
+
+
+def test_a_redirect_is_followed_and_named(tmp_path: Path) -> None:
+    behave = peers.by_path(root=peers.redirect("/login"), login=peers.answer(500))
+    seen, found = look_at(tmp_path, behave)
+    assert (seen.cause, len(found.asked)) == (Cause.STATUS, 2)
+
+
+def test_a_redirect_is_an_answer_when_it_is_not_to_be_followed(tmp_path: Path) -> None:
+    seen, found = look_at(tmp_path, peers.redirect("/login"), {"follow": False})
+    assert (seen.found, len(found.asked)) == ("302, expected 2xx", 1)
+
+
+def test_an_expected_redirect_is_not_followed(tmp_path: Path) -> None:
+    seen, found = look_at(tmp_path, peers.redirect("/login", 301), {"expect": {"status": "3xx"}})
+    assert (seen.outcome, len(found.asked)) == (Outcome.OK, 1)
+
+
+def test_a_circle_of_redirects_ends_after_five(tmp_path: Path) -> None:
+    seen, found = look_at(tmp_path, peers.redirect("/"))
+    assert (seen.cause, len(found.asked)) == (Cause.PROTOCOL, 6)
+    assert "more than 5 redirects" in seen.found
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["file:///etc/passwd", "gopher://127.0.0.1/", "http://user:pass@127.0.0.1/", "http://[::1", "http:///"],
+)
+def test_a_redirect_that_leaves_the_web_is_a_fault_of_the_target(tmp_path: Path, location: str) -> None:
+    seen, _ = look_at(tmp_path, peers.redirect(location))
+    assert (seen.outcome, seen.cause) == (Outcome.DOWN, Cause.PROTOCOL), seen.found
+
+
+def test_credentials_stay_with_the_origin_they_are_meant_for(tmp_path: Path) -> None:
+    async def main() -> tuple[list[bytes], list[bytes]]:
+        async with peers.peer(peers.answer()) as other:
+            behave = peers.by_path(
+                root=peers.redirect("/again"), again=peers.redirect(f"http://other.test:{other.port}/")
+            )
+            async with peers.peer(behave) as first, looker(tmp_path) as looking:
+                headers = {"Authorization": "Bearer secret", "X-Api-Key": "secret", "Accept": "text/html"}
+                url = f"http://ok.test:{first.port}/"
+                seen = await looking.look("http", {"url": url, "headers": headers})
+                assert seen.outcome is Outcome.OK
+                return first.asked, other.asked
+
+    own, others = uvloop.run(main())
+    assert [b"Bearer secret" in head for head in own] == [True, True]
+    assert b"secret" not in others[0]
+    assert b"Accept: text/html" in others[0]
+
+
+def test_each_hop_is_resolved_by_our_own_resolver(tmp_path: Path) -> None:
+    """`nowhere.test` is in no hosts file and no name server is configured: the look cannot be made."""
+
+    async def main() -> Observation:
+        async with peers.peer(peers.redirect("http://nowhere.test/")) as found, looker(tmp_path) as looking:
+            return await looking.look("http", {"url": f"http://ok.test:{found.port}/"})
+
+    seen = uvloop.run(main())
+    assert (seen.outcome, seen.cause) == (Outcome.UNKNOWN, Cause.OWN)
+    assert "nowhere.test" in seen.found
+
+
+@pytest.mark.parametrize(
+    ("what", "cause"),
+    [
+        ("expired", Cause.CERTIFICATE_EXPIRED),
+        ("not yet", Cause.CERTIFICATE_EXPIRED),
+        ("other name", Cause.CERTIFICATE_HOST),
+        ("stranger", Cause.CERTIFICATE_ISSUER),
+        ("self-signed", Cause.CERTIFICATE_ISSUER),
+    ],
+)
+def test_a_bad_certificate_is_told_apart_and_its_end_is_known(
+    tmp_path: Path, certificates: Certificates, what: str, cause: Cause
+) -> None:
+    async def main() -> tuple[Observation, Observation]:
+        async with (
+            peers.peer(peers.answer(), tls=certificates.contexts[what]) as found,
+            looker(tmp_path, certificates.ca_file) as looking,
+        ):
+            url = f"https://ok.test:{found.port}/"
+            strict = await looking.look("http", {"url": url})
+            return strict, await looking.look("http", {"url": url, "verify": False})
+
+    strict, lenient = uvloop.run(main())
+    assert (strict.outcome, strict.cause) == (Outcome.DOWN, cause), strict.found
+    assert strict.tls_expires_at is not None
+    assert lenient.outcome is Outcome.OK
+    assert lenient.tls_expires_at == strict.tls_expires_at
+
+
+def test_a_good_certificate_gives_its_end_and_a_tls_phase(tmp_path: Path, certificates: Certificates) -> None:
+    async def main() -> Observation:
+        async with (
+            peers.peer(peers.answer(), tls=certificates.contexts["ending"]) as found,
+            looker(tmp_path, certificates.ca_file) as looking,
+        ):
+            return await looking.look("http", {"url": f"https://ok.test:{found.port}/"})
+
+    seen = uvloop.run(main())
+    assert seen.outcome is Outcome.OK, seen.found
+    assert seen.tls_expires_at == certificates.soon
+    assert set(seen.phases) == {"name", "connect", "tls", "first_byte", "total"}
+
+
+@pytest.mark.parametrize(
+    ("behave", "cause"),
+    [(peers.silent, Cause.TIMEOUT_TLS), (peers.resets, Cause.RESET), (peers.other_protocol, Cause.PROTOCOL)],
+)
+def test_half_a_handshake_is_down(tmp_path: Path, behave: peers.Behaviour, cause: Cause) -> None:
+    async def main() -> Observation:
+        async with peers.peer(behave) as found, looker(tmp_path) as looking:
+            return await looking.look("http", {"url": f"https://127.0.0.1:{found.port}/"}, seconds=1.0)
+
+    seen = uvloop.run(main())
+    assert (seen.outcome, seen.cause) == (Outcome.DOWN, cause), seen.found
+
+
+def test_a_missing_ca_file_is_our_own_trouble(tmp_path: Path, certificates: Certificates) -> None:
+    async def main() -> Observation:
+        async with (
+            peers.peer(peers.answer(), tls=certificates.contexts["good"]) as found,
+            looker(tmp_path) as looking,
+        ):
+            options = {"url": f"https://ok.test:{found.port}/", "ca": str(tmp_path / "none.pem")}
+            return await looking.look("http", options)
+
+    seen = uvloop.run(main())
+    assert (seen.outcome, seen.cause) == (Outcome.UNKNOWN, Cause.OWN)
+    assert "none.pem" in seen.found
+
+
+def test_a_secret_is_sent_and_never_shown(tmp_path: Path) -> None:
+    async def echo(found: peers.Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await found.head(reader)
+        await found.send(writer, b"HTTP/1.1 500 No\r\n\r\nyou said: " + head)
+
+    async def main() -> tuple[Observation, peers.Peer]:
+        async with peers.peer(echo) as found, looker(tmp_path) as looking:
+            options = {
+                "url": f"http://ok.test:{found.port}/?key=${{KEY}}",
+                "headers": {"Authorization": "Bearer ${KEY}"},
+            }
+            return await looking.look("http", options, secrets=TestSecrets({"KEY": "hunter2hunter2"})), found
+
+    seen, found = uvloop.run(main())
+    assert b"Authorization: Bearer hunter2hunter2" in found.asked[0]
+    assert "hunter2" not in repr(seen)
+    assert '-H "Authorization: Bearer ${KEY}"' in seen.reproduce
+
+
+@pytest.mark.system("curl")
+def test_the_line_to_repeat_it_runs_and_sees_the_same(tmp_path: Path, certificates: Certificates) -> None:
+    async def main() -> tuple[str, int]:
+        async with (
+            peers.peer(peers.answer(503), tls=certificates.contexts["good"]) as found,
+            looker(tmp_path, certificates.ca_file) as looking,
+        ):
+            options = {
+                "url": f"https://ok.test:{found.port}/",
+                "ca": str(certificates.ca_file),
+                "headers": {"X-Quote": "it's a $test"},
+            }
+            seen = await looking.look("http", options)
+            run = await asyncio.create_subprocess_shell(seen.reproduce, stdout=asyncio.subprocess.PIPE)
+            output, _ = await run.communicate()
+            assert b"X-Quote: it's a $test" in found.asked[1]
+            return output.decode(), run.returncode or 0
+
+    output, status = uvloop.run(main())
+    assert output.startswith("HTTP/1.1 503")
+    assert status == 0

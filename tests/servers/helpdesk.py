@@ -1,0 +1,244 @@
+"""A helpdesk behind a signed webhook, on loopback, that misbehaves as it is told.
+
+It checks every signature and key itself and keeps what it complains about, so that a test needs one assert for all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+SECRET = "a secret that both sides share"
+
+
+@dataclass
+class Ticket:
+    id: int
+    reference: str
+    subject: str
+    priority: str
+    status: str
+    listed_at: datetime
+    messages: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Helpdesk:
+    """One server. `modes` are used up one a POST, `get_modes` one a GET; without one it does what it should.
+
+    Modes of a POST: ok, hang, reset, drip, endless, html and 500 act and then spoil the answer; html_only, 429, 503, 401, 409, 422,
+    302, 500_only and close do not act; twice makes two tickets; lose makes one and forgets it. `late` acts when the other side
+    has long hung up.
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime], *, lag: timedelta = timedelta(0), honours_keys: bool = False
+    ) -> None:
+        self.now = now
+        self.lag = lag
+        self.honours_keys = honours_keys
+        self.drops_references = False
+        self.modes: deque[str] = deque()
+        self.get_modes: deque[str] = deque()
+        self.tickets: list[Ticket] = []
+        self.asked: list[tuple[str, str]] = []
+        self.complaints: list[str] = []
+        self.lock = threading.Lock()
+        self.released = threading.Event()
+        self._answers: dict[str, dict[str, Any]] = {}
+        self._count = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/vigia"
+
+    def close(self) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def of(self, reference: str) -> list[Ticket]:
+        return [ticket for ticket in self.tickets if ticket.reference == reference]
+
+    def act(self, fields: dict[str, Any], key: str) -> dict[str, Any] | None:
+        """Do what is asked; None when the ticket does not exist."""
+        with self.lock:
+            if self.honours_keys and key in self._answers:
+                return self._answers[key]
+            ticket = self._create(fields) if fields["action"] == "create" else self._change(fields)
+            if ticket is None:
+                return None
+            answer = {"id": ticket.id, "url": f"https://helpdesk.example/tickets/{ticket.id}"}
+            self._answers[key] = answer
+            return answer
+
+    def _create(self, fields: dict[str, Any]) -> Ticket:
+        self._count += 1
+        ticket = Ticket(
+            id=self._count,
+            reference="" if self.drops_references else fields["reference"],
+            subject=fields["subject"],
+            priority=fields["priority"],
+            status="open",
+            listed_at=self.now() + self.lag,
+            messages=[("create", fields["body"])],
+        )
+        self.tickets.append(ticket)
+        return ticket
+
+    def _change(self, fields: dict[str, Any]) -> Ticket | None:
+        ticket = next((each for each in self.tickets if str(each.id) == fields["ticket"]), None)
+        if ticket is None:
+            return None
+        ticket.messages.append((fields["action"], fields["body"]))
+        ticket.priority = fields["priority"]
+        ticket.status = {"resolve": "closed", "reopen": "open"}.get(fields["action"], ticket.status)
+        return ticket
+
+    def listing(self, reference: str) -> list[dict[str, Any]]:
+        now = self.now()
+        return [
+            {"id": each.id, "reference": each.reference, "status": each.status, "priority": each.priority}
+            for each in self.tickets
+            if each.reference == reference and each.listed_at <= now
+        ]
+
+    def check(self, headers: Any, body: bytes) -> None:
+        moment, _, digest = headers.get("Vigia-Signature", "").partition(",v1=")
+        seconds = moment.removeprefix("t=")
+        wanted = hmac.new(SECRET.encode(), seconds.encode() + b"." + body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(wanted, digest):
+            self.complaints.append("the signature is wrong")
+        if seconds != str(int(self.now().timestamp())):
+            self.complaints.append(f"the signature is of another moment: {seconds}")
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        desk = self
+
+        class Handler(_Handler):
+            helpdesk = desk
+
+        return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    helpdesk: Helpdesk
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_args: object) -> None:
+        """Keep the test's output clean."""
+
+    def do_GET(self) -> None:
+        self.helpdesk.check(self.headers, b"")
+        reference = parse_qs(urlsplit(self.path).query)["reference"][0]
+        self.helpdesk.asked.append(("find", reference))
+        mode = self.helpdesk.get_modes.popleft() if self.helpdesk.get_modes else "ok"
+        if mode == "ok":
+            self._json(200, {"tickets": self.helpdesk.listing(reference)})
+        else:
+            self._spoil(mode)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.helpdesk.check(self.headers, body)
+        fields, key = json.loads(body), self.headers["Idempotency-Key"]
+        if not key.startswith(f"{fields['reference']}-"):
+            self.helpdesk.complaints.append(f"the key {key} is not one of {fields['reference']}")
+        self.helpdesk.asked.append((fields["action"], key))
+        mode = self.helpdesk.modes.popleft() if self.helpdesk.modes else "ok"
+        acts = mode in ("ok", "hang", "reset", "drip", "endless", "html", "500", "twice", "lose")
+        made = self.helpdesk.act(fields, key) if acts else None
+        if mode == "twice":
+            self.helpdesk.act(fields, f"{key}-again")
+        if mode == "lose":
+            self.helpdesk.tickets.pop()
+        if mode in ("ok", "twice", "lose"):
+            self._json(*((201, made) if made else (404, {"error": "no such ticket"})))
+            return
+        if mode == "late":
+            self._wait_for_the_end()
+            self.helpdesk.act(fields, key)
+            return
+        self._spoil(mode)
+
+    def _spoil(self, mode: str) -> None:
+        self.close_connection = True
+        spoilers: dict[str, Callable[[], None]] = {
+            "hang": self._wait_for_the_end,
+            "reset": self._reset,
+            "drip": self._drip,
+            "endless": self._endless,
+            "html": self._html,
+            "html_only": self._html,
+            "500": lambda: self._json(500, {}),
+            "500_only": lambda: self._json(500, {}),
+            "429": lambda: self._json(429, {}, ("Retry-After", "7")),
+            "503": lambda: self._json(503, {}, ("Retry-After", "20")),
+            "302": lambda: self._json(302, {}, ("Location", f"{self.helpdesk.url}/elsewhere")),
+            "close": lambda: None,
+        }
+        spoilers.get(mode, lambda: self._json(int(mode), {}))()
+
+    def _json(self, status: int, content: object, *headers: tuple[str, str]) -> None:
+        self._answer(status, json.dumps(content).encode(), ("Content-Type", "application/json"), *headers)
+
+    def _html(self) -> None:
+        self._answer(200, b"<html><p>Please sign in.</p></html>", ("Content-Type", "text/html"))
+
+    def _answer(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
+        self.send_response(status)
+        for name, value in (*headers, ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _wait_for_the_end(self) -> None:
+        """Keep silent until the other side hangs up or the test is over."""
+        self.connection.settimeout(0.02)
+        while not self.helpdesk.released.is_set():
+            try:
+                if not self.connection.recv(1):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def _drip(self) -> None:
+        """One byte of the head at a time, each well within any time-out of a single wait."""
+        self._trickle(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 4000)
+
+    def _endless(self) -> None:
+        self._trickle(b"HTTP/1.1 200 OK\r\n\r\n" + b"{" * 4000)
+
+    def _trickle(self, data: bytes) -> None:
+        for byte in data:
+            try:
+                self.connection.sendall(bytes((byte,)))
+            except OSError:
+                return
+            if self.helpdesk.released.wait(0.02):
+                return
