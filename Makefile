@@ -1,0 +1,53 @@
+# The menu. `make` alone shows it.
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench soak lock clean environment development
+
+python := .venv/bin/python
+# What stands in the environment under these names by chance is none of our business: only `make run LISTEN=...` counts.
+given = $(if $(filter command,$(origin $(1))),$(2) '$($(1))')
+# The share of lines and branches that the tests must reach, in percent.
+FLOOR := 0
+ROUNDS := 10
+ARGS :=
+
+help: ## show this menu
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: environment ## start the service: make run [LISTEN=127.0.0.1:9000] [CONFIG=FILE] [DATA=DIR]
+	@exec .venv/bin/vigia run $(call given,CONFIG,--config) $(call given,DATA,--data) $(call given,LISTEN,--listen)
+
+demo: environment ## watch a small made-up fleet break and recover: make demo [LISTEN=...] [DATA=DIR]
+	@exec .venv/bin/vigia demo $(call given,DATA,--data) $(call given,LISTEN,--listen)
+
+test: development ## prove the product: make test [ARGS='tests/scheduling -k step']
+	@tools/system-packages
+	@exec $(python) -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR) $(ARGS)
+
+check: development ## lint, types, arrows between rooms, documentation, catalogues
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/deptry .
+	$(python) -m pytest -q -n 0 tests/docs
+
+bench: development ## measure: make bench [ARGS=schedule]
+	@tools/system-packages bench
+	@exec $(python) tests/bench/run.py $(ARGS)
+
+soak: development ## all tests again and again in new random orders, until one fails: make soak [ROUNDS=10]
+	@tools/system-packages
+	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; $(python) -m pytest -q -n 2 $(ARGS) || exit 1; done
+
+lock: development ## resolve the dependencies anew and write their hashes
+	@tools/lock
+
+clean: ## remove what was made here, never data
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* build
+	find monitor web tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environment:
+	@tools/environment requirements.lock
+
+development:
+	@tools/environment requirements-dev.lock
