@@ -1,0 +1,45 @@
+"""The one write path: entries become a batch, are folded, and what follows from them is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from monitor.clock import fresh_ulid
+from monitor.identifiers import BatchId, IncidentId
+from monitor.journal.consequences import consequences
+from monitor.journal.entries import Batch, Entry, Kind, NumberedEntry
+from monitor.store import deliveries, journal, readings
+from monitor.store.database import Transaction
+
+_ABOUT_INCIDENTS = frozenset(
+    {
+        Kind.INCIDENT_OPENED,
+        Kind.INCIDENT_UPDATED,
+        Kind.INCIDENT_RESOLVED,
+        Kind.INCIDENT_REOPENED,
+        Kind.TICKET_REJECTED,
+    }
+)
+
+
+def append(tx: Transaction, entries: Sequence[Entry], moment: datetime) -> tuple[NumberedEntry, ...]:
+    """Append the entries of one action as one batch and return them numbered; nothing is appended for none.
+
+    Decisions must have been made inside `tx`: it holds the write lock, so the head cannot move meanwhile.
+    """
+    if not entries:
+        return ()
+    batch = Batch(id=BatchId(fresh_ulid(moment)), after=journal.head(tx), entries=tuple(entries))
+    return journal.append(tx, batch, _queue)
+
+
+def _queue(tx: Transaction, numbered: NumberedEntry) -> None:
+    entry = numbered.entry
+    if entry.kind not in _ABOUT_INCIDENTS:
+        return
+    body = entry.body
+    subject = getattr(body, "incident", None)
+    identity = subject if isinstance(subject, str) else entry.subject
+    incident = readings.incident(tx, IncidentId(identity))
+    deliveries.queue(tx, numbered, consequences(entry, incident))

@@ -1,0 +1,179 @@
+"""Plan, cancel, start and complete maintenance windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.actions.append import append
+from monitor.clock import fresh_ulid
+from monitor.errors import NotFoundError, RefusedError
+from monitor.fleet import Fleet, PlannedWindow
+from monitor.identifiers import ServerId, WindowId
+from monitor.incidents.incident import Incident
+from monitor.journal.entries import Entry, IncidentUpdated, Kind, Reason, WindowMoved, WindowPlanned
+from monitor.maintenance.due import moves
+from monitor.maintenance.recurrence import parse_rule
+from monitor.maintenance.window import Window, WindowStage
+from monitor.store import readings
+from monitor.store.database import Transaction
+
+LONGEST = timedelta(hours=24)
+PLAN_AHEAD = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Which windows just began and which just ended."""
+
+    started: tuple[Window, ...]
+    completed: tuple[Window, ...]
+
+
+def plan(  # noqa: PLR0913 - a window is these facts
+    tx: Transaction,
+    *,
+    servers: tuple[ServerId, ...],
+    starts_at: datetime,
+    ends_at: datetime,
+    title: Mapping[str, str],
+    actor: str,
+    moment: datetime,
+) -> Window:
+    """Plan one window and return it.
+
+    Raises NotFoundError for a server that the fleet does not have, RefusedError for a window that ends before it starts,
+    lies in the past or is longer than 24 hours (rule M9).
+    """
+    fleet = _fleet(tx)
+    for server in servers:
+        fleet.server(server)
+    _refuse_nonsense(starts_at, ends_at, moment)
+    window = Window(
+        id=WindowId(fresh_ulid(moment)),
+        title=title,
+        servers=frozenset(servers),
+        starts_at=starts_at.astimezone(UTC),
+        ends_at=ends_at.astimezone(UTC),
+        time_zone=fleet.site.timezone,
+        planned_at=moment,
+    )
+    append(tx, (_planned(window, actor, moment),), moment)
+    return window
+
+
+def _refuse_nonsense(starts_at: datetime, ends_at: datetime, moment: datetime) -> None:
+    if ends_at <= starts_at:
+        raise RefusedError("the window ends before it starts: check --from and --until")
+    if ends_at <= moment:
+        raise RefusedError("the window is over already: plan one that ends in the future")
+    if ends_at - starts_at > LONGEST:
+        raise RefusedError("a window lasts 24 hours at most: plan several, one a day")
+
+
+def cancel(tx: Transaction, window_id: WindowId, *, actor: str, moment: datetime) -> Window:
+    """Cancel a window that is not over; raises NotFoundError or RefusedError."""
+    window = readings.window(tx, window_id)
+    if window is None:
+        raise NotFoundError(f"there is no window {window_id!r}; `vigia window list` shows them")
+    if window.stage not in (WindowStage.SCHEDULED, WindowStage.IN_PROGRESS, WindowStage.VERIFYING):
+        raise RefusedError(f"the window {window_id} is {window.stage} already")
+    append(tx, (_moved(Kind.WINDOW_CANCELLED, window, actor, moment),), moment)
+    return replace(window, stage=WindowStage.CANCELLED, ended_at=moment if window.started_at else None)
+
+
+def keep(tx: Transaction, moment: datetime) -> Moved:
+    """Start and complete what is due, and return it. Open incidents of a starting window's servers are told (rule M3)."""
+    to_start, to_complete = moves(readings.windows(tx, ending_after=None), moment)
+    entries: list[Entry] = []
+    for window in to_start:
+        entries.append(_moved(Kind.WINDOW_STARTED, window, "vigia", moment))
+        entries += [_paused(incident, moment) for incident in _open_incidents(tx, window.servers)]
+    entries += [_moved(Kind.WINDOW_COMPLETED, window, "vigia", moment) for window in to_complete]
+    append(tx, entries, moment)
+    return Moved(started=tuple(to_start), completed=tuple(to_complete))
+
+
+def plan_recurring(tx: Transaction, fleet: Fleet, moment: datetime) -> int:
+    """Plan the occurrences of the next 14 days of every window kept as code; return how many were new.
+
+    An occurrence is named by its window and its start, so that it is planned once. One whose rule is gone from the
+    configuration is cancelled while it has not begun.
+    """
+    known = {window.id: window for window in readings.windows(tx)}
+    wanted = {window.id: window for rule in fleet.windows for window in _occurrences(rule, fleet, moment)}
+    entries = [_planned(window, "vigia", moment) for name, window in wanted.items() if name not in known]
+    planned = len(entries)
+    gone = (
+        window
+        for name, window in known.items()
+        if window.rule is not None and name not in wanted and window.stage is WindowStage.SCHEDULED
+        if window.starts_at > moment
+    )
+    entries += [_moved(Kind.WINDOW_CANCELLED, window, "vigia", moment) for window in gone]
+    append(tx, entries, moment)
+    return planned
+
+
+def _occurrences(planned: PlannedWindow, fleet: Fleet, moment: datetime) -> Iterable[Window]:
+    rule = parse_rule(planned.rule)
+    zone = ZoneInfo(fleet.site.timezone)
+    start = rule.next_after(moment, zone)
+    while start <= moment + PLAN_AHEAD:
+        yield Window(
+            id=WindowId(f"{planned.id}-{start.astimezone(UTC):%Y%m%d%H%M}"),
+            title=planned.title,
+            servers=frozenset(planned.servers),
+            starts_at=start.astimezone(UTC),
+            ends_at=start.astimezone(UTC) + planned.lasts,
+            time_zone=fleet.site.timezone,
+            rule=planned.rule,
+            planned_at=moment,
+        )
+        start = rule.next_after(start, zone)
+
+
+def _fleet(tx: Transaction) -> Fleet:
+    fleet = readings.fleet(tx)
+    if fleet is None:
+        raise RefusedError("nothing is watched yet: start the service once with `vigia run`")
+    return fleet
+
+
+def _open_incidents(tx: Transaction, servers: Iterable[ServerId]) -> tuple[Incident, ...]:
+    found = (readings.open_incident_of(tx, server) for server in sorted(servers))
+    return tuple({incident.id: incident for incident in found if incident is not None}.values())
+
+
+def _planned(window: Window, actor: str, moment: datetime) -> Entry:
+    return Entry(
+        kind=Kind.WINDOW_PLANNED,
+        moment=moment,
+        actor=actor,
+        subject=window.id,
+        body=WindowPlanned(window=window),
+    )
+
+
+def _moved(kind: Kind, window: Window, actor: str, moment: datetime) -> Entry:
+    return Entry(kind=kind, moment=moment, actor=actor, subject=window.id, body=WindowMoved(window=window.id))
+
+
+def _paused(incident: Incident, moment: datetime) -> Entry:
+    return Entry(
+        kind=Kind.INCIDENT_UPDATED,
+        moment=moment,
+        subject=incident.id,
+        body=IncidentUpdated(
+            incident=incident.id,
+            reason=Reason.WINDOW_BEGAN,
+            stage=incident.stage,
+            impact=incident.impact,
+            servers=incident.servers,
+            checks=incident.checks,
+            update=None,
+            ended_at=incident.ended_at,
+        ),
+    )

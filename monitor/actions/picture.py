@@ -1,0 +1,56 @@
+"""What watch holds in its head between two transactions: the fleet, and the health of every check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from monitor.fleet import CheckPlan, Fleet, Server
+from monitor.health.rollup import Standing, standing
+from monitor.health.state import Health
+from monitor.identifiers import CheckKey, ServerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The fleet by its keys, the numbers of its checks, and their healths. A new one replaces the old after each commit."""
+
+    fleet: Fleet
+    servers: Mapping[ServerId, Server]
+    plans: Mapping[CheckKey, CheckPlan]
+    numbers: Mapping[CheckKey, int]
+    healths: Mapping[CheckKey, Health]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which people read the site's times."""
+        return ZoneInfo(self.fleet.site.timezone)
+
+    def health(self, key: CheckKey) -> Health:
+        """Return a check's health; of one that was never looked at nothing is known."""
+        return self.healths.get(key) or Health(check=key)
+
+    def standings(self, server: Server, changed: Mapping[CheckKey, Health]) -> tuple[Standing, ...]:
+        """Return how a server's checks stand, `changed` taking precedence over what is held."""
+        return tuple(
+            standing(
+                changed.get(plan.key) or self.health(plan.key),
+                impact=plan.impact,
+                service=plan.service,
+                kind=plan.kind,
+            )
+            for plan in server.checks
+        )
+
+
+def picture_of(fleet: Fleet, numbers: Mapping[CheckKey, int], healths: Mapping[CheckKey, Health]) -> Picture:
+    """Return the picture of a fleet; healths of checks that it does not have are left out."""
+    plans = {plan.key: plan for plan in fleet.checks()}
+    return Picture(
+        fleet=fleet,
+        servers={server.id: server for server in fleet.servers},
+        plans=plans,
+        numbers=numbers,
+        healths={key: health for key, health in healths.items() if key in plans},
+    )

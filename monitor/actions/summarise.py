@@ -1,0 +1,251 @@
+"""The one picture of the present, drawn from the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.fleet import Fleet, Server, Site
+from monitor.health.rollup import group_status, indicator
+from monitor.health.state import Health
+from monitor.health.uptime import DayShare, Span, by_day
+from monitor.health.words import Indicator, Service, State, Status
+from monitor.identifiers import CheckKey, IncidentId, ServerId
+from monitor.incidents.incident import Audience, Incident
+from monitor.language.zones import day_of, start_of_day
+from monitor.maintenance.due import quiet
+from monitor.maintenance.window import Window, WindowStage
+from monitor.status.snapshot import (
+    GREY_AFTER,
+    HISTORY_DAYS,
+    STALE_AFTER,
+    CheckView,
+    Day,
+    Freshness,
+    GroupView,
+    ServerView,
+    Snapshot,
+)
+from monitor.store import readings
+from monitor.store.database import Transaction
+
+_NOBODY = Site(name="Vigía", url="http://127.0.0.1")
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """Everything that the picture of one server rests on."""
+
+    fleet: Fleet
+    now: datetime
+    zone: ZoneInfo
+    freshness: Freshness
+    standing: Mapping[ServerId, tuple[Status, Mapping[Service, Status], datetime]]
+    healths: Mapping[CheckKey, Health]
+    windows: Sequence[Window]
+    closed_days: Mapping[ServerId, Sequence[Day]]
+    today: Mapping[ServerId, Day]
+    incident_days: Mapping[ServerId, Mapping[object, tuple[IncidentId, ...]]]
+
+
+def freshness_of(heard_at: datetime | None, now: datetime) -> Freshness:
+    """Return how far a picture can be trusted whose last sign of life came at `heard_at`; never heard is grey."""
+    if heard_at is None or now - heard_at > GREY_AFTER:
+        return Freshness.GREY
+    return Freshness.STALE if now - heard_at > STALE_AFTER else Freshness.FRESH
+
+
+def summarise(tx: Transaction, now: datetime, *, number: int) -> Snapshot:
+    """Return the picture of `now` under `number`; before anything was applied it is an empty page."""
+    heard_at = readings.heard_at(tx)
+    fleet = readings.fleet(tx) or Fleet(site=_NOBODY, groups=(), servers=())
+    incidents = readings.incidents_between(tx, now - HISTORY_DAYS * _ONE_DAY, now + _ONE_DAY, Audience.PUBLIC)
+    shown = [incident for incident in incidents if not incident.drill]
+    windows = readings.windows(tx, ending_after=now - HISTORY_DAYS * _ONE_DAY)
+    facts = _facts(tx, fleet, now, heard_at, windows, shown)
+    groups = _groups(facts)
+    return Snapshot(
+        number=number,
+        generated_at=now,
+        heard_at=heard_at,
+        freshness=facts.freshness,
+        site=fleet.site,
+        indicator=_indicator(facts),
+        groups=groups,
+        open_incidents=tuple(incident for incident in shown if incident.open),
+        recent_incidents=tuple(incident for incident in shown if not incident.open),
+        active_windows=tuple(window for window in windows if _active(window)),
+        upcoming_windows=tuple(window for window in windows if window.stage is WindowStage.SCHEDULED),
+        past_windows=tuple(window for window in reversed(windows) if window.stage is WindowStage.COMPLETED),
+        departments=fleet.departments,
+    )
+
+
+def _active(window: Window) -> bool:
+    return window.stage in (WindowStage.IN_PROGRESS, WindowStage.VERIFYING)
+
+
+def _facts(
+    tx: Transaction,
+    fleet: Fleet,
+    now: datetime,
+    heard_at: datetime | None,
+    windows: Sequence[Window],
+    incidents: Sequence[Incident],
+) -> _Facts:
+    freshness = freshness_of(heard_at, now)
+    zone = ZoneInfo(fleet.site.timezone)
+    today = day_of(now, zone)
+    return _Facts(
+        fleet=fleet,
+        now=now,
+        zone=zone,
+        freshness=freshness,
+        standing=readings.standing(tx),
+        healths=readings.healths(tx),
+        windows=windows,
+        closed_days=readings.server_days(tx, today - (HISTORY_DAYS - 1) * _ONE_DAY),
+        today=_today(tx, fleet, zone, now, heard_at if freshness is not Freshness.FRESH else now),
+        incident_days=_incident_days(incidents, zone, now),
+    )
+
+
+def _today(
+    tx: Transaction, fleet: Fleet, zone: ZoneInfo, now: datetime, seen_until: datetime | None
+) -> Mapping[ServerId, Day]:
+    """Work out the day that is not over yet; what came after the last sign of life is no data."""
+    day = day_of(now, zone)
+    start = start_of_day(day, zone)
+    statuses = readings.status_spans(tx, start, now)
+    maintenance = readings.maintenance_spans(tx, start, now)
+    blind = [*readings.blind_spans(tx, start, now)]
+    if seen_until is None or seen_until < now:
+        blind.append(Span(max(start, seen_until or start), now))
+    return {
+        server.id: _day(
+            by_day(
+                statuses.get(server.id, ()),
+                maintenance.get(server.id, ()),
+                blind,
+                zone=zone,
+                first_day=day,
+                last_day=day,
+                until=now,
+            )[0]
+        )
+        for server in fleet.servers
+    }
+
+
+def _day(share: DayShare) -> Day:
+    return Day(
+        date=share.date,
+        worst=share.worst,
+        down_s=round(share.down.total_seconds()),
+        degraded_s=round(share.degraded.total_seconds()),
+        maintenance_s=round(share.maintenance.total_seconds()),
+        no_data_s=round(share.no_data.total_seconds()),
+    )
+
+
+def _incident_days(
+    incidents: Iterable[Incident], zone: ZoneInfo, now: datetime
+) -> Mapping[ServerId, Mapping[object, tuple[IncidentId, ...]]]:
+    """Return which incidents touch which days of which server."""
+    found: dict[ServerId, dict[object, tuple[IncidentId, ...]]] = {}
+    for incident in incidents:
+        first, last = day_of(incident.started_at, zone), day_of(incident.ended_at or now, zone)
+        for ahead in range(min((last - first).days, HISTORY_DAYS) + 1):
+            for server in incident.servers:
+                days = found.setdefault(server, {})
+                days[first + ahead * _ONE_DAY] = (*days.get(first + ahead * _ONE_DAY, ()), incident.id)
+    return found
+
+
+def _groups(facts: _Facts) -> tuple[GroupView, ...]:
+    views = {server.id: _server(facts, server) for server in facts.fleet.servers}
+    groups = []
+    for group in facts.fleet.groups:
+        servers = tuple(views[server.id] for server in facts.fleet.servers if server.group == group.id)
+        status = group_status(server.status for server in servers)
+        groups.append(GroupView(id=group.id, name=group.name, status=status, servers=servers))
+    return tuple(group for group in groups if group.servers)
+
+
+def _indicator(facts: _Facts) -> Indicator:
+    """The state of the whole page rests on what was judged: a grey page says so by its freshness."""
+    return indicator(
+        [_judged(facts, server) for server in facts.fleet.servers if server.group == group.id]
+        for group in facts.fleet.groups
+    )
+
+
+def _judged(facts: _Facts, server: Server) -> Status:
+    return facts.standing[server.id][0] if server.id in facts.standing else Status.UNKNOWN
+
+
+def _shown(facts: _Facts, server: ServerId, judged: Status) -> Status:
+    if facts.freshness is Freshness.GREY:
+        return Status.UNKNOWN
+    return judged if quiet(facts.windows, server, facts.now) is None else Status.UNDER_MAINTENANCE
+
+
+def _server(facts: _Facts, server: Server) -> ServerView:
+    judged, services, since = facts.standing.get(server.id, (Status.UNKNOWN, {}, None))
+    days = _days(facts, server.id)
+    return ServerView(
+        id=server.id,
+        name=server.name,
+        group=server.group,
+        status=_shown(facts, server.id, judged),
+        last_known=judged,
+        since=since,
+        services={service: _shown(facts, server.id, status) for service, status in services.items()},
+        checks=tuple(_check(facts, plan.key, plan.kind, plan.service) for plan in server.checks),
+        days=days,
+        uptime=_uptime(facts, days),
+        description=server.description,
+    )
+
+
+def _check(facts: _Facts, key: CheckKey, kind: str, service: Service) -> CheckView:
+    health = facts.healths.get(key)
+    return CheckView(
+        id=key.check,
+        kind=kind,
+        service=service,
+        state=State.UNKNOWN if health is None else health.state,
+        outcome=None if health is None else health.outcome,
+        cause=None if health is None else health.cause,
+        took_ms=None if health is None or health.looked_at is None else health.took_ms,
+        checked_at=None if health is None else health.looked_at,
+    )
+
+
+def _days(facts: _Facts, server: ServerId) -> tuple[Day, ...]:
+    """Return 90 days, oldest first; a day of which nothing is recorded is one without data."""
+    closed = {day.date: day for day in facts.closed_days.get(server, ())}
+    today = day_of(facts.now, facts.zone)
+    known = {**closed, today: facts.today[server]}
+    incidents = facts.incident_days.get(server, {})
+    dates = (today - ahead * _ONE_DAY for ahead in range(HISTORY_DAYS - 1, -1, -1))
+    return tuple(
+        replace(known.get(date, Day(date=date, worst=None)), incidents=incidents.get(date, ()))
+        for date in dates
+    )
+
+
+def _uptime(facts: _Facts, days: Sequence[Day]) -> float | None:
+    """Return the share of the last 90 days by the published formula; days without any data count nowhere."""
+    counted = down = 0.0
+    for day in days:
+        if day.worst is None:
+            continue
+        start = start_of_day(day.date, facts.zone)
+        length = (min(start_of_day(day.date + _ONE_DAY, facts.zone), facts.now) - start).total_seconds()
+        counted += max(0.0, length - day.maintenance_s - day.no_data_s)
+        down += day.down_s
+    return max(0.0, 1 - down / counted) if counted > 0 else None

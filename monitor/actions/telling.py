@@ -1,0 +1,302 @@
+"""Decisions as entries: the facts of each, and the words that customers or operators read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from monitor.actions.picture import Picture
+from monitor.clock import fresh_ulid
+from monitor.health.rollup import judge
+from monitor.identifiers import IncidentId, ServerId, UpdateId
+from monitor.incidents import texts
+from monitor.incidents.decision import (
+    Decision,
+    Ease,
+    Join,
+    Nothing,
+    Open,
+    Quiet,
+    Recover,
+    Relapse,
+    Reopen,
+    Settle,
+    Situation,
+    Tell,
+    Warned,
+    Worsen,
+    joined,
+)
+from monitor.incidents.incident import Audience, Impact, Incident, Origin, Stage, Update
+from monitor.incidents.texts import News, Report
+from monitor.journal.entries import (
+    Body,
+    Entry,
+    IncidentOpened,
+    IncidentReopened,
+    IncidentResolved,
+    IncidentUpdated,
+    Kind,
+    Reason,
+)
+from monitor.language import Texts, in_every_language
+
+
+def entries(decision: Decision, situation: Situation, picture: Picture) -> list[Entry]:
+    """Return what a decision about one server appends: one entry, or none where there is nothing to tell."""
+    if isinstance(decision, Nothing | Quiet):
+        return []
+    return [_TOLD[type(decision)](decision, situation, picture)]
+
+
+def warning_entries(
+    decision: Tell | Settle | Quiet | Nothing, warned: Warned, picture: Picture
+) -> list[Entry]:
+    """Return what a decision about a matter of the staff appends."""
+    if isinstance(decision, Tell):
+        return [_staff_opened(decision, warned, picture)]
+    if isinstance(decision, Settle) and warned.open is not None:
+        return [_staff_resolved(decision, warned.open, warned.moment, picture)]
+    return []
+
+
+def resolved(incident: Incident, picture: Picture, ended_at: datetime, moment: datetime) -> Entry:
+    """Return the resolution of a detected incident that was watched for long enough."""
+    report = _report_of(incident, picture, moment, ended_at=ended_at)
+    return _resolution(incident, texts.update_text(News.RESOLVED, report), ended_at, moment)
+
+
+def retired(incident: Incident, picture: Picture, moment: datetime) -> Entry:
+    """Return the end of an incident whose checks are no longer watched."""
+    words = in_every_language("incident.text.retired", servers=", ".join(_names(incident, picture)))
+    return _resolution(incident, words, incident.ended_at or moment, moment)
+
+
+def _names(incident: Incident, picture: Picture) -> list[str]:
+    return [
+        picture.servers[server].name if server in picture.servers else server for server in incident.servers
+    ]
+
+
+def _opened(decision: Open, situation: Situation, picture: Picture) -> Entry:
+    news = News.PERSISTS if decision.persists else News.OPENED
+    report = _report(situation, picture, started_at=decision.started_at)
+    incident = Incident(
+        id=IncidentId(fresh_ulid(situation.moment)),
+        title=texts.title(situation.server, situation.judged),
+        stage=Stage.INVESTIGATING,
+        impact=decision.impact,
+        servers=(situation.server.id,),
+        checks=decision.checks,
+        started_at=decision.started_at,
+        opened_at=situation.moment,
+        updates=(_update(Stage.INVESTIGATING, texts.update_text(news, report), situation.moment),),
+    )
+    body = IncidentOpened(incident=incident, evidence=decision.evidence)
+    return _entry(Kind.INCIDENT_OPENED, incident.id, body, situation.moment)
+
+
+def _joined(decision: Join, situation: Situation, picture: Picture) -> Entry:
+    incident = _open(situation)
+    severer = decision.impact.severity > incident.impact.severity
+    changed_at = min((one.failing_since for one in decision.evidence), default=situation.moment)
+    report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
+    return _updated(
+        incident,
+        situation,
+        reason=Reason.WORSENED if severer else Reason.JOINED,
+        stage=incident.stage,
+        body={
+            "impact": decision.impact,
+            "checks": joined(incident, decision.checks),
+            "evidence": decision.evidence,
+        },
+        words=texts.update_text(News.JOINED, report),
+    )
+
+
+def _worsened(decision: Worsen, situation: Situation, picture: Picture) -> Entry:
+    incident = _open(situation)
+    report = _report(situation, picture, started_at=incident.started_at)
+    return _updated(
+        incident,
+        situation,
+        reason=Reason.WORSENED,
+        stage=incident.stage,
+        body={"impact": decision.impact, "checks": incident.checks, "evidence": decision.evidence},
+        words=texts.update_text(News.WORSENED, report),
+    )
+
+
+def _eased(decision: Ease, situation: Situation, picture: Picture) -> Entry:
+    incident = _open(situation)
+    report = _report(situation, picture, started_at=incident.started_at)
+    return _updated(
+        incident,
+        situation,
+        reason=Reason.EASED,
+        stage=incident.stage,
+        body={"impact": decision.impact, "checks": incident.checks},
+        words=texts.update_text(News.EASED, report),
+    )
+
+
+def _recovering(decision: Recover, situation: Situation, picture: Picture) -> Entry:
+    incident = _open(situation)
+    report = _report(situation, picture, started_at=incident.started_at, ended_at=decision.ended_at)
+    return _updated(
+        incident,
+        situation,
+        reason=Reason.RECOVERING,
+        stage=Stage.MONITORING,
+        body={"impact": incident.impact, "checks": incident.checks, "ended_at": decision.ended_at},
+        words=texts.update_text(News.RECOVERING, report),
+    )
+
+
+def _relapsed(decision: Relapse, situation: Situation, picture: Picture) -> Entry:
+    incident = _open(situation)
+    changed_at = min((one.failing_since for one in decision.evidence), default=situation.moment)
+    report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
+    return _updated(
+        incident,
+        situation,
+        reason=Reason.RELAPSED,
+        stage=Stage.INVESTIGATING,
+        body={
+            "impact": max(incident.impact, decision.impact, key=lambda impact: impact.severity),
+            "checks": joined(incident, decision.checks),
+            "evidence": decision.evidence,
+        },
+        words=texts.update_text(News.RELAPSED, report),
+    )
+
+
+def _reopened(decision: Reopen, situation: Situation, picture: Picture) -> Entry:
+    incident = decision.incident
+    changed_at = min((one.failing_since for one in decision.evidence), default=situation.moment)
+    report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
+    body = IncidentReopened(
+        incident=incident.id,
+        impact=max(incident.impact, decision.impact, key=lambda impact: impact.severity),
+        checks=joined(incident, decision.checks),
+        update=_update(Stage.INVESTIGATING, texts.update_text(News.REOPENED, report), situation.moment),
+        evidence=decision.evidence,
+    )
+    return _entry(Kind.INCIDENT_REOPENED, incident.id, body, situation.moment)
+
+
+# One encoder for each kind of decision; the table keeps the types apart that mypy cannot follow through it.
+_TOLD: Mapping[type[object], Callable[[Any, Situation, Picture], Entry]] = {
+    Open: _opened,
+    Join: _joined,
+    Worsen: _worsened,
+    Ease: _eased,
+    Recover: _recovering,
+    Relapse: _relapsed,
+    Reopen: _reopened,
+}
+
+
+def _staff_opened(decision: Tell, warned: Warned, picture: Picture) -> Entry:
+    server = picture.servers[decision.check.server]
+    words = texts.staff_opened(server, decision.evidence, picture.zone, warned.moment)
+    incident = Incident(
+        id=IncidentId(fresh_ulid(warned.moment)),
+        title=texts.staff_title(server, decision.evidence),
+        stage=Stage.INVESTIGATING,
+        impact=Impact.NONE,
+        servers=(decision.check.server,),
+        checks=(decision.check,),
+        started_at=decision.started_at,
+        opened_at=warned.moment,
+        audience=Audience.OPERATORS,
+        origin=Origin.DETECTED,
+        updates=(_update(Stage.INVESTIGATING, words, warned.moment),),
+    )
+    body = IncidentOpened(incident=incident, evidence=(decision.evidence,))
+    return _entry(Kind.INCIDENT_OPENED, incident.id, body, warned.moment)
+
+
+def _staff_resolved(decision: Settle, incident: Incident, moment: datetime, picture: Picture) -> Entry:
+    check = incident.checks[0]
+    server = picture.servers[check.server]
+    words = texts.staff_resolved(server, check.check, decision.ended_at, picture.zone, moment)
+    return _resolution(incident, words, decision.ended_at, moment)
+
+
+def _open(situation: Situation) -> Incident:
+    if situation.open is None:
+        raise ValueError(
+            f"the decision about {situation.server.id} goes on with an incident that is not there"
+        )
+    return situation.open
+
+
+def _report(
+    situation: Situation,
+    picture: Picture,
+    *,
+    started_at: datetime,
+    ended_at: datetime | None = None,
+    changed_at: datetime | None = None,
+) -> Report:
+    return Report(
+        server=situation.server,
+        judged=situation.judged,
+        zone=picture.zone,
+        moment=situation.moment,
+        started_at=started_at,
+        failing=len(situation.failing),
+        ended_at=ended_at,
+        changed_at=changed_at,
+    )
+
+
+def _report_of(incident: Incident, picture: Picture, moment: datetime, *, ended_at: datetime) -> Report:
+    server = picture.servers[ServerId(incident.servers[0])]
+    report = Report(
+        server=server,
+        judged=judge(picture.standings(server, {})),
+        zone=picture.zone,
+        moment=moment,
+        started_at=incident.started_at,
+    )
+    return replace(report, ended_at=ended_at)
+
+
+def _updated(
+    incident: Incident,
+    situation: Situation,
+    *,
+    reason: Reason,
+    stage: Stage,
+    body: Mapping[str, Any],
+    words: Texts,
+) -> Entry:
+    update = IncidentUpdated(
+        incident=incident.id,
+        reason=reason,
+        stage=stage,
+        servers=incident.servers,
+        update=_update(stage, words, situation.moment),
+        **body,
+    )
+    return _entry(Kind.INCIDENT_UPDATED, incident.id, update, situation.moment)
+
+
+def _resolution(incident: Incident, words: Texts, ended_at: datetime, moment: datetime) -> Entry:
+    body = IncidentResolved(
+        incident=incident.id, ended_at=ended_at, update=_update(Stage.RESOLVED, words, moment)
+    )
+    return _entry(Kind.INCIDENT_RESOLVED, incident.id, body, moment)
+
+
+def _update(stage: Stage, words: Texts, moment: datetime) -> Update:
+    return Update(id=UpdateId(fresh_ulid(moment)), stage=stage, text=words, at=moment)
+
+
+def _entry(kind: Kind, incident: IncidentId, body: Body, moment: datetime) -> Entry:
+    return Entry(kind=kind, moment=moment, subject=incident, body=body)

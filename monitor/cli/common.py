@@ -1,0 +1,121 @@
+"""What the commands share: options, the configuration, tables for people and JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from monitor.clock import SystemClock
+from monitor.inventory import Configuration, load
+from monitor.store.database import Database
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_CONFIG = "config/servers.yaml"
+DATABASE = "vigia.db"
+
+clock = SystemClock()
+
+
+def config_option(command: Command) -> Command:
+    """Add `--config FILE` (`VIGIA_CONFIG`)."""
+    return click.option(
+        "--config",
+        "config",
+        type=click.Path(path_type=Path),
+        envvar="VIGIA_CONFIG",
+        default=DEFAULT_CONFIG,
+        show_default=True,
+        show_envvar=True,
+        help="The configuration file.",
+    )(command)
+
+
+def data_option(command: Command) -> Command:
+    """Add `--data DIR` (`VIGIA_DATA`)."""
+    return click.option(
+        "--data",
+        "data",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="VIGIA_DATA",
+        default=None,
+        show_envvar=True,
+        help="The data directory; by default the one that the configuration names.",
+    )(command)
+
+
+def listen_option(command: Command) -> Command:
+    """Add `--listen HOST:PORT` (`VIGIA_LISTEN`)."""
+    return click.option(
+        "--listen",
+        "listen",
+        metavar="HOST:PORT",
+        envvar="VIGIA_LISTEN",
+        default=None,
+        show_envvar=True,
+        help="Where the page is served; port 0 lets the system choose.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")(
+        command
+    )
+
+
+def configuration(config: Path, *, listen: str | None = None, data: Path | None = None) -> Configuration:
+    """Load the configuration with this process's environment; a bad one raises ConfigurationError."""
+    return load(config, environment=os.environ, listen=listen, data=data)
+
+
+def data_directory(config: Path, data: Path | None) -> Path:
+    """Return where the data lies: what was asked for, else what the configuration names."""
+    return data if data is not None else configuration(config).settings.data
+
+
+def open_database(config: Path, data: Path | None) -> Database:
+    """Open the database beside a running watch; a missing one raises SchemaError with the remedy."""
+    return Database.open(data_directory(config, data) / DATABASE, owner=False)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def console() -> Console:
+    """Return where tables go; outside a terminal they are plain and as wide as they need."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=200, no_color=True)
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str
+) -> None:
+    """Print a table, or the sentence that says that there is nothing to show."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    if table.row_count:
+        console().print(table)
+    else:
+        click.echo(nothing)
+
+
+def local(moment: datetime | None, zone: str) -> str:
+    """Return `2026-11-22 10:42:05` in the site's zone, or a dash."""
+    if moment is None:
+        return "–"
+    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,107 @@
+"""incident: what customers and operators were told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from monitor.cli.common import (
+    clock,
+    config_option,
+    data_option,
+    json_option,
+    local,
+    open_database,
+    print_json,
+    print_table,
+)
+from monitor.errors import NotFoundError
+from monitor.identifiers import IncidentId
+from monitor.station.shapes import incident_shape
+from monitor.store import readings
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@click.group()
+def incident() -> None:
+    """Incidents: list, show."""
+
+
+@incident.command("list")
+@click.option("--open", "only_open", is_flag=True, help="Only those that are not resolved.")
+@config_option
+@data_option
+@json_option
+def list_(config: Path, data: Path | None, *, only_open: bool, as_json: bool) -> None:
+    """List incidents, newest first."""
+    database = open_database(config, data)
+    try:
+        with database.reading() as tx:
+            # A second ahead, so that what opened this very moment is in.
+            found = readings.incidents_between(tx, _BEGINNING, clock.now() + timedelta(seconds=1))
+            tickets = {row.incident: row.reference for row in readings.tickets(tx)}
+            zone = readings.zone(tx)
+    finally:
+        database.close()
+    chosen = [each for each in found if each.open or not only_open]
+    if as_json:
+        print_json([incident_shape(each, tickets.get(each.id)) for each in chosen])
+        return
+    print_table(
+        "Incidents",
+        ("id", "stage", "impact", "audience", "servers", "started", "ended", "ticket", "title"),
+        (
+            (
+                each.id,
+                each.stage,
+                each.impact,
+                each.audience,
+                ", ".join(each.servers),
+                local(each.started_at, zone),
+                local(each.ended_at, zone),
+                tickets.get(each.id, "–"),
+                each.title["en"],
+            )
+            for each in chosen
+        ),
+        nothing="No incidents.",
+    )
+
+
+@incident.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@config_option
+@data_option
+@json_option
+def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) -> None:
+    """Show one incident with all its updates in both languages."""
+    database = open_database(config, data)
+    try:
+        with database.reading() as tx:
+            found = readings.incident(tx, IncidentId(incident_id))
+            ticket = readings.ticket_of(tx, IncidentId(incident_id))
+            zone = readings.zone(tx)
+    finally:
+        database.close()
+    if found is None:
+        raise NotFoundError(f"there is no incident {incident_id!r}; `vigia incident list` shows them")
+    reference = None if ticket is None else ticket.reference
+    if as_json:
+        print_json(incident_shape(found, reference))
+        return
+    click.secho(found.title["en"], bold=True)
+    click.echo(f"  {found.title['es']}")
+    click.echo(f"  stage {found.stage} · impact {found.impact} · {found.audience} · {found.origin}")
+    click.echo(f"  servers {', '.join(found.servers)} · checks {', '.join(map(str, found.checks))}")
+    click.echo(f"  started {local(found.started_at, zone)} · ended {local(found.ended_at, zone)} ({zone})")
+    click.echo(f"  ticket {reference or 'none'}")
+    for update in found.updates:
+        click.echo(f"\n  {local(update.at, zone)}  {update.stage}  ({update.author})")
+        for language, words in update.text.items():
+            click.echo(f"    {language}: {words}")
+
+
+COMMANDS = (incident,)

@@ -1,0 +1,34 @@
+"""rebuild: the tables anew from the journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from monitor.cli.common import DATABASE, config_option, data_directory, data_option, json_option, print_json
+from monitor.station.lifeline import only_watch
+from monitor.store import journal
+from monitor.store.database import Database
+
+
+@click.command()
+@config_option
+@data_option
+@json_option
+def rebuild(config: Path, data: Path | None, *, as_json: bool) -> None:
+    """Drop the tables that the journal explains and replay it; sends nothing. watch must be stopped."""
+    directory = data_directory(config, data)
+    with only_watch(directory):
+        database = Database.open(directory / DATABASE, owner=False)
+        try:
+            replayed = journal.rebuild(database)
+        finally:
+            database.close()
+    if as_json:
+        print_json({"entries": replayed})
+    else:
+        click.echo(f"Replayed {replayed} entries.")
+
+
+COMMANDS = (rebuild,)

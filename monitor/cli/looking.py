@@ -1,0 +1,165 @@
+"""probe and status: what is there to see now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import uvloop
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from monitor.checks.building import build
+from monitor.cli.common import (
+    clock,
+    config_option,
+    configuration,
+    console,
+    data_option,
+    json_option,
+    local,
+    open_database,
+    print_json,
+    print_table,
+)
+from monitor.errors import NotFoundError
+from monitor.fleet import CheckPlan
+from monitor.health.words import Status
+from monitor.identifiers import ServerId
+from monitor.inventory import Configuration
+from monitor.language import text
+from monitor.observation import Observation, Outcome
+from monitor.prober import Prober, open_tools
+from monitor.station.opening import resolver_settings
+from monitor.station.reader import present
+from monitor.station.shapes import observation_shape, status_shape
+
+_BAD = frozenset({Status.PARTIAL_OUTAGE, Status.MAJOR_OUTAGE})
+
+
+@click.command()
+@click.argument("what", metavar="SERVER[/CHECK]")
+@config_option
+@data_option
+@json_option
+def probe(what: str, config: Path, data: Path | None, *, as_json: bool) -> int:
+    """Look once, now, and show phases and evidence; nothing is recorded."""
+    loaded = configuration(config, data=data)
+    plans = _chosen(loaded, what)
+    observations = uvloop.run(_look(loaded, plans))
+    targets = {plan.key: build(plan.kind, plan.options, loaded.secrets).target for plan in plans}
+    if as_json:
+        shapes = [observation_shape(observation, targets[observation.check]) for observation in observations]
+        print_json(shapes[0] if len(shapes) == 1 else {"server": what, "checks": shapes})
+    else:
+        for observation in observations:
+            _show(observation, targets[observation.check])
+    return 0 if all(observation.outcome in (Outcome.OK, Outcome.WARN) for observation in observations) else 1
+
+
+def _chosen(loaded: Configuration, what: str) -> tuple[CheckPlan, ...]:
+    server_id, _, check_id = what.partition("/")
+    server = loaded.fleet.server(ServerId(server_id))
+    plans = tuple(plan for plan in server.checks if check_id in ("", plan.key.check))
+    if not plans:
+        known = ", ".join(plan.key.check for plan in server.checks)
+        raise NotFoundError(f"the server {server_id!r} has no check {check_id!r}; it has: {known}")
+    return plans
+
+
+async def _look(loaded: Configuration, plans: tuple[CheckPlan, ...]) -> list[Observation]:
+    async with open_tools(resolver_settings(loaded.settings), clock) as tools:
+        prober = Prober(tools=tools, clock=clock, deliver=lambda _observation: None)
+        try:
+            with Progress(
+                SpinnerColumn(), TextColumn("{task.description}"), console=console(), transient=True
+            ) as progress:
+                progress.add_task(f"looking at {len(plans)} checks …")
+                looks = (
+                    prober.look_once(plan, build(plan.kind, plan.options, loaded.secrets)) for plan in plans
+                )
+                return list(await asyncio.gather(*looks))
+        finally:
+            await prober.close()
+
+
+def _show(observation: Observation, target: str) -> None:
+    cause = "" if observation.cause is None else f" · {observation.cause}"
+    click.secho(
+        f"{observation.check}  {observation.outcome}{cause}", bold=True, fg=_colour(observation.outcome)
+    )
+    rows: list[tuple[str, str]] = [("target", target)]
+    if observation.address is not None:
+        rows.append(("address", observation.address))
+    if observation.found:
+        rows.append(("found", observation.found))
+    rows.append(("took", f"{observation.took_ms:.1f} ms{_phases(observation.phases)}"))
+    if observation.tls_expires_at is not None:
+        rows.append(("certificate until", local(observation.tls_expires_at, "UTC") + " UTC"))
+    if observation.reproduce:
+        rows.append(("reproduce", observation.reproduce))
+    for name, value in rows:
+        click.echo(f"  {name:<18}{value}")
+    if observation.excerpt:
+        click.echo("  excerpt")
+        click.echo("\n".join(f"    {line}" for line in observation.excerpt.splitlines()[:20]))
+
+
+def _phases(phases: Mapping[str, float]) -> str:
+    spent = " · ".join(f"{name} {took:.1f}" for name, took in phases.items() if name != "total")
+    return f"  ({spent})" if spent else ""
+
+
+def _colour(outcome: Outcome) -> str:
+    return {
+        Outcome.OK: "green",
+        Outcome.WARN: "yellow",
+        Outcome.DOWN: "red",
+        Outcome.UNKNOWN: "bright_black",
+    }[outcome]
+
+
+@click.command()
+@config_option
+@data_option
+@json_option
+def status(config: Path, data: Path | None, *, as_json: bool) -> int:
+    """Show servers, checks, incidents and windows at a glance; exit status 1 if anything is down."""
+    database = open_database(config, data)
+    try:
+        snapshot, tickets = present(database, clock.now())
+    finally:
+        database.close()
+    if as_json:
+        print_json(status_shape(snapshot, tickets))
+    else:
+        zone = snapshot.site.timezone
+        print_table(
+            f"{snapshot.site.name} · {snapshot.indicator} · {snapshot.freshness}",
+            ("server", "status", "since", "checks"),
+            (
+                (
+                    server.id,
+                    text(f"status.{server.status}", "en"),
+                    local(server.since, zone),
+                    " ".join(f"{check.id}:{check.state}" for check in server.checks),
+                )
+                for server in snapshot.servers()
+            ),
+            nothing="No servers yet: start the service once with `vigia run`.",
+        )
+        for incident in snapshot.open_incidents:
+            click.echo(
+                f"incident {incident.id}  {incident.stage} · {incident.impact} · {incident.title['en']}"
+                f"  (since {local(incident.started_at, zone)}, ticket {tickets.get(incident.id, 'not yet')})"
+            )
+        for window in (*snapshot.active_windows, *snapshot.upcoming_windows):
+            click.echo(
+                f"window {window.id}  {window.stage} · {', '.join(sorted(window.servers))}"
+                f"  {local(window.starts_at, zone)} – {local(window.ends_at, zone)}"
+            )
+    return 1 if any(server.last_known in _BAD for server in snapshot.servers()) else 0
+
+
+COMMANDS = (probe, status)

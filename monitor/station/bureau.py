@@ -1,0 +1,166 @@
+"""The decisions of watch as they are carried out on the database; every method runs on the writer's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.actions import apply as applying
+from monitor.actions import maintain
+from monitor.actions.append import append
+from monitor.actions.observe import note_healths, observe
+from monitor.actions.picture import Picture, picture_of
+from monitor.actions.respond import reconsider, resolve_due
+from monitor.clock import Clock, fresh_ulid
+from monitor.fleet import Fleet, Site
+from monitor.health.advance import persist, retry_gap, wants_retry
+from monitor.health.state import Health
+from monitor.identifiers import CheckKey
+from monitor.inventory.settings import Keep
+from monitor.language.zones import day_of
+from monitor.maintenance.due import moves
+from monitor.maintenance.window import Window
+from monitor.observation import Observation
+from monitor.station.opening import new_installation
+from monitor.status.snapshot import HISTORY_DAYS
+from monitor.store import observations, readings
+from monitor.store.database import Database
+from monitor.store.days import refresh_days
+from monitor.store.observations.retention import SLICE
+from monitor.store.readings.service import WATCH
+
+METRICS_TEXT = "metrics.text"
+METRICS_OPENMETRICS = "metrics.openmetrics"
+METRICS_CHECKS = "metrics.checks"
+_LOOK_BACK = timedelta(days=30)
+_NOTHING = Fleet(site=Site(name="", url=""), groups=(), servers=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a batch of looks asks for: checks to look at again and how soon, and whether anything was decided."""
+
+    again: tuple[tuple[CheckKey, timedelta], ...]
+    decided: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Housekeeping:
+    """What a round through the house asks for."""
+
+    look_at: tuple[CheckKey, ...]
+    decided: bool
+
+
+class Bureau:
+    """Holds the picture between transactions; it changes only after a commit, so that a failed one leaves no trace."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._boot = fresh_ulid(clock.now())
+        self._younger: set[CheckKey] = set()
+        self.picture: Picture = picture_of(_NOTHING, {}, {})
+
+    def begin(self, fleet: Fleet) -> None:
+        """Apply the fleet, note that we look from now on, and go on where the last watch stopped."""
+        moment = self._clock.now()
+        with self._database.writing() as tx:
+            applying.apply(tx, fleet, moment)
+            applying.begin(tx, self._boot, moment)
+            maintain.plan_recurring(tx, fleet, moment)
+            observations.beat(tx, WATCH, moment)
+            picture = picture_of(fleet, readings.check_numbers(tx), readings.healths(tx))
+        self.picture = picture
+
+    def installation(self) -> str:
+        """Return the name of this installation; it is given once."""
+        with self._database.writing() as tx:
+            return observations.installation_id(tx, new_installation)
+
+    def apply(self, fleet: Fleet) -> None:
+        """Apply a changed fleet while running; healths of untouched checks are kept."""
+        moment = self._clock.now()
+        with self._database.writing() as tx:
+            changed = applying.apply(tx, fleet, moment)
+            maintain.plan_recurring(tx, fleet, moment)
+            picture = picture_of(fleet, readings.check_numbers(tx), self.picture.healths)
+            if changed:
+                append(tx, reconsider(tx, picture, picture.servers, moment), moment)
+        self.picture = picture
+
+    def record(self, looks: Sequence[Observation]) -> Recorded:
+        """Store and judge a batch of looks in one transaction."""
+        with self._database.writing() as tx:
+            observed = observe(tx, self.picture, looks, self._clock.now())
+        self.picture = replace(self.picture, healths={**self.picture.healths, **observed.healths})
+        self._younger |= observed.healths.keys()
+        again = tuple(
+            (key, retry_gap(health, self.picture.plans[key].policy))
+            for key, health in observed.healths.items()
+            if wants_retry(health)
+        )
+        return Recorded(again=again, decided=bool(observed.entries))
+
+    def keep_house(self) -> Housekeeping | None:
+        """Move windows that are due and resolve incidents that were watched for long enough; None if nothing is due."""
+        moment = self._clock.now()
+        if not self._anything_due(moment):
+            return None
+        with self._database.writing() as tx:
+            moved = maintain.keep(tx, moment)
+            persisting = self._persisting(moved.completed)
+            observations.save_healths(tx, persisting.values(), self.picture.numbers)
+            picture = replace(self.picture, healths={**self.picture.healths, **persisting})
+            entries = append(tx, resolve_due(tx, picture, moment), moment)
+        self.picture = picture
+        return Housekeeping(
+            look_at=tuple(persisting), decided=bool(entries or moved.started or moved.completed)
+        )
+
+    def settle(self, keep: Keep) -> bool:
+        """Settle one slice of closed hours, work out closed days, drop what is too old; return whether there is more."""
+        moment = self._clock.now()
+        zone = ZoneInfo(self.picture.fleet.site.timezone)
+        kept = observations.Keep(
+            observations=keep.observations, five_minutes=keep.five_minutes, hours=keep.hours
+        )
+        with self._database.writing() as tx:
+            settled = observations.settle(tx, moment)
+            pruned = observations.prune(tx, kept, moment)
+            refresh_days(tx, zone, moment, day_of(moment, zone) - timedelta(days=HISTORY_DAYS))
+            maintain.plan_recurring(tx, self.picture.fleet, moment)
+        return bool(settled) or pruned >= SLICE
+
+    def publish(self, text: str, openmetrics: str, checks: str) -> None:
+        """Give a sign of life, and let readers see the newest figures and looks."""
+        moment = self._clock.now()
+        younger, self._younger = self._younger, set()
+        try:
+            with self._database.writing() as tx:
+                observations.beat(tx, WATCH, moment)
+                observations.publish(tx, METRICS_TEXT, moment, text)
+                observations.publish(tx, METRICS_OPENMETRICS, moment, openmetrics)
+                observations.publish(tx, METRICS_CHECKS, moment, checks)
+                note_healths(tx, self.picture, younger)
+        except BaseException:
+            self._younger |= younger
+            raise
+
+    def _anything_due(self, moment: datetime) -> bool:
+        with self._database.reading() as tx:
+            to_start, to_complete = moves(readings.windows(tx, ending_after=moment - _LOOK_BACK), moment)
+            if to_start or to_complete:
+                return True
+            return bool(resolve_due(tx, self.picture, moment))
+
+    def _persisting(self, completed: Sequence[Window]) -> dict[CheckKey, Health]:
+        """The checks of servers whose window just ended have to prove anew that they still fail (rule M2)."""
+        servers = {server for window in completed for server in window.servers}
+        return {
+            key: persist(self.picture.health(key))
+            for key in self.picture.plans
+            if key.server in servers and self.picture.health(key).looked_at is not None
+        }

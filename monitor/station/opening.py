@@ -1,0 +1,65 @@
+"""How the concrete things are opened: the database, the helpdesk, the resolver's settings."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from monitor.actions.append import append
+from monitor.actions.deliver import Deliverer
+from monitor.actions.desk import StoredDesk
+from monitor.clock import Clock
+from monitor.inventory import Configuration, Settings
+from monitor.prober import ResolverSettings
+from monitor.store.database import Database
+from monitor.subscribers.operators import AppriseMessenger
+from monitor.tickets import KINDS
+from monitor.tickets.port import HelpdeskTools
+
+DATABASE = "vigia.db"
+_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+
+
+def prepare(data: Path) -> None:
+    """Make the data directory and bring the database up to date, so that watch and web can start side by side."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Database.open(data / DATABASE, owner=True).close()
+
+
+def resolver_settings(settings: Settings) -> ResolverSettings | None:
+    """Return the resolver that the configuration names; None for the system's."""
+    if settings.resolver is None:
+        return None
+    return ResolverSettings(servers=settings.resolver.servers, reference=settings.resolver.reference)
+
+
+def new_installation() -> str:
+    """Return a name of eight letters that tells this installation's tickets from others'."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(8))
+
+
+def deliverer_of(
+    configuration: Configuration,
+    database: Database,
+    clock: Clock,
+    installation: str,
+    on_result: Callable[[str], None],
+) -> Deliverer:
+    """Return what carries tickets to the configured helpdesk and messages to the operators."""
+    settings = configuration.settings
+    page = configuration.fleet.site.url
+    tools = HelpdeskTools(book=StoredDesk(database, page), now=clock.now, page=page)
+    fallback = settings.helpdesk.fallback
+    return Deliverer(
+        database=database,
+        helpdesk=KINDS[settings.helpdesk_kind].build(settings.helpdesk, tools),
+        operators=AppriseMessenger(settings.operators),
+        clock=clock,
+        installation=installation,
+        append=lambda tx, entries: append(tx, entries, clock.now()),
+        department=settings.helpdesk.department,
+        language=settings.helpdesk.language,
+        fallback=AppriseMessenger(fallback) if fallback else None,
+        on_result=on_result,
+    )

@@ -1,0 +1,206 @@
+"""The JSON shapes that the command line and the API share: snake_case keys, instants as RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from monitor.health.words import Service, Status
+from monitor.incidents.incident import Incident, Update
+from monitor.maintenance.window import Window
+from monitor.observation import Observation
+from monitor.status.snapshot import CheckView, ServerView, Snapshot
+from monitor.store.deliveries import Attempt, DeliveryRow
+from monitor.store.desk import DeskMessage, DeskTicket
+from monitor.store.readings import TicketRow
+
+Shape = dict[str, Any]
+
+
+def instant(moment: datetime | None) -> str | None:
+    """Return `2026-11-22T15:00:00.000Z`, or None."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def server_shape(server: ServerView) -> Shape:
+    """Return one server with its checks and services."""
+    return {
+        "id": server.id,
+        "name": server.name,
+        "group": server.group,
+        "status": server.status,
+        "last_known": server.last_known,
+        "since": instant(server.since),
+        "uptime": server.uptime,
+        "checks": [_check_shape(check) for check in server.checks],
+        "services": _services_shape(server.services),
+    }
+
+
+def _check_shape(check: CheckView) -> Shape:
+    return {
+        "id": check.id,
+        "kind": check.kind,
+        "service": check.service,
+        "state": check.state,
+        "outcome": check.outcome,
+        "cause": check.cause,
+        "took_ms": check.took_ms,
+        "checked_at": instant(check.checked_at),
+    }
+
+
+def _services_shape(services: Mapping[Service, Status]) -> list[Shape]:
+    return [{"id": service, "status": status} for service, status in services.items()]
+
+
+def incident_shape(incident: Incident, ticket: str | None) -> Shape:
+    """Return one incident; `ticket` is the reference of its ticket, if it has one. Updates stand oldest first."""
+    return {
+        "id": incident.id,
+        "title": dict(incident.title),
+        "stage": incident.stage,
+        "impact": incident.impact,
+        "servers": list(incident.servers),
+        "checks": [str(check) for check in incident.checks],
+        "started_at": instant(incident.started_at),
+        "ended_at": instant(incident.ended_at),
+        "opened_at": instant(incident.opened_at),
+        "resolved_at": instant(incident.resolved_at),
+        "audience": incident.audience,
+        "drill": incident.drill,
+        "origin": incident.origin,
+        "updates": [_update_shape(update) for update in incident.updates],
+        "ticket": ticket,
+    }
+
+
+def _update_shape(update: Update) -> Shape:
+    return {
+        "id": update.id,
+        "stage": update.stage,
+        "text": dict(update.text),
+        "at": instant(update.at),
+        "author": update.author,
+    }
+
+
+def window_shape(window: Window) -> Shape:
+    """Return one window."""
+    return {
+        "id": window.id,
+        "title": dict(window.title),
+        "status": window.stage,
+        "servers": sorted(window.servers),
+        "starts_at": instant(window.starts_at),
+        "ends_at": instant(window.ends_at),
+        "started_at": instant(window.started_at),
+        "ended_at": instant(window.ended_at),
+        "rule": window.rule,
+        "time_zone": window.time_zone,
+    }
+
+
+def observation_shape(observation: Observation, target: str) -> Shape:
+    """Return one look with everything that it found; for operators only."""
+    return {
+        "check": str(observation.check),
+        "target": target,
+        "outcome": observation.outcome,
+        "cause": observation.cause,
+        "found": observation.found,
+        "address": observation.address,
+        "started_at": instant(observation.started_at),
+        "took_ms": round(observation.took_ms, 3),
+        "phases": {name: round(spent, 3) for name, spent in observation.phases.items()},
+        "tls_expires_at": instant(observation.tls_expires_at),
+        "excerpt": observation.excerpt,
+        "reproduce": observation.reproduce,
+    }
+
+
+def ticket_shape(ticket: TicketRow) -> Shape:
+    """Return one ticket as our journal knows it."""
+    return {
+        "id": ticket.ticket,
+        "reference": ticket.reference,
+        "incidents": [ticket.incident],
+        "helpdesk": ticket.helpdesk,
+        "department": ticket.department,
+        "priority": ticket.priority,
+        "status": ticket.status,
+        "subject": ticket.subject,
+        "opened_at": instant(ticket.opened_at),
+        "first_answer_at": instant(ticket.first_answer_at),
+        "closed_at": instant(ticket.closed_at),
+        "url": ticket.url,
+    }
+
+
+def status_shape(snapshot: Snapshot, tickets: Mapping[str, str]) -> Shape:
+    """Return servers, open incidents and windows at a glance; `tickets` maps incidents to references."""
+    windows = (*snapshot.active_windows, *snapshot.upcoming_windows)
+    return {
+        "indicator": snapshot.indicator,
+        "freshness": snapshot.freshness,
+        "generated_at": instant(snapshot.generated_at),
+        "heard_at": instant(snapshot.heard_at),
+        "servers": [server_shape(server) for server in snapshot.servers()],
+        "incidents": [
+            incident_shape(incident, tickets.get(incident.id)) for incident in snapshot.open_incidents
+        ],
+        "windows": [window_shape(window) for window in windows],
+    }
+
+
+def delivery_shape(row: DeliveryRow, attempts: Iterable[Attempt]) -> Shape:
+    """Return one delivery with every attempt at it."""
+    return {
+        "channel": row.channel,
+        "action": row.action,
+        "seq": row.seq,
+        "state": row.state,
+        "due_at": instant(row.due_at),
+        "created_at": instant(row.created_at),
+        "detail": row.detail,
+        "attempts": [
+            {
+                "number": attempt.number,
+                "started_at": instant(attempt.started_at),
+                "ended_at": instant(attempt.ended_at),
+                "outcome": attempt.outcome,
+                "detail": attempt.detail,
+            }
+            for attempt in attempts
+        ],
+    }
+
+
+def desk_shape(ticket: DeskTicket) -> Shape:
+    """Return one ticket of the built-in desk."""
+    return {
+        "id": ticket.id,
+        "reference": ticket.reference,
+        "subject": ticket.subject,
+        "department": ticket.department,
+        "priority": ticket.priority,
+        "status": ticket.status,
+        "assignee": ticket.assignee,
+        "opened_at": instant(ticket.opened_at),
+        "first_answer_at": instant(ticket.answered_at),
+        "closed_at": instant(ticket.closed_at),
+    }
+
+
+def message_shape(message: DeskMessage) -> Shape:
+    """Return one message on a ticket of the desk."""
+    return {
+        "author": message.author,
+        "internal": message.internal,
+        "body": message.body,
+        "at": instant(message.at),
+        "action": message.action,
+    }

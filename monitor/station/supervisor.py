@@ -1,0 +1,139 @@
+"""`vigia run`: both processes under one roof, started again when one of them dies."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.clock import Clock
+from monitor.station.lifeline import SUPERVISOR
+
+_log = logging.getLogger(__name__)
+
+STOP_WITHIN = 9.0
+REFUSED = 3
+"""The exit status of a part that refuses to start as things are: trying again would not help."""
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 10.0
+_CALM_AFTER = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """One process to keep alive: its name for people, its arguments, its environment, and the descriptors that it is handed."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    descriptors: tuple[int, ...] = ()
+
+
+class _Keeper:
+    """Keeps one programme running in a thread of its own, with a growing pause between deaths."""
+
+    def __init__(self, programme: Programme, clock: Clock, stopping: threading.Event) -> None:
+        self._programme = programme
+        self._clock = clock
+        self._stopping = stopping
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self.failure: int | None = None
+
+    def run(self) -> None:
+        pause = _FIRST_PAUSE
+        first = True
+        while not self._stopping.is_set():
+            began = self._clock.monotonic()
+            code = self._live()
+            lived = self._clock.monotonic() - began
+            if self._stopping.is_set():
+                return
+            if first and code == REFUSED:
+                # A refusal at the first start (a bad file, a data directory in use) is for people to mend, not to repeat.
+                self.failure = code
+                self._stopping.set()
+                return
+            first = False
+            pause = _FIRST_PAUSE if lived > _CALM_AFTER else min(pause * 2, _LONGEST_PAUSE)
+            _log.error("%s ended with %s; starting it again in %.1f s", self._programme.name, code, pause)
+            self._stopping.wait(pause)
+
+    def _live(self) -> int:
+        with self._lock:
+            if self._stopping.is_set():
+                return 0
+            self._process = subprocess.Popen(
+                list(self._programme.arguments),
+                env=dict(self._programme.environment),
+                stdin=subprocess.DEVNULL,
+            )
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """Ask the process to end, and end it when it does not within `STOP_WITHIN` seconds."""
+        with self._lock:
+            process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            _log.error("%s did not end by itself and was killed", self._programme.name)
+            process.kill()
+            process.wait()
+
+    def signal(self, number: int) -> None:
+        """Hand a signal on, if the process is there."""
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                self._process.send_signal(number)
+
+
+def supervise(programmes: Sequence[Programme], clock: Clock) -> int:
+    """Keep the programmes running until SIGTERM or SIGINT; return 0, or the code of one that refused to start.
+
+    SIGHUP is handed on to each. The children's parent-death signal follows the main thread, so they are started from
+    threads that live as long as it does.
+    """
+    stopping = threading.Event()
+    keepers = [_Keeper(programme, clock, stopping) for programme in programmes]
+
+    def stop(_number: int, _frame: object) -> None:
+        stopping.set()
+
+    def reload(number: int, _frame: object) -> None:
+        for keeper in keepers:
+            keeper.signal(number)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, reload)
+    threads = [threading.Thread(target=keeper.run, name=keeper._programme.name) for keeper in keepers]  # noqa: SLF001 - same room
+    for thread in threads:
+        thread.start()
+    # A plain wait would not let Python run the signal handlers on every platform.
+    while not stopping.wait(0.5):
+        pass
+    enders = [threading.Thread(target=keeper.stop) for keeper in keepers]
+    for thread in [*enders]:
+        thread.start()
+    for thread in [*enders, *threads]:
+        thread.join()
+    return next((keeper.failure for keeper in keepers if keeper.failure is not None), 0)
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for a child: it is told whom to die with."""
+    return {**os.environ, SUPERVISOR: str(os.getpid())}
+
+
+def python(*arguments: str) -> list[str]:
+    """Return the command line that runs a module of ours with this very interpreter."""
+    return [sys.executable, "-m", *arguments]

@@ -1,0 +1,261 @@
+"""watch: the process that looks and decides. One loop for the looks, one thread for the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import time, timedelta
+from functools import partial
+from typing import TypeVar
+
+import uvloop
+
+from monitor import __version__
+from monitor.actions.deliver import Deliverer
+from monitor.checks.building import build
+from monitor.checks.contract import Check
+from monitor.clock import Clock
+from monitor.errors import BusyError, StoreError, VigiaError
+from monitor.fleet import CheckPlan
+from monitor.identifiers import CheckKey
+from monitor.inventory import Configuration
+from monitor.metrics.collector import CheckLines
+from monitor.metrics.instruments import Instruments
+from monitor.observation import Observation
+from monitor.prober import Prober, open_tools
+from monitor.scheduling import Scheduler
+from monitor.station.bureau import Bureau, Housekeeping
+from monitor.station.lifeline import follow_supervisor, only_watch
+from monitor.station.opening import DATABASE, deliverer_of, resolver_settings
+from monitor.station.recorder import Recorder
+from monitor.store.database import Database, engine
+
+_log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# The recorder queues and tries again by itself; a long wait in the database would only hide how long looks wait.
+_PATIENCE = timedelta(milliseconds=250)
+HOUSE = timedelta(seconds=1)
+PUBLISH = timedelta(seconds=5)
+SETTLE = timedelta(seconds=60)
+_LAST_WORDS_S = 5.0
+
+
+def run_watch(load: Callable[[], Configuration], clock: Clock) -> int:
+    """Look and decide until SIGTERM or SIGINT; SIGHUP applies the configuration anew. Return the exit status."""
+    follow_supervisor()
+    configuration = load()
+    data = configuration.settings.data
+    with only_watch(data):
+        database = Database.open(data / DATABASE, owner=True, busy_timeout=_PATIENCE)
+        try:
+            uvloop.run(_Watch(configuration, load, database, clock).run())
+        finally:
+            database.close()
+    return 0
+
+
+class _Watch:
+    """The parts of watch and what passes between them."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        load: Callable[[], Configuration],
+        database: Database,
+        clock: Clock,
+    ) -> None:
+        self._configuration = configuration
+        self._load = load
+        self._database = database
+        self._clock = clock
+        self._bureau = Bureau(database, clock)
+        found = engine()
+        self._instruments = Instruments(version=__version__, engine=f"{found.name} {found.version}")
+        self._lines = CheckLines()
+        self._recorder = Recorder(write=self._record, on_drop=self._instruments.dropped)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._plans: dict[CheckKey, CheckPlan] = {}
+        self._stop = asyncio.Event()
+        self._publishing: asyncio.Task[None] | None = None
+        self._scheduler = Scheduler(
+            clock,
+            self._begin,
+            self._fault,
+            on_skip=self._instruments.skipped,
+            on_miss=self._instruments.missed,
+        )
+        self._prober: Prober | None = None
+        self._deliverer: Deliverer | None = None
+
+    async def run(self) -> None:
+        """Live from the first look to the last word."""
+        self._listen_to_signals()
+        async with open_tools(resolver_settings(self._configuration.settings), self._clock) as tools:
+            self._prober = Prober(tools=tools, clock=self._clock, deliver=self._recorder.put)
+            self._prober.on_start = self._started
+            await self._persistently(partial(self._bureau.begin, self._configuration.fleet))
+            installation = await self._persistently(self._bureau.installation)
+            self._deliverer = deliverer_of(
+                self._configuration, self._database, self._clock, installation, self._instruments.ticket
+            )
+            self._put_in_force()
+            self._keep_rhythms()
+            recording = asyncio.create_task(self._recorder.run())
+            delivering = asyncio.create_task(self._deliverer.run(self._stop))
+            self._scheduler.start()
+            await self._publish()
+            await self._stop.wait()
+            await self._end(recording, delivering)
+
+    async def _end(self, recording: asyncio.Task[None], delivering: asyncio.Task[None]) -> None:
+        """No more looks, then every look on record, then the last figures."""
+        await self._scheduler.stop()
+        if self._prober is not None:
+            await self._prober.close()
+        self._recorder.stop()
+        for task in (recording, delivering):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(task, _LAST_WORDS_S)
+        await self._publish()
+        self._thread.shutdown()
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._apply_anew)
+
+    def _keep_rhythms(self) -> None:
+        self._scheduler.every("keep house", HOUSE, self._keep_house)
+        self._scheduler.every("publish", PUBLISH, self._publish)
+        self._scheduler.every("settle", SETTLE, self._settle)
+        zone = self._configuration.fleet.site.timezone
+        self._scheduler.daily("look at tickets again", time(3, 30), zone, self._recheck)
+        self._scheduler.daily(
+            "cut the log", time(4, 15), zone, partial(self._in_writer, self._database.checkpoint)
+        )
+
+    # Looks
+
+    def _begin(self, key: CheckKey, due: float) -> None:
+        if self._prober is not None and not self._prober.begin(key, due):
+            self._instruments.skipped()
+
+    def _started(self, key: CheckKey, late_s: float) -> None:
+        del key
+        self._instruments.late(late_s)
+
+    async def _record(self, looks: Sequence[Observation]) -> None:
+        """Write a batch, then act on what it confirmed: look again soon, publish, deliver."""
+        began = self._clock.monotonic()
+        recorded = await self._in_writer(partial(self._bureau.record, looks))
+        self._instruments.wrote(self._clock.monotonic() - began, len(looks))
+        for look in looks:
+            plan = self._plans.get(look.check)
+            if plan is not None:
+                self._instruments.looked(plan.kind, look.outcome, look.took_ms / 1000)
+                self._lines.observe(look, self._bureau.picture.health(look.check))
+        for key, gap in recorded.again:
+            self._scheduler.again(key, gap)
+        if recorded.decided:
+            self._news()
+
+    def _fault(self, words: str) -> None:
+        _log.error("%s", words)
+        self._instruments.fault("schedule")
+
+    # The house
+
+    async def _keep_house(self) -> None:
+        kept: Housekeeping | None = await self._when_free(self._bureau.keep_house)
+        if kept is None:
+            return
+        self._scheduler.now(kept.look_at)
+        if kept.decided:
+            self._news()
+
+    async def _settle(self) -> None:
+        # Slice by slice: looks that wait in the writer's queue come in between.
+        more: bool | None = True
+        while more:
+            more = await self._when_free(partial(self._bureau.settle, self._configuration.settings.keep))
+
+    async def _recheck(self) -> None:
+        """Heal what went wrong at the helpdesk in the last days: tickets that are lost there, or stand there twice."""
+        if self._deliverer is not None:
+            await self._when_free(self._deliverer.recheck)
+
+    def _news(self) -> None:
+        """Something was decided: let readers see it now, and deliver what follows from it."""
+        if self._deliverer is not None:
+            self._deliverer.wake()
+        if self._publishing is None or self._publishing.done():
+            self._publishing = asyncio.create_task(self._publish())
+
+    async def _publish(self) -> None:
+        self._instruments.queued(len(self._recorder))
+        size = self._database.size()
+        self._instruments.stored(size.file, size.wal)
+        checks = self._lines.text()
+        texts = (self._instruments.text() + checks, self._instruments.openmetrics(), checks)
+        await self._when_free(partial(self._bureau.publish, *texts))
+
+    # The inventory
+
+    def _apply_anew(self) -> None:
+        try:
+            configuration = self._load()
+        except VigiaError as error:
+            _log.error("the old configuration stays in force, because the new one is wrong:\n%s", error)
+            self._instruments.fault("configuration")
+            return
+        self._applying = asyncio.create_task(self._apply(configuration))
+
+    async def _apply(self, configuration: Configuration) -> None:
+        await self._persistently(partial(self._bureau.apply, configuration.fleet))
+        self._configuration = configuration
+        self._put_in_force()
+        self._news()
+        _log.info("applied %s: %d checks", configuration.path, len(self._plans))
+
+    def _put_in_force(self) -> None:
+        """Hand the applied fleet to everybody who looks; untouched checks keep their turns and streaks."""
+        self._plans = dict(self._bureau.picture.plans)
+        secrets = self._configuration.secrets
+        checks: dict[CheckKey, tuple[CheckPlan, Check]] = {
+            key: (plan, build(plan.kind, plan.options, secrets)) for key, plan in self._plans.items()
+        }
+        if self._prober is not None:
+            self._prober.replace(checks)
+        self._lines.replace(self._plans.values())
+        self._scheduler.replace(self._plans.values())
+
+    # The database's thread
+
+    async def _in_writer(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _when_free(self, work: Callable[[], Result]) -> Result | None:
+        """Do what can also be done a little later; None when the database could not be had now."""
+        try:
+            return await self._in_writer(work)
+        except BusyError:
+            return None
+        except StoreError as error:
+            _log.error("%s", error)
+            self._instruments.fault("store")
+            return None
+
+    async def _persistently(self, work: Callable[[], Result]) -> Result:
+        """Do what must be done before anything else goes on, however long another process holds the database."""
+        while True:
+            try:
+                return await self._in_writer(work)
+            except BusyError:
+                await asyncio.sleep(HOUSE.total_seconds())
