@@ -1,0 +1,130 @@
+"""From a file that was found to be right to the values that the rest of the house works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from monitor.fleet import CheckPlan, Department, Fleet, Group, PlannedWindow, Server, Site
+from monitor.identifiers import GroupId, ServerId
+from monitor.inventory import model
+from monitor.inventory.fields import Language as SpokenLanguage
+from monitor.inventory.fields import split_listen
+from monitor.inventory.helpdesk import ChosenHelpdesk
+from monitor.inventory.settings import Keep, ResolverChoice, Settings
+from monitor.language import LANGUAGES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What flags decide over the file: where the page is served, the address it is reached by, the data folder."""
+
+    listen: str
+    address: str
+    data: Path
+
+
+def fleet_of(file: model.File, checks: Sequence[tuple[CheckPlan, ...]], bound: Bound) -> Fleet:
+    """Return what is watched; `checks` holds the plans of each server in the order of the file."""
+    default = file.site.languages[0]
+    return Fleet(
+        site=_site(file, bound),
+        groups=tuple(
+            Group(id=GroupId(group.id), name=in_all_languages(group.name, default)) for group in file.groups
+        ),
+        servers=tuple(
+            _server(server, plans, file.defaults, default)
+            for server, plans in zip(file.servers, checks, strict=True)
+        ),
+        windows=tuple(
+            PlannedWindow(
+                id=window.id,
+                servers=tuple(ServerId(server) for server in window.servers),
+                lasts=window.lasts,
+                title=in_all_languages(window.title, default),
+                rule=window.rule,
+            )
+            for window in file.windows
+        ),
+        departments=tuple(
+            Department(
+                id=department.id,
+                name=in_all_languages(department.name, default),
+                email=department.email or "",
+            )
+            for department in file.support.departments
+        ),
+    )
+
+
+def settings_of(file: model.File, helpdesk: ChosenHelpdesk, bound: Bound) -> Settings:
+    """Return how we run."""
+    host, port = split_listen(bound.listen)
+    return Settings(
+        listen_host=host,
+        listen_port=port,
+        data=bound.data,
+        keep=Keep(
+            observations=file.keep.observations, five_minutes=file.keep.five_minutes, hours=file.keep.hours
+        ),
+        helpdesk_kind=helpdesk.kind,
+        helpdesk=helpdesk.options,
+        resolver=_resolver(file.resolver),
+        operators=tuple(file.notify.operators),
+        sentinels=tuple(sentinel.model_dump(exclude_none=True) for sentinel in file.sentinels),
+        demo=file.demo,
+    )
+
+
+def in_all_languages(texts: Mapping[SpokenLanguage, str], default: str) -> dict[str, str]:
+    """Return a text in every language that we speak; one that the page does not speak gets the default's words."""
+    given = {str(language): words for language, words in texts.items()}
+    fallback = given.get(default) or next(iter(given.values()))
+    return {language: given.get(language, fallback) for language in LANGUAGES}
+
+
+def _site(file: model.File, bound: Bound) -> Site:
+    return Site(
+        name=file.site.name,
+        url=file.site.url or f"http://{_reachable(bound.address)}",
+        timezone=file.site.timezone,
+        languages=tuple(file.site.languages),
+        metrics_networks=tuple(file.metrics.allow),
+    )
+
+
+def _server(
+    server: model.Server, checks: tuple[CheckPlan, ...], defaults: model.Defaults, language: str
+) -> Server:
+    given = server.model_fields_set
+    return Server(
+        id=ServerId(server.id),
+        name=server.name or server.id,
+        group=GroupId(server.group),
+        checks=checks,
+        resolve_after=(server if "resolve_after" in given else defaults).resolve_after,
+        reopen_within=(server if "reopen_within" in given else defaults).reopen_within,
+        host=server.host or "",
+        addresses=tuple(server.addresses),
+        depends_on=tuple(ServerId(parent) for parent in server.depends_on),
+        plans=tuple(server.plans),
+        description=in_all_languages(server.description, language) if server.description else {},
+    )
+
+
+def _resolver(resolver: model.Resolver | None) -> ResolverChoice | None:
+    if resolver is None:
+        return None
+    return ResolverChoice(servers=tuple(resolver.servers), reference=resolver.reference)
+
+
+def _reachable(address: str) -> str:
+    """Return an address that links can use: one that means "every interface" leads nowhere."""
+    host, port = split_listen(address)
+    try:
+        unspecified = ip_address(host).is_unspecified
+    except ValueError:
+        unspecified = False
+    return f"127.0.0.1:{port}" if unspecified else address

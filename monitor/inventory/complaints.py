@@ -1,0 +1,181 @@
+"""From pydantic's errors to sentences of ours, each at its place in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from monitor.inventory.faults import FAULTS_SHOWN, Finding, Path
+from monitor.inventory.fields import CHECK_NAME, COUNTRY, IDENTIFIER, WEEKDAYS
+from monitor.inventory.phrases import Phrase, Plain, found, listed, nearest, one_line, phrase
+from monitor.inventory.scalars import YAML_1_1_BOOLEANS
+from monitor.inventory.shapes import is_secret, keys_of
+
+_LONGEST_REASON = 240
+_ALLOWED_WORD = re.compile(r"'([^']*)'")
+# pydantic's mark that an error is about a key of a mapping and not about its value.
+_KEY = "[key]"
+
+_TYPES = {
+    "string_type": "expected.text",
+    "int_type": "expected.whole_number",
+    "int_from_float": "expected.whole_number",
+    "float_type": "expected.number",
+    "bool_type": "expected.boolean",
+    "list_type": "expected.list",
+    "tuple_type": "expected.list",
+    "dict_type": "expected.mapping",
+    "mapping_type": "expected.mapping",
+    "model_type": "expected.mapping",
+    "model_attributes_type": "expected.mapping",
+    "string_too_short": "expected.some_text",
+    "too_short": "expected.some_items",
+}
+_BOUNDS = {
+    "greater_than": ("expected.more_than", "gt"),
+    "greater_than_equal": ("expected.at_least", "ge"),
+    "less_than": ("expected.less_than", "lt"),
+    "less_than_equal": ("expected.at_most", "le"),
+    "string_too_long": ("expected.shorter_text", "max_length"),
+    "too_long": ("expected.fewer_items", "max_length"),
+    "string_pattern_mismatch": ("expected.pattern", "pattern"),
+}
+# Patterns of ours have names: nobody wants to read a regular expression at night.
+_PATTERNS = {
+    IDENTIFIER: "expected.identifier",
+    CHECK_NAME: "expected.check_name",
+    WEEKDAYS: "expected.weekdays",
+    COUNTRY: "expected.country",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The part of the file that was validated.
+
+    `written` is what stands in the file at `base`, references unfilled: only that is ever quoted. `also` are keys that
+    the mapping at `base` takes beside those of `model`. `hide` is put over sentences that others wrote.
+    """
+
+    model: type[BaseModel]
+    written: Plain
+    base: Path = ()
+    also: frozenset[str] = frozenset()
+    hide: Callable[[str], str] = str
+
+
+def complaints(error: ValidationError, part: Part) -> Iterator[Finding]:
+    """Say what pydantic found in a part of the file, in the first two hundred sentences."""
+    for detail in error.errors(include_url=False)[:FAULTS_SHOWN]:
+        yield _finding(detail, part)
+
+
+def unknown_key(key: str, allowed: frozenset[str]) -> Phrase:
+    """Say that there is no such key, which ones there are, and which one was most likely meant."""
+    near = nearest(key, allowed)
+    if near:
+        return phrase("unknown_key.near", nearest=near, allowed=listed(sorted(allowed)))
+    return phrase("unknown_key.far", allowed=listed(sorted(allowed)))
+
+
+def wrong_word(value: Plain, allowed: tuple[str, ...]) -> Phrase:
+    """Say that a value is none of the words allowed, and which one was most likely meant."""
+    near = nearest(value, allowed) if isinstance(value, str) else None
+    if near:
+        return phrase("wrong_word.near", found=found(value), nearest=near, allowed=listed(allowed))
+    return phrase("wrong_word.far", found=found(value), allowed=listed(allowed))
+
+
+def wrong(value: Plain, expected: Phrase) -> Phrase:
+    """Say what was found and what belongs there."""
+    return phrase("wrong", found=found(value), expected=expected)
+
+
+def reason(error: ValueError | str, hide: Callable[[str], str] = str) -> str:
+    """Return a sentence that somebody else wrote, on one line and no longer than it is worth."""
+    said = one_line(hide(str(error).removeprefix("Value error, ")))
+    return said if len(said) <= _LONGEST_REASON else said[: _LONGEST_REASON - 1] + "…"
+
+
+def _finding(detail: ErrorDetails, part: Part) -> Finding:
+    steps = tuple(step for step in detail["loc"] if step != _KEY)
+    if detail["type"] == "extra_forbidden":
+        allowed = keys_of(part.model, steps[:-1]) | (frozenset() if steps[:-1] else part.also)
+        said = unknown_key(str(steps[-1]), allowed)
+        return Finding(path=(*part.base, *steps), said=said, at_key=True)
+    if _KEY in detail["loc"]:
+        said = unknown_key(str(steps[-1]), frozenset(_allowed_words(detail)))
+        return Finding(path=(*part.base, *steps), said=said, at_key=True)
+    path, value = _reach(part.written, steps)
+    if detail["type"] == "missing":
+        return Finding(path=(*part.base, *steps), said=phrase("missing"))
+    return Finding(path=(*part.base, *path), said=_said(detail, value, path, part))
+
+
+def _reach(written: Plain, steps: Path) -> tuple[Path, Plain]:
+    """Return how far a path leads into what was written, and what stands there.
+
+    Behind a scalar nothing follows: pydantic names the branches of a union there, and the option that a short form
+    stands for. Into a mapping one step more is taken, to a key that has been filled in for the file.
+    """
+    here = written
+    for depth, step in enumerate(steps):
+        if isinstance(here, dict) and isinstance(step, str):
+            if step not in here:
+                return steps[: depth + 1], None
+            here = here[step]
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            here = here[step]
+        else:
+            return steps[:depth], here
+    return steps, here
+
+
+def _said(detail: ErrorDetails, value: Plain, path: Path, part: Part) -> Phrase:
+    kind = detail["type"]
+    if is_secret(part.model, path):
+        return _said_of_a_secret(detail)
+    if kind in ("literal_error", "enum"):
+        return wrong_word(value, _allowed_words(detail))
+    if kind.startswith("configuration."):
+        return Phrase(kind, {**detail.get("ctx", {}), "found": found(value)})
+    if kind == "bool_type" and isinstance(value, str) and value.lower() in YAML_1_1_BOOLEANS:
+        return phrase("yaml_1_1_boolean", found=found(value))
+    expected = _expected(detail, value)
+    return wrong(value, expected) if expected else _others_words(detail, value, part)
+
+
+def _said_of_a_secret(detail: ErrorDetails) -> Phrase:
+    if detail["type"].startswith("configuration."):
+        return Phrase(detail["type"], {**detail.get("ctx", {}), "found": phrase("found.secret")})
+    expected = _expected(detail, None)
+    return phrase("wrong", found=phrase("found.secret"), expected=expected or phrase("expected.other"))
+
+
+def _expected(detail: ErrorDetails, value: Plain) -> Phrase | None:
+    kind = detail["type"]
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return phrase("expected.text_in_quotes")
+    if kind in _TYPES:
+        return phrase(_TYPES[kind])
+    if kind not in _BOUNDS:
+        return None
+    key, bound = _BOUNDS[kind]
+    limit = detail.get("ctx", {}).get(bound, "")
+    return phrase(_PATTERNS.get(str(limit), key), limit=limit)
+
+
+def _others_words(detail: ErrorDetails, value: Plain, part: Part) -> Phrase:
+    """A kind of check or helpdesk has its own sentence; what it does not quote by itself is added."""
+    said = reason(detail["msg"], part.hide)
+    if value is None or (isinstance(value, str) and value[:40] in said) or str(value) in said:
+        return phrase("said", reason=said)
+    return phrase("said_of", reason=said, found=found(value))
+
+
+def _allowed_words(detail: ErrorDetails) -> tuple[str, ...]:
+    return tuple(_ALLOWED_WORD.findall(str(detail.get("ctx", {}).get("expected", ""))))

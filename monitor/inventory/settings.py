@@ -1,0 +1,65 @@
+"""What the configuration says about our own running, as values; what is watched is the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from monitor.fleet import Fleet
+from monitor.inventory.references import Secrets
+from monitor.tickets.port import HelpdeskOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long measurements are kept; sums of days stay for ever."""
+
+    observations: timedelta
+    five_minutes: timedelta
+    hours: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolverChoice:
+    """The name servers to ask, each an address or `address:port`, and a name that always exists."""
+
+    servers: tuple[str, ...]
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How we run. `resolver` is None for the system's; `data` counts from the folder in which we were started.
+
+    `helpdesk` holds the options of the kind `helpdesk_kind`, its references filled. `sentinels` are validated and
+    otherwise as written.
+    """
+
+    listen_host: str
+    listen_port: int
+    data: Path
+    keep: Keep
+    helpdesk_kind: str
+    helpdesk: HelpdeskOptions
+    resolver: ResolverChoice | None = None
+    operators: tuple[SecretStr, ...] = ()
+    sentinels: tuple[Mapping[str, object], ...] = field(default=())
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """A file that was found to be right: what is watched, how we run, and the secrets that both refer to.
+
+    `digest` is the SHA-256 of the file's bytes, in hexadecimal.
+    """
+
+    fleet: Fleet
+    settings: Settings
+    path: Path
+    digest: str
+    secrets: Secrets
