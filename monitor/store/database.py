@@ -338,7 +338,7 @@ def _refuse_foreign(connection: Connection, path: Path) -> None:
 
 
 def _refuse_damaged(connection: Connection, path: Path) -> None:
-    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    verdict = " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
     if verdict != "ok":
         raise StoreError(f"{path} is damaged ({verdict}): keep a copy of it and restore the last backup")
 

@@ -1,7 +1,7 @@
 """Response times as a small logarithmic histogram: p50 and p95 of a day without keeping its looks.
 
 A bin is an eighth of a doubling of the time in microseconds, so that a quantile is at most some 5 % from the truth
-over the whole range from a microsecond to hours. Stored as pairs: the bin as one byte, its count as a varint.
+over the whole range from a microsecond to an hour. Stored as pairs: the bin as one byte, its count as a varint.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LAST_BIN = 255
 
 
 def bin_of(took_us: int) -> int:
-    """Return the bin that a time belongs to; 0 for less than a microsecond, 255 for four hours and more."""
+    """Return the bin that a time belongs to; 0 for less than a microsecond, 255 for an hour and more."""
     return 0 if took_us < 1 else min(_LAST_BIN, 1 + int(_BINS_PER_DOUBLING * log2(took_us)))
 
 

@@ -1,0 +1,70 @@
+"""The tables: each in its family, strict, and guarded where the house depends on it."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.errors import StoreError
+from monitor.store import schema
+from tests.store.history import append, applied, incident, opened
+
+
+def test_every_table_belongs_to_exactly_one_family(database):
+    with database.reading() as tx:
+        rows = tx.rows("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%sqlite%'")
+    listed = [*schema.JOURNAL, *schema.FOLDED, *schema.OPERATIONAL]
+    assert sorted(listed) == sorted(row["name"] for row in rows)
+    assert len(set(listed)) == len(listed)
+
+
+def test_every_table_is_strict_about_types(database):
+    with database.reading() as tx:
+        loose = tx.rows("SELECT name FROM pragma_table_list WHERE strict = 0 AND name NOT LIKE '%sqlite%'")
+    assert [row["name"] for row in loose] == []
+
+
+def test_folded_tables_stand_in_an_order_in_which_they_can_be_filled(database):
+    with database.reading() as tx:
+        for place, table in enumerate(schema.FOLDED):
+            references = {row["table"] for row in tx.rows(f"PRAGMA foreign_key_list({table})")}
+            assert references <= set(schema.FOLDED[:place]), table
+
+
+def test_no_operational_table_depends_on_rows_that_a_rebuild_drops(database):
+    with database.reading() as tx:
+        for table in schema.OPERATIONAL:
+            references = {row["table"] for row in tx.rows(f"PRAGMA foreign_key_list({table})")}
+            assert references.isdisjoint(schema.FOLDED), table
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entries SET actor = 'nobody'",
+        "DELETE FROM entries",
+        "UPDATE batches SET after = 'another'",
+        "DELETE FROM batches",
+        "INSERT OR REPLACE INTO entries SELECT number, batch, 0, actor, kind, subject, version, body FROM entries",
+        "INSERT INTO entries SELECT 99, batch, moment_ms, actor, kind, subject, version, body FROM entries",
+    ],
+)
+def test_the_journal_is_only_ever_appended_to(database, statement):
+    append(database, applied("gye1"))
+    with database.reading() as tx:
+        before = [tuple(row) for row in tx.rows("SELECT * FROM entries JOIN batches ON batch = id")]
+    with pytest.raises(StoreError, match=r"only appended to|without gaps"), database.writing() as tx:
+        tx.execute(statement)
+    with database.reading() as tx:
+        assert [tuple(row) for row in tx.rows("SELECT * FROM entries JOIN batches ON batch = id")] == before
+
+
+def test_the_table_itself_refuses_a_second_open_detected_incident_of_a_server(database):
+    append(database, applied("gye1", "uio1"), opened(incident("I1", "gye1")))
+    with database.writing() as tx:
+        tx.execute(
+            "INSERT INTO incidents SELECT 'I2', title, stage, impact, audience, origin, drill, open, started_ms,"
+            " opened_ms, ended_ms, resolved_ms, monitoring_ms FROM incidents"
+        )
+        with pytest.raises(StoreError, match=r"UNIQUE constraint failed: incident_servers\.server"):
+            tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'gye1', 1, 1, 1)")
+        tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'uio1', 1, 1, 1)")
