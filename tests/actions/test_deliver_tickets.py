@@ -1,0 +1,348 @@
+"""One fault, one ticket: whatever the helpdesk and the line do meanwhile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from monitor.incidents.incident import Impact
+from monitor.journal.consequences import DeliveryState
+from monitor.journal.entries import Reason
+from monitor.store import deliveries, readings
+from monitor.tickets.port import reference_of
+from tests.actions.conftest import INSTALLATION, House, MakeHouse
+from tests.tickets import builders
+
+REFERENCE = reference_of(INSTALLATION, builders.INCIDENT)
+LATER = builders.START + timedelta(minutes=10)
+MINUTE = timedelta(minutes=1)
+
+
+def fault() -> list[builders.Entry]:
+    return [builders.opened(builders.incident())]
+
+
+def test_a_fault_opens_one_urgent_ticket_and_the_journal_knows_it(house: House) -> None:
+    house.happen(*fault())
+    [ticket] = house.helpdesk.tickets
+    with house.database.reading() as tx:
+        known = readings.ticket(tx, REFERENCE)
+    assert known is not None
+    assert (known.ticket, known.status, known.priority) == (str(ticket.id), "open", "urgent")
+    assert known.url == f"https://helpdesk.example/tickets/{ticket.id}"
+    assert ticket.priority == "urgent"
+    assert ticket.reference == REFERENCE
+    assert house.helpdesk.complaints == []
+
+
+def test_the_whole_life_of_a_fault_is_told_on_one_ticket_in_order(house: House) -> None:
+    whole = builders.incident(impact=Impact.MINOR)
+    house.happen(
+        builders.opened(whole),
+        builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp")),
+        builders.updated(whole, Reason.WORSENED, LATER + MINUTE, impact=Impact.CRITICAL),
+        builders.updated(whole, Reason.EASED, LATER + 2 * MINUTE, impact=Impact.MINOR),
+        builders.updated(whole, Reason.RECOVERING, LATER + 3 * MINUTE, ended_at=LATER + 3 * MINUTE),
+        builders.updated(whole, Reason.RELAPSED, LATER + 4 * MINUTE, builders.evidence()),
+        builders.resolved(whole, LATER + 9 * MINUTE),
+        builders.reopened(whole, LATER + 12 * MINUTE),
+        builders.resolved(whole, LATER + 20 * MINUTE),
+    )
+    [ticket] = house.helpdesk.tickets
+    assert [action for action, _ in ticket.messages] == [
+        "create",
+        "comment",
+        "comment",
+        "priority",
+        "comment",
+        "comment",
+        "comment",
+        "resolve",
+        "reopen",
+        "resolve",
+    ]
+    assert (ticket.status, ticket.priority) == ("closed", "urgent")
+    assert all(state is DeliveryState.DONE for _, state in house.states())
+
+
+def test_the_priority_of_an_open_ticket_never_falls(house: House) -> None:
+    whole = builders.incident(impact=Impact.MAJOR)
+    house.happen(
+        builders.opened(whole),
+        builders.updated(whole, Reason.EASED, LATER, impact=Impact.MINOR),
+        builders.updated(whole, Reason.WORSENED, LATER + MINUTE, impact=Impact.CRITICAL),
+    )
+    [ticket] = house.helpdesk.tickets
+    assert ticket.priority == "urgent"
+    assert "priority" not in [action for action, _ in ticket.messages]
+
+
+SPOILED = ["hang", "reset", "500", "html", "drip", "endless"]
+NOT_DONE = ["429", "503", "401", "302", "500_only", "html_only", "close", "403"]
+
+
+@pytest.mark.parametrize("honours_keys", [True, False])
+@pytest.mark.parametrize("mode", SPOILED)
+def test_a_lost_answer_never_makes_a_second_ticket(
+    make_house: MakeHouse, mode: str, honours_keys: bool
+) -> None:
+    house = make_house(honours_keys=honours_keys)
+    house.helpdesk.modes.append(mode)
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    assert len(house.helpdesk.tickets) == 1
+    assert house.states() == [("create", DeliveryState.DONE)]
+    assert [asked for asked, _ in house.helpdesk.asked].count("create") == 1
+    assert house.helpdesk.complaints == []
+
+
+@pytest.mark.parametrize("mode", NOT_DONE)
+def test_a_creation_that_failed_is_made_up_for_once(house: House, mode: str) -> None:
+    house.helpdesk.modes.extend([mode, mode])
+    house.happen(*fault())
+    house.wait(20 * MINUTE)
+    assert len(house.helpdesk.tickets) == 1
+    assert house.states() == [("create", DeliveryState.DONE)]
+    keys = {key for asked, key in house.helpdesk.asked if asked == "create"}
+    assert keys == {f"{REFERENCE}-create-1"}
+
+
+@pytest.mark.parametrize("mode", SPOILED)
+def test_with_an_index_that_lags_there_is_still_one_ticket(make_house: MakeHouse, mode: str) -> None:
+    house = make_house(lag=timedelta(seconds=8))
+    house.helpdesk.modes.append(mode)
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    assert len(house.helpdesk.tickets) == 1
+    assert house.states() == [("create", DeliveryState.DONE)]
+
+
+def test_a_ticket_that_is_made_after_we_gave_up_waiting_is_found(house: House) -> None:
+    """The helpdesk acts only when our side has hung up: what counts is the moment we stopped, not when we began."""
+    house.helpdesk.modes.append("late")
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    assert len(house.helpdesk.tickets) == 1
+
+
+def test_what_follows_waits_for_an_uncertain_creation(house: House) -> None:
+    whole = builders.incident()
+    house.helpdesk.modes.append("hang")
+    house.helpdesk.get_modes.extend(["500", "500"])
+    house.happen(
+        builders.opened(whole), builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp"))
+    )
+    assert [asked for asked, _ in house.helpdesk.asked] == ["create", "find"]
+    house.wait(5 * MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert [action for action, _ in ticket.messages] == ["create", "comment"]
+
+
+def test_the_fallback_hears_once_of_a_ticket_whose_fate_is_unknown_for_a_minute(house: House) -> None:
+    house.helpdesk.modes.append("hang")
+    house.helpdesk.get_modes.extend(["500"] * 8)
+    house.happen(*fault())
+    house.wait(timedelta(seconds=50))
+    assert house.fallback.heard == []
+    house.wait(10 * MINUTE)
+    assert len(house.fallback.heard) == 1
+    assert "gye1" in house.fallback.heard[0].title
+    assert len(house.helpdesk.tickets) == 1
+
+
+def test_the_fallback_stays_silent_when_the_fate_is_settled_in_time(house: House) -> None:
+    house.helpdesk.modes.append("hang")
+    house.happen(*fault())
+    house.wait(5 * MINUTE)
+    assert house.fallback.heard == []
+    assert house.states("fallback") == [("uncertain", DeliveryState.DONE)]
+
+
+def test_wrong_credentials_are_tried_again_and_told_once(house: House) -> None:
+    house.helpdesk.modes.extend(["401"] * 4)
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    told = [message for message in house.operators.heard if "401" in message.body]
+    assert len(told) == 1
+    assert house.states()[0][1] is DeliveryState.RETRY
+    house.wait(30 * MINUTE)
+    assert len([message for message in house.operators.heard if "401" in message.body]) == 1
+    assert len(house.helpdesk.tickets) == 1
+
+
+def test_a_refused_creation_is_told_holds_back_what_follows_and_may_be_appealed(house: House) -> None:
+    whole = builders.incident()
+    house.helpdesk.modes.append("422")
+    house.happen(
+        builders.opened(whole), builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp"))
+    )
+    house.wait(MINUTE)
+    assert house.states() == [
+        ("create", DeliveryState.REJECTED),
+        ("comment", DeliveryState.READY),
+        ("priority", DeliveryState.READY),
+    ]
+    assert "ticket.rejected" in house.kinds()
+    assert any("422" in message.body for message in house.operators.heard)
+    assert len(house.fallback.heard) == 1
+    with house.database.writing() as tx:
+        assert deliveries.appeal(tx, house.clock.now()) == 1
+    house.wait(MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert ticket.messages[0][0] == "create"
+    assert all(state is DeliveryState.DONE for _, state in house.states())
+
+
+def test_a_refused_comment_lets_the_resolution_pass(house: House) -> None:
+    whole = builders.incident()
+    house.happen(builders.opened(whole))
+    house.helpdesk.modes.append("400")
+    house.happen(
+        builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp")),
+        builders.resolved(whole, LATER + 10 * MINUTE),
+    )
+    [ticket] = house.helpdesk.tickets
+    assert ticket.status == "closed"
+    assert house.states()[1] == ("comment", DeliveryState.REJECTED)
+
+
+def test_a_conflict_is_looked_up_before_anything_else(house: House) -> None:
+    house.helpdesk.modes.append("409")
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    assert [asked for asked, _ in house.helpdesk.asked][:2] == ["create", "find"]
+    assert len(house.helpdesk.tickets) == 1
+
+
+def test_a_conflict_that_stays_is_given_up_and_told(house: House) -> None:
+    house.helpdesk.modes.extend(["409"] * 10)
+    house.happen(*fault())
+    house.wait(30 * MINUTE)
+    assert house.states() == [("create", DeliveryState.REJECTED)]
+    assert any("409" in message.body for message in house.operators.heard)
+
+
+def test_a_ticket_that_the_helpdesk_lost_is_made_anew_and_says_so(house: House) -> None:
+    whole = builders.incident()
+    house.helpdesk.modes.append("lose")
+    house.happen(builders.opened(whole))
+    house.wait(MINUTE)
+    assert house.helpdesk.tickets == []
+    house.happen(builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp")))
+    house.wait(2 * MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert [action for action, _ in ticket.messages] == ["create", "comment"]
+    assert "reemplaza" in ticket.messages[0][1]
+    with house.database.reading() as tx:
+        known = readings.ticket(tx, REFERENCE)
+    assert known is not None
+    assert known.ticket == str(ticket.id)
+
+
+def test_a_reference_that_cannot_be_found_is_told_to_operators(house: House) -> None:
+    house.helpdesk.drops_references = True
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    assert len(house.helpdesk.tickets) == 1
+    assert "ticket.rejected" in house.kinds()
+    assert house.states("verify") == [("verify", DeliveryState.DONE)]
+    assert any("referencia" in message.body for message in house.operators.heard)
+
+
+def test_a_helpdesk_that_doubles_a_ticket_by_itself_is_put_in_order(house: House) -> None:
+    house.helpdesk.modes.append("twice")
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    first, second = house.helpdesk.tickets
+    assert (first.status, second.status) == ("open", "closed")
+    assert str(first.id) in second.messages[-1][1]
+    assert house.results.count("duplicate") == 1
+
+
+def test_a_fault_that_is_over_before_its_ticket_still_gets_one_closed_ticket(house: House) -> None:
+    whole = builders.incident()
+    house.helpdesk.modes.append("503")
+    house.happen(builders.opened(whole))
+    house.queue(
+        builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp"), impact=Impact.CRITICAL),
+        builders.resolved(whole, LATER + 10 * MINUTE),
+    )
+    house.wait(2 * MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert ticket.priority == "normal"
+    assert "ya se recuperó" in ticket.messages[0][1]
+    assert "gye1/smtp" in ticket.messages[0][1]
+    assert [action for action, _ in ticket.messages] == ["create", "resolve"]
+    assert ticket.status == "closed"
+
+
+def test_a_late_creation_tells_what_waited_behind_it_and_the_rest_is_left_out(house: House) -> None:
+    whole = builders.incident()
+    house.helpdesk.modes.append("503")
+    house.happen(builders.opened(whole))
+    house.queue(
+        builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp")),
+        builders.resolved(whole, LATER + 10 * MINUTE),
+        builders.reopened(whole, LATER + 12 * MINUTE),
+    )
+    house.wait(2 * MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert [action for action, _ in ticket.messages] == ["create"]
+    assert (ticket.status, ticket.priority) == ("open", "urgent")
+    assert all(state is DeliveryState.DONE for _, state in house.states())
+
+
+@pytest.mark.parametrize("mode", ["hang", "reset", "500"])
+def test_a_resolution_with_a_lost_answer_is_not_repeated(house: House, mode: str) -> None:
+    whole = builders.incident()
+    house.happen(builders.opened(whole))
+    house.helpdesk.modes.append(mode)
+    house.happen(builders.resolved(whole, LATER))
+    house.wait(2 * MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert [action for action, _ in ticket.messages] == ["create", "resolve"]
+
+
+def test_a_comment_with_a_lost_answer_is_sent_again_under_the_same_key(make_house: MakeHouse) -> None:
+    house = make_house(honours_keys=True)
+    whole = builders.incident()
+    house.happen(builders.opened(whole))
+    house.helpdesk.modes.append("hang")
+    house.happen(builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp")))
+    house.wait(2 * MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert [action for action, _ in ticket.messages] == ["create", "comment"]
+    assert [key for asked, key in house.helpdesk.asked if asked == "comment"] == [
+        f"{REFERENCE}-comment-2"
+    ] * 2
+
+
+def test_no_ticket_of_another_helpdesk_is_touched(house: House) -> None:
+    """After a change of helpdesk the ids of the old one mean other people's tickets in the new one."""
+    whole = builders.incident()
+    house.happen(builders.opened(whole))
+    with house.database.writing() as tx:
+        tx.execute("UPDATE tickets SET helpdesk = 'desk', ticket = '1'")
+    stranger = house.helpdesk.tickets[0]
+    stranger.reference = "somebody else's"
+    house.happen(builders.updated(whole, Reason.JOINED, LATER, builders.evidence("smtp")))
+    house.wait(MINUTE)
+    assert [action for action, _ in stranger.messages] == ["create"]
+    assert [action for action, _ in house.helpdesk.tickets[1].messages] == ["create", "comment"]
+
+
+def test_every_attempt_is_on_record(house: House) -> None:
+    house.helpdesk.modes.extend(["429", "hang"])
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    with house.database.reading() as tx:
+        attempts = deliveries.attempts_of(tx, house.rows()[0].id)
+    assert [attempt.outcome for attempt in attempts] == ["not_sent", "uncertain"]
+    assert attempts[0].detail == "the helpdesk answers 429"
+
+
+def test_a_helpdesk_that_asks_for_patience_is_left_alone_for_that_long(house: House) -> None:
+    house.helpdesk.modes.append("429")
+    house.happen(*fault())
+    assert house.rows()[0].due_at >= builders.START + timedelta(seconds=7)
