@@ -1,0 +1,1 @@
+"""RSS and Atom: incidents that grow, and every update by itself."""

@@ -1,0 +1,184 @@
+"""Ninety days of one server as bars, drawn here so that the page needs no script.
+
+Runs of like days share one shape filled with a pattern; only days that something happened on have a shape of their own. A
+plain green history is one short element, and a page of three hundred servers stays a few kilobytes on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from itertools import groupby
+
+from markupsafe import Markup
+
+from monitor.health.words import Status
+from monitor.language import moments
+from monitor.status.snapshot import Day
+from web.reading import Reading
+
+STEP, WIDTH, HEIGHT, LEAST = 6, 4, 28, 7
+_DAY_S = 86_400
+# A lead-in gap keeps the newest bar flush with the right edge and makes thirty days exactly a third of ninety.
+_GAP = STEP - WIDTH
+
+
+class Look(StrEnum):
+    """How a day is drawn; the letter is its class in the style sheet and the name of its pattern."""
+
+    FINE = "f"
+    DEGRADED = "d"
+    PARTIAL = "p"
+    MAJOR = "x"
+    MAINTENANCE = "w"
+    NO_DATA = "n"
+
+
+_LOOKS = {
+    Status.OPERATIONAL: Look.FINE,
+    Status.DEGRADED_PERFORMANCE: Look.DEGRADED,
+    Status.PARTIAL_OUTAGE: Look.PARTIAL,
+    Status.MAJOR_OUTAGE: Look.MAJOR,
+    Status.UNDER_MAINTENANCE: Look.MAINTENANCE,
+    Status.UNKNOWN: Look.NO_DATA,
+}
+_PATTERNED = (Look.FINE, Look.NO_DATA, Look.MAINTENANCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eventful:
+    """A day on which something happened, in words, for the table behind the bars."""
+
+    day: str
+    iso: str
+    words: str
+    look: Look
+
+
+def look_of(day: Day) -> Look:
+    """Return how a day is drawn; a day that nobody looked at is hollow."""
+    return Look.NO_DATA if day.worst is None else _LOOKS[day.worst]
+
+
+def day_words(day: Day, reading: Reading) -> str:
+    """Return what happened on a day: 12 min fuera de servicio · 2 incidentes."""
+    spans = (("down", day.down_s), ("degraded", day.degraded_s), ("maintenance", day.maintenance_s))
+    parts = [
+        reading.say(f"page.day.{name}", span=reading.duration(timedelta(seconds=seconds)))
+        for name, seconds in spans
+        if seconds
+    ]
+    if day.incidents:
+        parts.append(reading.say("page.day.incidents", count=len(day.incidents)))
+    if parts:
+        return " · ".join(parts)
+    return reading.say("page.day.no_data" if look_of(day) is Look.NO_DATA else "page.day.fine")
+
+
+def eventful(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
+    """Return the days that are worth a line, newest first: all but the plain and the empty ones."""
+    return tuple(
+        _eventful(day, reading) for day in reversed(days) if look_of(day) not in (Look.FINE, Look.NO_DATA)
+    )
+
+
+def every_day(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
+    """Return a line for each day, newest first."""
+    return tuple(_eventful(day, reading) for day in reversed(days))
+
+
+def summary(days: Sequence[Day], reading: Reading) -> str:
+    """Return the whole history in one sentence, for those who cannot see the bars."""
+    down = timedelta(seconds=sum(day.down_s for day in days))
+    bad = sum(1 for day in days if day.down_s)
+    if not bad:
+        return reading.say("page.bars.fine", days=len(days))
+    return reading.say("page.bars.trouble", days=len(days), count=bad, span=reading.duration(down))
+
+
+def strip(days: Sequence[Day], reading: Reading) -> Markup:
+    """Return the bars of one server as one picture with a sentence in its stead; eventful days tell their story."""
+    width = STEP * len(days)
+    shapes = Markup().join([*_runs(days), *(_mark(index, day, reading) for index, day in _marked(days))])
+    return Markup(
+        '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    ).format(width, HEIGHT, summary(days, reading), shapes)
+
+
+def linked_strip(days: Sequence[Day], reading: Reading) -> Markup:
+    """Return the bars of one server with each day reachable by keyboard, leading to its line in the table below."""
+    shapes = Markup().join(_linked(index, day, reading) for index, day in enumerate(days))
+    return Markup(
+        '<svg class="bars linked" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group" aria-label="{}">{}</svg>'
+    ).format(STEP * len(days), HEIGHT, summary(days, reading), shapes)
+
+
+def _eventful(day: Day, reading: Reading) -> Eventful:
+    words = day_words(day, reading)
+    return Eventful(
+        day=moments.full_day(day.date, reading.language),
+        iso=day.date.isoformat(),
+        words=words,
+        look=look_of(day),
+    )
+
+
+def _marked(days: Sequence[Day]) -> Iterator[tuple[int, Day]]:
+    return ((index, day) for index, day in enumerate(days) if look_of(day) not in (Look.FINE, Look.NO_DATA))
+
+
+def _runs(days: Sequence[Day]) -> Iterator[Markup]:
+    """Yield one shape for all plain days and one for all empty ones."""
+    looks = [look_of(day) for day in days]
+    for look in (Look.FINE, Look.NO_DATA):
+        path = "".join(_run(start, length) for found, start, length in _stretches(looks) if found is look)
+        if path:
+            yield Markup('<path d="{}" fill="url(#{})"/>').format(path, look.value)
+
+
+def _stretches(looks: Sequence[Look]) -> Iterator[tuple[Look, int, int]]:
+    start = 0
+    for look, members in groupby(looks):
+        length = len(list(members))
+        yield look, start, length
+        start += length
+
+
+def _run(start: int, length: int) -> str:
+    return f"M{STEP * start} 0h{STEP * length}v{HEIGHT}h{-STEP * length}z"
+
+
+def _mark(index: int, day: Day, reading: Reading) -> Markup:
+    title = f"{moments.long_day(day.date, reading.language)}: {day_words(day, reading)}"
+    return Markup("<g><title>{}</title>{}</g>").format(title, _shape(index, day))
+
+
+def _linked(index: int, day: Day, reading: Reading) -> Markup:
+    title = f"{moments.long_day(day.date, reading.language)}: {day_words(day, reading)}"
+    return Markup('<a href="#d{}"><title>{}</title>{}</a>').format(
+        day.date.isoformat(), title, _shape(index, day)
+    )
+
+
+def _shape(index: int, day: Day) -> Markup:
+    """Return a day's bar: a pale ground in the colour of the day, and on it the share of the day that was lost."""
+    look = look_of(day)
+    x = STEP * index + _GAP
+    if look in _PATTERNED:
+        return Markup('<path d="M{} 0h{}v{}h{}z" fill="url(#{})"/>').format(
+            STEP * index, STEP, HEIGHT, -STEP, look.value
+        )
+    height = _height(day)
+    ground = Markup('<path class="{}g" d="M{} 0h{}v{}h{}z"/>').format(look.value, x, WIDTH, HEIGHT, -WIDTH)
+    lost = Markup('<path class="{}" d="M{} {}v{}h{}v{}z"/>').format(
+        look.value, x, HEIGHT, -height, WIDTH, height
+    )
+    return ground + lost
+
+
+def _height(day: Day) -> int:
+    """Return how tall the lost share stands; even one lost minute has to be seen, so it never vanishes."""
+    share = min(1.0, (day.down_s or day.degraded_s) / _DAY_S)
+    return LEAST + round((HEIGHT - LEAST) * share)

@@ -1,0 +1,1 @@
+"""Metrics, and the two questions that machines ask: alive, and fit to serve."""
