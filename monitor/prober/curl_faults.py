@@ -56,8 +56,8 @@ def fault_of_curl(failure: Failure) -> TargetFaultError | OwnFaultError:
     if failure.code == pycurl.E_OPERATION_TIMEDOUT:
         return _at_target(failure, *_late(failure))
     if failure.code in _CERTIFICATE:
-        return _at_target(failure, _certificate_cause(failure), failure.text)
-    if failure.code == pycurl.E_COULDNT_CONNECT:
+        return _at_target(failure, _certificate_cause(failure), failure.text or "a bad certificate")
+    if failure.code == pycurl.E_COULDNT_CONNECT and failure.errno:
         return fault_of(failure.errno, failure.address, dict(failure.phases))
     if failure.code == pycurl.E_SSL_CACERT_BADFILE:
         return OwnFaultError(Cause.OWN, f"the CA certificates in {failure.ca_file} cannot be read")

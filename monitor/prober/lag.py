@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-_BEAT = 0.5
+_BEAT = 0.25
 # Stalls are remembered longer than any look lasts.
 _REMEMBERED = 64
 
 
 class LagWatch:
-    """Beats twice a second and remembers when a beat came late."""
+    """Beats four times a second and remembers when a beat came late."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None

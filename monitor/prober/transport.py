@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -208,7 +209,7 @@ class CurlTransport:
             Failure(
                 code=int(code),
                 text=str(text) or curl.errstr(),
-                errno=int(curl.getinfo(pycurl.OS_ERRNO)),
+                errno=int(curl.getinfo(pycurl.OS_ERRNO)) or _descriptor_trouble(),
                 verify_result=int(curl.getinfo(pycurl.SSL_VERIFYRESULT)) if tls else 0,
                 phases=_phases(curl),
                 tls=tls,
@@ -217,6 +218,15 @@ class CurlTransport:
                 ca_file=request.ca_file or self._ca_file,
             )
         )
+
+
+def _descriptor_trouble() -> int:
+    """Return why no socket can be opened now, 0 if one can: libcurl gives no reason when it could not open its own."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return error.errno or 0
+    return 0
 
 
 def _configure_http(curl: pycurl.Curl, request: Request, received: _Received) -> None:

@@ -1,0 +1,102 @@
+"""Where a redirect may lead."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.checks.redirects import Reach, Step, clean_url, follow, may_lead, reach
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1", Reach.MACHINE),
+        ("127.8.9.1", Reach.MACHINE),
+        ("::1", Reach.MACHINE),
+        ("::ffff:127.0.0.1", Reach.MACHINE),
+        ("64:ff9b::7f00:1", Reach.MACHINE),
+        ("2002:7f00:1::", Reach.MACHINE),
+        ("169.254.169.254", Reach.LINK),
+        ("fe80::1%eth0", Reach.LINK),
+        ("::ffff:169.254.169.254", Reach.LINK),
+        ("10.0.0.1", Reach.PRIVATE),
+        ("172.16.3.4", Reach.PRIVATE),
+        ("192.168.1.1", Reach.PRIVATE),
+        ("100.64.0.1", Reach.PRIVATE),
+        ("fd00::1", Reach.PRIVATE),
+        ("0.0.0.0", Reach.NOWHERE),
+        ("::", Reach.NOWHERE),
+        ("224.0.0.1", Reach.NOWHERE),
+        ("ff02::1", Reach.NOWHERE),
+        ("8.8.8.8", Reach.WORLD),
+        ("2606:4700::1111", Reach.WORLD),
+    ],
+)
+def test_the_nearness_of_an_address_sees_through_its_clothes(address: str, expected: Reach) -> None:
+    assert reach(address) is expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "address", "allowed"),
+    [
+        ("8.8.8.8", "1.1.1.1", True),
+        ("8.8.8.8", "10.0.0.1", False),
+        ("8.8.8.8", "169.254.169.254", False),
+        ("8.8.8.8", "127.0.0.1", False),
+        ("10.0.0.1", "127.0.0.1", False),
+        ("10.0.0.1", "10.0.0.2", True),
+        ("10.0.0.1", "8.8.8.8", True),
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "0.0.0.0", False),
+    ],
+)
+def test_a_redirect_leads_outwards_or_stays(origin: str, address: str, allowed: bool) -> None:
+    assert may_lead(origin, address) is allowed
+
+
+STEP = Step(url="https://a.test/login?x=1", method="POST", headers=(("Cookie", "s=1"), ("Accept", "*/*")))
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/home", "https://a.test/home"),
+        ("?y=2", "https://a.test/login?y=2"),
+        ("//b.test/x", "https://b.test/x"),
+        ("https://b.test", "https://b.test/"),
+        ("/añadir", "https://a.test/a%C3%B1adir"),
+        ("https://año.test/", "https://xn--ao-zja.test/"),
+        ("/x#fragment", "https://a.test/x"),
+    ],
+)
+def test_a_location_is_read_as_browsers_read_it(location: str, url: str) -> None:
+    assert follow(STEP, 302, location).url == url
+
+
+@pytest.mark.parametrize(
+    ("status", "method"), [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")]
+)
+def test_a_post_stays_one_only_where_the_status_says_so(status: int, method: str) -> None:
+    assert follow(STEP, status, "/x").method == method
+
+
+@pytest.mark.parametrize(
+    ("location", "headers"),
+    [
+        ("/x", STEP.headers),
+        ("https://b.test/", (("Accept", "*/*"),)),
+        ("http://a.test/", (("Accept", "*/*"),)),
+        ("https://a.test:8443/", (("Accept", "*/*"),)),
+        ("https://a.test:443/", STEP.headers),
+    ],
+)
+def test_headers_are_for_one_origin(location: str, headers: tuple[tuple[str, str], ...]) -> None:
+    assert follow(STEP, 302, location).headers == headers
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "http://a b/", "http://", "http://a.test\\@b.test/", "http://[::1"]
+)
+def test_what_is_no_web_address_is_refused(url: str) -> None:
+    with pytest.raises(ValueError):
+        clean_url(url)
