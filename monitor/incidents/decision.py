@@ -170,7 +170,8 @@ def _calm(situation: Situation) -> Decision:
     incident = situation.open
     if incident is None or incident.stage is Stage.MONITORING or situation.judged.status is Status.UNKNOWN:
         return Nothing()
-    return Recover(ended_at=situation.recovered_at or situation.moment)
+    # The newest recovery may be older than the incident, when what failed in it is no longer watched.
+    return Recover(ended_at=max(situation.recovered_at or situation.moment, incident.started_at))
 
 
 def _go_on(situation: Situation, incident: Incident, fresh: tuple[CheckEvidence, ...]) -> Decision:

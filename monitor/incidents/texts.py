@@ -179,8 +179,11 @@ def _next(news: News, report: Report, language: Language) -> str:
 
 
 def _reason(evidence: CheckEvidence, language: Language) -> str:
-    words = "" if evidence.cause is None else text(f"cause.{evidence.cause}", language)
-    return ", ".join(part for part in (_lower(words), evidence.found) if part)
+    """Return what was found, the cause in words first: "tiene un certificado que vence pronto (quedan 12 días)"."""
+    if evidence.cause is None:
+        return evidence.found
+    words = text(f"cause.{evidence.cause}", language)
+    return f"{words} ({evidence.found})" if evidence.found else words
 
 
 def _worst_hit(judged: Judged) -> tuple[Status, tuple[Service, ...]]:

@@ -101,11 +101,8 @@ def duration(span: timedelta, language: Language) -> str:
 
 
 def short_duration(span: timedelta, language: Language) -> str:
-    """Return a duration in its two largest units, for tables: 1 h 33 min."""
-    return " ".join(
-        str(format_unit(number, f"duration-{unit}", "short", locale=_LOCALES[language]))
-        for number, unit in _cut(span)
-    )
+    """Return a duration in its two largest units by their symbols: 1 h 33 min."""
+    return " ".join(text(f"moment.unit.{unit}", language, count=number) for number, unit in _cut(span))
 
 
 def listed(words: list[str], language: Language) -> str:
