@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from monitor.fleet import CheckPlan
 from monitor.health.state import Health
 from monitor.health.words import State
 from monitor.identifiers import CheckKey
 from monitor.metrics.lines import CHECK_STATE, CHECK_UP, PROBE_DURATION, TLS_EXPIRY, labels, number
-from monitor.observation import Observation
+from monitor.observation import Observation, Outcome
 
 LOCATION = "local"
 
@@ -28,6 +29,7 @@ class _Lines:
     state: str = ""
     durations: str = ""
     expiry: str = ""
+    expires: datetime | None = None
     shown: State | None = None
     seen: tuple[Observation, Health] | None = None
     phases: dict[str, str] = field(default_factory=dict)
@@ -38,11 +40,7 @@ class _Lines:
             return
         observation, health = self.seen
         self.seen = None
-        self.up = (
-            ""
-            if health.confirmed is State.UNKNOWN
-            else f"{CHECK_UP.name}{{{self.held}}} {self._up(health)}\n"
-        )
+        self.up = self._up(health)
         if health.state is not self.shown:
             self.shown = health.state
             self.state = "".join(
@@ -50,15 +48,21 @@ class _Lines:
                 for state in State
             )
         phases = {**observation.phases, "total": observation.took_ms}
-        self.durations = "".join(
-            f"{self._phase(name)}{number(took / 1000)}\n" for name, took in phases.items()
-        )
-        expires = observation.tls_expires_at
-        self.expiry = f"{TLS_EXPIRY.name}{{{self.held}}} {number(expires.timestamp())}\n" if expires else ""
+        # Six digits tell microseconds of a second-long look, and cost a third of the exact way.
+        self.durations = "".join([f"{self._phase(name)}{took / 1000:.6g}\n" for name, took in phases.items()])
+        # A look that failed before it met the certificate says nothing about it.
+        met = observation.tls_expires_at is not None or observation.outcome in (Outcome.OK, Outcome.WARN)
+        if met and observation.tls_expires_at != self.expires:
+            self.expires = observation.tls_expires_at
+            self.expiry = self._expiry(self.expires)
 
-    @staticmethod
-    def _up(health: Health) -> int:
-        return int(health.confirmed is not State.DOWN)
+    def _up(self, health: Health) -> str:
+        if health.confirmed is State.UNKNOWN:
+            return ""
+        return f"{CHECK_UP.name}{{{self.held}}} {int(health.confirmed is not State.DOWN)}\n"
+
+    def _expiry(self, expires: datetime | None) -> str:
+        return f"{TLS_EXPIRY.name}{{{self.held}}} {number(expires.timestamp())}\n" if expires else ""
 
     def _phase(self, name: str) -> str:
         prefix = self.phases.get(name)
@@ -72,7 +76,7 @@ class CheckLines:
 
     def __init__(self) -> None:
         self._lines: dict[CheckKey, _Lines] = {}
-        self._changed: set[CheckKey] = set()
+        self._changed: list[_Lines] = []
 
     def replace(self, plans: Iterable[CheckPlan]) -> None:
         """Keep lines for exactly these checks; those that are known keep what was seen of them."""
@@ -81,19 +85,20 @@ class CheckLines:
             key: self._lines[key] if key in self._lines and self._lines[key].held == held else _Lines(held)
             for key, held in wanted.items()
         }
-        self._changed &= wanted.keys()
 
     def observe(self, observation: Observation, health: Health) -> None:
         """Take in a look and the health after it; a check that is not (any more) watched is left out."""
         lines = self._lines.get(observation.check)
-        if lines is not None:
-            lines.seen = (observation, health)
-            self._changed.add(observation.check)
+        if lines is None:
+            return
+        if lines.seen is None:
+            self._changed.append(lines)
+        lines.seen = (observation, health)
 
     def text(self) -> str:
         """Return the families of all checks."""
-        for key in self._changed:
-            self._lines[key].write()
+        for lines in self._changed:
+            lines.write()
         self._changed.clear()
         every = self._lines.values()
         return "".join(

@@ -31,7 +31,7 @@ PROBE_DURATION = Family(
 )
 TLS_EXPIRY = Family(
     name="vigia_tls_expiry_timestamp_seconds",
-    tells="When the certificate that the newest look met ends, in Unix time.",
+    tells="When the certificate that was met last ends, in Unix time.",
 )
 SERVER_STATUS = Family(
     name="vigia_server_status",

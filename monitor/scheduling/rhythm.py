@@ -139,16 +139,17 @@ class Rhythm:
         """Give each of these checks a look soon, in the order of their phases, and its grid after that."""
         if self._loop is None or not keys:
             return
-        keys.sort(key=lambda key: (phase(key, self.every), key))
-        now = self._clock.monotonic()
+        keys.sort(key=lambda key: phase(key, self.every))
         span = ticks_in(first_round(self.every, len(keys)))
-        here = tick_at(now)
+        here = tick_at(self._clock.monotonic())
         slots: dict[int, list[CheckKey]] = {}
         for index, key in enumerate(keys):
             tick = here + index * span // len(keys)
             slots.setdefault(tick, []).append(key)
             self._fresh[key] = self._grid_from(tick)
         for tick, together in slots.items():
+            # Read anew each time: laying out a large fleet takes longer than a slot.
+            now = self._clock.monotonic()
             delay = max(0.0, moment_of(tick) - now)
             self._loop.call_later(delay, self._first_looks, tick, together, now + delay)
 

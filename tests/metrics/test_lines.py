@@ -11,7 +11,7 @@ from monitor.health.words import State, Status
 from monitor.identifiers import CheckKey, ServerId
 from monitor.incidents.incident import Impact
 from monitor.metrics import CheckLines, Counts, snapshot_lines
-from monitor.observation import Observation
+from monitor.observation import Observation, Outcome
 from tests.metrics.builders import MAIL, NOW, health, incident, look, plan, server, snapshot
 
 
@@ -80,9 +80,11 @@ def test_exactly_one_state_is_the_present_one():
         }
 
 
-def test_the_end_of_a_certificate_vanishes_with_the_certificate():
+def test_the_end_of_a_certificate_outlives_a_failed_look_but_not_a_healthy_one_without_it():
     ends = NOW + timedelta(days=30)
     lines = lines_after((look(tls_expires_at=ends), health()))
+    assert value(lines.text(), "vigia_tls_expiry_timestamp_seconds") == ends.timestamp()
+    lines.observe(look(outcome=Outcome.DOWN), health(state=State.SUSPECT, confirmed=State.UP))
     assert value(lines.text(), "vigia_tls_expiry_timestamp_seconds") == ends.timestamp()
     lines.observe(look(), health())
     assert "vigia_tls_expiry_timestamp_seconds" not in names(lines.text())
