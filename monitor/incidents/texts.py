@@ -33,7 +33,6 @@ class News(StrEnum):
     RELAPSED = "relapsed"
     RESOLVED = "resolved"
     REOPENED = "reopened"
-    WINDOW_BEGAN = "window_began"
 
 
 # These tell of the failure as a whole and count from its start; the others tell of what changes now.
