@@ -2,12 +2,9 @@
 
 from monitor.metrics.collector import CheckLines
 from monitor.metrics.exposition import (
-    OPENMETRICS_TYPE,
-    TEXT_TYPE,
     exposition,
     join,
     openmetrics_exposition,
-    wants_openmetrics,
 )
 from monitor.metrics.instruments import Instruments
 from monitor.metrics.lines import CHECK_FAMILIES, SNAPSHOT_FAMILIES
@@ -15,9 +12,7 @@ from monitor.metrics.picture import Counts, snapshot_lines
 
 __all__ = [
     "CHECK_FAMILIES",
-    "OPENMETRICS_TYPE",
     "SNAPSHOT_FAMILIES",
-    "TEXT_TYPE",
     "CheckLines",
     "Counts",
     "Instruments",
@@ -25,5 +20,4 @@ __all__ = [
     "join",
     "openmetrics_exposition",
     "snapshot_lines",
-    "wants_openmetrics",
 ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _END = "# EOF\n"
 
 
@@ -23,11 +21,6 @@ def join(published: str, snapshot_lines: str, *, openmetrics: bool) -> str:
     """Return what a scrape answers: what watch published in that format, and the lines of the snapshot."""
     parts = (published, snapshot_lines)
     return openmetrics_exposition(parts) if openmetrics else exposition(parts)
-
-
-def wants_openmetrics(accept: str) -> bool:
-    """Does this `Accept` header ask for OpenMetrics?"""
-    return "application/openmetrics-text" in accept
 
 
 def _whole(part: str) -> str:

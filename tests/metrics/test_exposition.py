@@ -20,7 +20,6 @@ from monitor.metrics import (
     join,
     openmetrics_exposition,
     snapshot_lines,
-    wants_openmetrics,
 )
 from monitor.observation import Outcome
 from tests.metrics.builders import NOW, health, incident, look, plan, server, snapshot
@@ -137,21 +136,6 @@ def test_the_names_are_those_of_a_scrape(instruments, classic):
     ours = {*instruments.names(), *(family.name for family in (*CHECK_FAMILIES, *SNAPSHOT_FAMILIES))}
     heads = {line.split()[2] for line in classic.splitlines() if line.startswith("# TYPE")}
     assert ours == heads
-
-
-@pytest.mark.parametrize(
-    ("accept", "modern"),
-    [
-        (
-            "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,*/*;q=0.1",
-            True,
-        ),
-        ("text/plain;version=0.0.4", False),
-        ("", False),
-    ],
-)
-def test_a_scraper_gets_the_format_that_it_asks_for(accept, modern):
-    assert wants_openmetrics(accept) is modern
 
 
 def test_nothing_published_yet_still_makes_a_whole_text(picture):
