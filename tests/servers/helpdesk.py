@@ -13,6 +13,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -158,7 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._spoil(mode)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return
         self.helpdesk.check(self.headers, body)
         fields, key = json.loads(body), self.headers["Idempotency-Key"]
         if not key.startswith(f"{fields['reference']}-"):
@@ -208,8 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (*headers, ("Content-Length", str(len(body)))):
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):
+            self.end_headers()
+            self.wfile.write(body)
 
     def _wait_for_the_end(self) -> None:
         """Keep silent until the other side hangs up or the test is over."""
