@@ -153,6 +153,20 @@ def test_what_raises_inside_a_transaction_leaves_nothing(database):
     assert beats(database) == ["later"]
 
 
+def test_a_full_disk_is_an_error_of_the_store_and_passes(database):
+    pages = database._writer.execute("PRAGMA page_count").fetchone()[0]
+    database._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full") as caught, database.writing() as tx:
+        tx.executemany(
+            "INSERT INTO beats VALUES (?, 1)", [("x" * 5000 + str(number),) for number in range(50)]
+        )
+    assert not isinstance(caught.value, BusyError)
+    assert beats(database) == []
+    database._writer.execute("PRAGMA max_page_count = 1000000")
+    add(database, "later")
+    assert beats(database) == ["later"]
+
+
 def test_the_engines_refusal_leaves_as_an_error_of_ours(database):
     add(database, "watch")
     with pytest.raises(StoreError, match="refused: UNIQUE"), database.writing() as tx:
