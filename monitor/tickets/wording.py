@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from monitor.errors import NotFoundError
 from monitor.fleet import Fleet, Server
 from monitor.identifiers import CheckKey, ServerId
-from monitor.incidents.incident import CheckEvidence, Incident
+from monitor.incidents.incident import CheckEvidence, Incident, Update
 from monitor.journal.entries import Entry, IncidentOpened, IncidentReopened, IncidentUpdated
 from monitor.language import moments, text
 
@@ -54,7 +54,14 @@ def subject(story: Story) -> str:
 def creation(story: Story) -> str:
     """Return the first message of a ticket; it says so if the fault is over already."""
     evidence = evidence_so_far(story.entries)
-    parts = [_opening(story), _facts(story), *_evidence(story, evidence), _links(story)]
+    newest = story.incident.updates[-1] if story.incident.updates else None
+    parts = [
+        _opening(story),
+        _facts(story),
+        _published(story, newest),
+        *_evidence(story, evidence),
+        _links(story),
+    ]
     if story.replaces:
         parts.insert(1, text("ticket.replaces", story.language, ticket=story.replaces))
     return "\n\n".join(part for part in parts if part)
@@ -72,7 +79,8 @@ def comment(story: Story, entry: Entry) -> str:
         what=_what(story, body.impact),
         moment=_moment(story, body.ended_at or entry.moment),
     )
-    return "\n\n".join([opening, *_evidence(story, body.evidence)])
+    parts = [opening, _published(story, body.update), *_evidence(story, body.evidence)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def rise(story: Story, impact: str, priority: str) -> str:
@@ -164,6 +172,12 @@ def _about(story: Story, identity: ServerId) -> Iterator[str]:
         yield _fact(story, "address", ", ".join(addresses))
     if server.plans:
         yield _fact(story, "plans", ", ".join(server.plans))
+
+
+def _published(story: Story, update: Update | None) -> str:
+    """What customers read meanwhile, so that nobody tells them something else."""
+    words = "" if update is None else update.text.get(story.language, "")
+    return _fact(story, "published", words) if words else ""
 
 
 def _evidence(story: Story, evidence: tuple[CheckEvidence, ...]) -> list[str]:

@@ -1,0 +1,72 @@
+"""Which entries ask for which deliveries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from monitor.incidents.incident import Audience, Impact, Origin
+from monitor.journal.consequences import consequences
+from monitor.journal.entries import Entry, Kind, Reason, TicketRejected
+from tests.tickets import builders
+
+LATER = builders.START + timedelta(minutes=10)
+WHOLE = builders.incident()
+
+
+def asked(entry: Entry, **changes: object) -> list[str]:
+    found = consequences(entry, builders.incident(**changes))
+    assert all(delivery.incident == WHOLE.id for delivery in found)
+    return [f"{delivery.channel} {delivery.action}" for delivery in found]
+
+
+def test_a_fault_asks_for_a_ticket_and_a_message() -> None:
+    assert asked(builders.opened(WHOLE)) == ["ticket create", "operators opened"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "impact", "wanted"),
+    [
+        (Reason.JOINED, Impact.MINOR, ["ticket comment"]),
+        (Reason.JOINED, Impact.MAJOR, ["ticket comment", "ticket priority"]),
+        (Reason.WORSENED, Impact.CRITICAL, ["ticket comment", "ticket priority", "operators worsened"]),
+        (Reason.EASED, Impact.MAJOR, ["ticket comment"]),
+        (Reason.RECOVERING, Impact.CRITICAL, ["ticket comment"]),
+        (Reason.RELAPSED, Impact.CRITICAL, ["ticket comment", "ticket priority"]),
+        (Reason.WINDOW_BEGAN, Impact.CRITICAL, ["ticket comment"]),
+        (Reason.OPERATOR, Impact.CRITICAL, []),
+    ],
+)
+def test_each_reason_for_an_update_asks_for_its_own(
+    reason: Reason, impact: Impact, wanted: list[str]
+) -> None:
+    assert asked(builders.updated(WHOLE, reason, LATER, impact=impact)) == wanted
+
+
+def test_the_end_and_a_return_are_told_to_both() -> None:
+    assert asked(builders.resolved(WHOLE, LATER)) == ["ticket resolve", "operators resolved"]
+    assert asked(builders.reopened(WHOLE, LATER)) == ["ticket reopen", "operators reopened"]
+
+
+def test_our_own_troubles_reach_operators_alone() -> None:
+    own = {"audience": Audience.OPERATORS}
+    assert asked(builders.opened(WHOLE), **own) == ["operators opened"]
+    assert asked(builders.resolved(WHOLE, LATER), **own) == ["operators resolved"]
+    assert asked(builders.updated(WHOLE, Reason.WORSENED, LATER), **own) == []
+
+
+def test_a_rejected_action_is_told_to_operators() -> None:
+    body = TicketRejected(incident=WHOLE.id, reference="VG-X", action="create", detail="422")
+    entry = Entry(kind=Kind.TICKET_REJECTED, moment=LATER, subject=WHOLE.id, body=body)
+    assert asked(entry) == ["operators rejected"]
+
+
+def test_what_a_person_opened_and_what_is_a_drill_ask_for_nothing() -> None:
+    assert asked(builders.opened(WHOLE), origin=Origin.OPERATOR) == []
+    assert asked(builders.opened(WHOLE), drill=True) == []
+    assert consequences(builders.opened(WHOLE), None) == ()
+
+
+def test_an_inventory_asks_for_nothing() -> None:
+    assert asked(builders.applied()) == []

@@ -1,0 +1,190 @@
+"""What a ticket says, and what it does not let an outsider say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from monitor.identifiers import ServerId
+from monitor.incidents.incident import Impact, Stage
+from monitor.journal.entries import Entry, Reason
+from monitor.tickets import orders, wording
+from monitor.tickets.orders import Present
+from monitor.tickets.port import Action, Order, Priority
+from monitor.tickets.wording import Story
+from tests.tickets import builders
+
+REFERENCE = f"VG-TESTHAUS-{builders.INCIDENT}"
+LATER = builders.START + timedelta(minutes=10)
+
+
+def story(*entries: Entry, language: str = "es", **changes: object) -> Story:
+    whole = builders.incident(**changes)
+    return Story(
+        incident=whole,
+        entries=entries or (builders.opened(whole),),
+        fleet=builders.fleet(),
+        reference=REFERENCE,
+        department="soporte",
+        language=language,
+    )
+
+
+def order(action: Action, told: Story, entry: Entry, priority: Priority = Priority.URGENT) -> Order | None:
+    return orders.order_of(action, 2, told, entry, Present(ticket="7", priority=priority))
+
+
+def test_a_new_ticket_holds_everything_that_a_technician_needs() -> None:
+    body = wording.creation(story())
+    for fact in (
+        "gye1.nodored.example (gye1)",
+        "Hosting compartido",
+        "192.0.2.10, 192.0.2.11",
+        "Soporte técnico",
+        "22 de noviembre de 2026, 10:00, hora de Ecuador (15:00:00 UTC)",
+        "gye1/http (http)",
+        "connection refused",
+        "Último control bueno: 22 de noviembre de 2026, 09:59",
+        "nombre 1 ms, conexión 11 ms, total 12 ms",
+        "```\ncurl -sv https://gye1.nodored.example/\n```",
+        f"https://estado.nodored.example/incidents/{builders.INCIDENT}",
+        "https://estado.nodored.example/servers/gye1",
+        "Publicado para los clientes: Novedad 0.",
+    ):
+        assert fact in body
+
+
+def test_the_subject_names_reference_server_and_fault() -> None:
+    assert wording.subject(story()) == f"[{REFERENCE}] gye1.nodored.example: fuera de servicio"
+    english = wording.subject(story(language="en", impact=Impact.MINOR))
+    assert english == f"[{REFERENCE}] gye1.nodored.example: degraded"
+
+
+def test_a_late_ticket_holds_the_newest_evidence_of_every_check() -> None:
+    whole = builders.incident()
+    joined = builders.updated(
+        whole, Reason.JOINED, LATER, builders.evidence("smtp"), builders.evidence(found="503 instead of 2xx")
+    )
+    body = wording.creation(story(builders.opened(whole), joined))
+    assert "Qué falla (2 controles)" in body
+    assert "gye1/smtp" in body
+    assert "503 instead of 2xx" in body
+    assert "connection refused" in body
+    assert body.count("gye1/http") == 1
+
+
+def test_a_ticket_for_what_is_over_says_so_and_is_not_urgent() -> None:
+    over = story(stage=Stage.RESOLVED, ended_at=LATER, resolved_at=LATER)
+    made = orders.order_of(Action.CREATE, 1, over, over.entries[0], None)
+    assert made is not None
+    assert made.priority is Priority.NORMAL
+    assert "ya se recuperó" in made.body
+    assert "10 minutos" in made.body
+
+
+def test_nothing_from_outside_can_end_its_fence_or_pose_as_a_header() -> None:
+    evil = builders.evidence(found="503\r\nBcc: everybody", excerpt="````\nSubject: hello\x1b[2J\x00")
+    body = wording.creation(story(builders.opened(builders.incident(), evil)))
+    lines = body.splitlines()
+    fence = lines.index("`````")
+    assert lines[fence + 1 : fence + 4] == [
+        "````",
+        "Subject: hello\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}",
+        "`````",
+    ]
+    assert "\nBcc" not in body
+
+
+def test_several_servers_are_named_by_the_first_and_a_number() -> None:
+    told = story(servers=(builders.GYE1, builders.UIO1, ServerId("retired")))
+    assert "gye1.nodored.example y 2 servidores más" in wording.subject(told)
+    assert "Servidor: retired" in wording.creation(told)
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_for_an_update_has_its_comment(reason: Reason, language: str) -> None:
+    told = story(language=language)
+    body = wording.comment(told, builders.updated(told.incident, reason, LATER, builders.evidence("smtp")))
+    assert "gye1.nodored.example" in body
+    assert "gye1/smtp" in body
+
+
+def test_a_resolution_tells_how_long_it_lasted_and_who_ended_it() -> None:
+    told = story()
+    by_itself = wording.resolution(told, builders.resolved(told.incident, LATER))
+    by_ana = wording.resolution(told, builders.resolved(told.incident, LATER, actor="ana"))
+    assert "5 minutos" in by_itself
+    assert "ana" not in by_itself
+    assert "ana" in by_ana
+
+
+def test_a_resolution_before_its_beginning_lasts_nothing() -> None:
+    """A clock that was set back may put the end before the start."""
+    told = story()
+    entry = builders.resolved(told.incident, LATER, ended_at=builders.START - timedelta(minutes=1))
+    assert "0 " in wording.resolution(told, entry)
+
+
+@pytest.mark.parametrize(
+    ("impact", "priority"),
+    [
+        (Impact.CRITICAL, Priority.URGENT),
+        (Impact.MAJOR, Priority.URGENT),
+        (Impact.MINOR, Priority.HIGH),
+        (Impact.NONE, Priority.NORMAL),
+    ],
+)
+def test_how_urgent_a_ticket_is_follows_from_its_incident(impact: Impact, priority: Priority) -> None:
+    told = story(impact=impact)
+    made = orders.order_of(Action.CREATE, 1, told, told.entries[0], None)
+    assert made is not None
+    assert (made.priority, made.key) == (priority, f"{REFERENCE}-create-1")
+
+
+def test_a_priority_that_does_not_rise_is_not_asked_for() -> None:
+    told = story()
+    worse = builders.updated(told.incident, Reason.WORSENED, LATER, impact=Impact.CRITICAL)
+    assert order(Action.PRIORITY, told, worse, Priority.URGENT) is None
+    rise = order(Action.PRIORITY, told, worse, Priority.HIGH)
+    assert rise is not None
+    assert rise.priority is Priority.URGENT
+    assert "urgente" in rise.body
+
+
+def test_a_priority_is_not_raised_for_what_is_over() -> None:
+    told = story(stage=Stage.RESOLVED, ended_at=LATER)
+    worse = builders.updated(told.incident, Reason.WORSENED, LATER)
+    assert order(Action.PRIORITY, told, worse, Priority.HIGH) is None
+
+
+def test_reopening_raises_a_ticket_that_was_opened_late_and_lowers_none() -> None:
+    told = story(impact=Impact.MINOR)
+    again = builders.reopened(told.incident, LATER, impact=Impact.MINOR)
+    raised, kept = order(Action.REOPEN, told, again, Priority.NORMAL), order(Action.REOPEN, told, again)
+    assert raised is not None
+    assert kept is not None
+    assert (raised.priority, kept.priority) == (Priority.HIGH, Priority.URGENT)
+
+
+def test_a_comment_without_a_ticket_is_a_fault_of_ours() -> None:
+    told = story()
+    with pytest.raises(ValueError, match="no ticket yet"):
+        orders.order_of(Action.COMMENT, 2, told, builders.updated(told.incident, Reason.EASED, LATER), None)
+
+
+def test_a_phase_without_a_name_of_ours_keeps_its_own() -> None:
+    body = wording.creation(
+        story(builders.opened(builders.incident(), builders.evidence(phases={"own_step": 3.0})))
+    )
+    assert "own step 3 ms" in body
+
+
+def test_a_site_in_english_links_to_its_pages_in_the_language_of_the_ticket() -> None:
+    told = story()
+    english_first = replace(told.fleet, site=replace(told.fleet.site, languages=("en", "es")))
+    assert "https://estado.nodored.example/es/incidents/" in wording.creation(
+        replace(told, fleet=english_first)
+    )
