@@ -11,7 +11,7 @@ ROUNDS := 10
 ARGS :=
 
 help: ## show this menu
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: environment ## start the service: make run [LISTEN=127.0.0.1:9000] [CONFIG=FILE] [DATA=DIR]
 	@exec .venv/bin/vigia run $(call given,CONFIG,--config) $(call given,DATA,--data) $(call given,LISTEN,--listen)
@@ -46,7 +46,7 @@ clean: ## remove what was made here, never data
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* build
 	find monitor web tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-environment:
+environment: ## only set up .venv, for what starts the service by itself
 	@tools/environment requirements.lock
 
 development:
