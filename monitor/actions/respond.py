@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.actions import telling
@@ -17,13 +17,14 @@ from monitor.incidents.decision import Situation, Warned, decide, decide_warning
 from monitor.incidents.evidence import evidence_of, held_evidence
 from monitor.incidents.incident import CheckEvidence, Incident, Origin
 from monitor.journal.entries import CheckChanged, Entry, Kind, ServerChanged
-from monitor.maintenance.due import quiet, quiet_until
+from monitor.maintenance.due import RUNNING, quiet, quiet_until
 from monitor.maintenance.window import Window
 from monitor.store import readings
 from monitor.store.database import Transaction
 
 # How far back an ended window can still be the reason why a failure was not told.
 _LOOK_BACK = timedelta(days=2)
+_AN_INSTANT = timedelta(milliseconds=1)
 _KINDS = {
     State.DOWN: Kind.CHECK_WENT_DOWN,
     State.DEGRADED: Kind.CHECK_DEGRADED,
@@ -110,10 +111,19 @@ def _ground(tx: Transaction, picture: Picture, moment: datetime) -> _Ground:
     return _Ground(
         tx=tx,
         picture=picture,
-        windows=readings.windows(tx, ending_after=moment - _LOOK_BACK),
+        windows=tuple(
+            _lasting(one, moment) for one in readings.windows(tx, ending_after=moment - _LOOK_BACK)
+        ),
         held=readings.standing(tx),
         moment=moment,
     )
+
+
+def _lasting(window: Window, moment: datetime) -> Window:
+    """A window lasts until it is completed: nothing is told between its planned end and that round of the house."""
+    if window.stage not in RUNNING or window.ends_at > moment:
+        return window
+    return replace(window, ends_at=moment + _AN_INSTANT)
 
 
 def _case(

@@ -166,7 +166,7 @@ def _relapsed(decision: Relapse, situation: Situation, picture: Picture) -> Entr
         reason=Reason.RELAPSED,
         stage=Stage.INVESTIGATING,
         body={
-            "impact": max(incident.impact, decision.impact, key=lambda impact: impact.severity),
+            "impact": decision.impact,
             "checks": joined(incident, decision.checks),
             "evidence": decision.evidence,
         },
@@ -180,9 +180,10 @@ def _reopened(decision: Reopen, situation: Situation, picture: Picture) -> Entry
     report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
     body = IncidentReopened(
         incident=incident.id,
-        impact=max(incident.impact, decision.impact, key=lambda impact: impact.severity),
+        impact=decision.impact,
         checks=joined(incident, decision.checks),
         update=_update(Stage.INVESTIGATING, texts.update_text(News.REOPENED, report), situation.moment),
+        title=texts.title(situation.server, situation.judged),
         evidence=decision.evidence,
     )
     return _entry(Kind.INCIDENT_REOPENED, incident.id, body, situation.moment)
@@ -281,6 +282,8 @@ def _updated(
         reason=reason,
         stage=stage,
         servers=incident.servers,
+        # What customers read at the top follows what is hit now; when all is well again it still names what was.
+        title=texts.title(situation.server, situation.judged) if situation.failing else None,
         update=_update(stage, words, situation.moment),
         **body,
     )

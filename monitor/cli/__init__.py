@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -9,6 +10,8 @@ import click
 from monitor import __version__
 from monitor.cli import configuring, incidents, keeping, looking, running, tickets, windows
 from monitor.errors import VigiaError
+from monitor.station.lifeline import SUPERVISOR
+from monitor.station.supervisor import REFUSED
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,7 +38,7 @@ def main() -> int:
         return error.exit_code
     except VigiaError as error:
         print(f"vigia: {error}", file=sys.stderr)
-        return 1
+        return REFUSED if SUPERVISOR in os.environ else 1
     except BrokenPipeError:
         # The reader (`| head`) had enough; that is no failure of ours.
         sys.stderr.close()

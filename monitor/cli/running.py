@@ -48,7 +48,8 @@ def run(config: Path, data: Path | None, listen: str | None) -> int:
         prepare(settings.data)
     write_address(settings.data, address)
     _greet(configuration(config, listen=address, data=data), address)
-    return supervise(_programmes(config, settings.data, listener.fileno()), clock)
+    with listener:
+        return supervise(_programmes(config, settings.data, listener.fileno()), clock)
 
 
 def _programmes(config: Path, data: Path, listener: int) -> list[Programme]:

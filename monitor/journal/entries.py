@@ -100,7 +100,7 @@ class IncidentOpened:
 class IncidentUpdated:
     """An open incident moved on; `stage`, `impact`, `servers` and `checks` are what holds from now on.
 
-    `update` is None when only operators and the ticket are told.
+    `update` is None when only operators and the ticket are told, `title` when it stays as it was.
     """
 
     incident: IncidentId
@@ -112,6 +112,7 @@ class IncidentUpdated:
     update: Update | None
     evidence: tuple[CheckEvidence, ...] = ()
     ended_at: datetime | None = None
+    title: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,7 @@ class IncidentReopened:
     checks: tuple[CheckKey, ...]
     update: Update
     evidence: tuple[CheckEvidence, ...] = ()
+    title: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

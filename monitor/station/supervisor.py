@@ -72,6 +72,7 @@ class _Keeper:
                 list(self._programme.arguments),
                 env=dict(self._programme.environment),
                 stdin=subprocess.DEVNULL,
+                pass_fds=self._programme.descriptors,
             )
         return self._process.wait()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from monitor.errors import StoreError
 from monitor.identifiers import CheckKey, IncidentId, ServerId, milliseconds
@@ -61,6 +61,7 @@ def updated(tx: Transaction, entry: NumberedEntry, body: IncidentUpdated) -> Non
         "UPDATE incidents SET stage = ?, impact = ?, open = ?, ended_ms = ?, monitoring_ms = ? WHERE id = ?",
         (body.stage, body.impact, int(body.stage not in _CLOSED), ended_ms, monitoring_ms, body.incident),
     )
+    _entitle(tx, body.incident, body.title)
     _name_servers(tx, body.incident, body.servers)
     _name_checks(tx, body.incident, body.checks)
     if body.update is not None:
@@ -86,6 +87,7 @@ def reopened(tx: Transaction, _entry: NumberedEntry, body: IncidentReopened) -> 
         " WHERE id = ?",
         (body.update.stage, body.impact, body.incident),
     )
+    _entitle(tx, body.incident, body.title)
     _flag_servers(tx, body.incident)
     known = tuple(
         CheckKey(row["server"], row["check_id"])
@@ -103,6 +105,11 @@ def _row(tx: Transaction, incident: IncidentId) -> Row:
     if row is None:
         raise StoreError(f"there is no incident {incident}")
     return row
+
+
+def _entitle(tx: Transaction, incident: IncidentId, title: Mapping[str, str] | None) -> None:
+    if title is not None:
+        tx.execute("UPDATE incidents SET title = ? WHERE id = ?", (to_json(title), incident))
 
 
 def _name_servers(tx: Transaction, incident: IncidentId, servers: Sequence[ServerId]) -> None:
