@@ -106,7 +106,7 @@ def incident(identity: IncidentId = INCIDENT, server: ServerId = GYE1, **changes
 
 def _update(identity: IncidentId, number: int, stage: Stage, at: datetime) -> Update:
     texts: Mapping[str, str] = {"es": f"Novedad {number}.", "en": f"News {number}."}
-    return Update(id=UpdateId(f"{identity[:-4]}{number:04d}"), stage=stage, text=texts, at=at)
+    return Update(id=UpdateId(f"{identity}-{number}"), stage=stage, text=texts, at=at)
 
 
 def applied(at: datetime = START - timedelta(hours=1), *servers: ServerId) -> Entry:
