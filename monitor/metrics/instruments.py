@@ -47,7 +47,7 @@ class Instruments:
             registry=self.registry,
         )
         self._skipped = self._counter(
-            "vigia_looks_skipped", "Looks that were never made, because we were too late for them."
+            "vigia_looks_skipped", "Looks never made: the one before was still under way, or we were stopped."
         )
         self._missed = self._counter(
             "vigia_schedule_misses", "Jobs that could not run when they were due.", "job"

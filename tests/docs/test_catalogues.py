@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
+from monitor.checks import KINDS
 from monitor.language import LANGUAGES
 from monitor.language.catalogue import messages
 from tests.docs.reading import ROOT
@@ -114,12 +115,16 @@ def test_every_key_that_is_asked_for_exists():
     assert missing == set()
 
 
+def test_every_kind_of_check_has_a_name_for_people():
+    assert {f"check.kind.{kind}" for kind in KINDS} - set(messages(LANGUAGES[0])) == set()
+
+
 def test_no_text_is_left_over():
     """A text that nothing can ask for misleads whoever translates."""
     patterns = {
         key for key in mentioned() if re.fullmatch(r"[a-z0-9_.*]+", key) and "." in key and key != ANY
     }
-    whole = {key for key in patterns if ANY not in key}
+    whole = {key for key in patterns if ANY not in key} | {f"check.kind.{kind}" for kind in KINDS}
     open_ended = [key for key in patterns - whole if key.strip("*.")]
     left = {
         key

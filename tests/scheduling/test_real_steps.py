@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import queue
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+LIBRARY = f"/usr/lib/{platform.machine()}-linux-gnu/faketime/libfaketime.so.1"
 STEPS = [
     "+1",
     "+3600",
