@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from babel.dates import format_interval
 from babel.numbers import format_decimal
 
 from monitor.language import Language
-from monitor.language.moments import short_duration
+from monitor.language.moments import long_day, short_duration
 
 
 def iso(instant: datetime) -> str:
@@ -33,5 +32,18 @@ def short_span(seconds: int, language: Language) -> str:
 
 
 def stretch_of_days(first: date, last: date, language: Language) -> str:
-    """Return a stretch of days as people write it: 11–16 de noviembre."""
-    return format_interval(first, last, "MMMMd", locale=language)
+    """Return a stretch of days with the month once where they share it: 11–16 de noviembre, November 11–16."""
+    if (first.year, first.month) != (last.year, last.month):
+        return f"{long_day(first, language)} – {long_day(last, language)}"
+    return (
+        f"{first.day}–{long_day(last, language)}"
+        if language == "es"
+        else f"{long_day(first, language)}–{last.day}"
+    )
+
+
+def response_time(ms: float, language: Language) -> str:
+    """Return a response time in a unit that reads well: 0,4 ms, 84 ms, 1,2 s."""
+    if ms >= 1000:
+        return f"{format_decimal(ms / 1000, format='0.0', locale=language)} s"
+    return f"{format_decimal(ms, format='0.0' if 0 < ms < 10 else '0', locale=language)} ms"

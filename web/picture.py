@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from monitor.errors import VigiaError
 from monitor.health.words import Status
+from monitor.incidents.incident import Audience, Incident
 from monitor.status.snapshot import GREY_AFTER, STALE_AFTER, Freshness, GroupView, ServerView, Snapshot
 from web.reader import Reader
 
@@ -25,8 +27,10 @@ class Picture:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._latest: Snapshot | None = None
+        # What was read, and what customers may see of it: one reference, so that threads never see half a change.
+        self._held: tuple[Snapshot, Snapshot] | None = None
         self._shown: tuple[Snapshot, Freshness, Snapshot] | None = None
+        self._failing = False
 
     def current(self) -> Snapshot:
         """Return what may be shown now; raises what the reader raised when there never was a picture."""
@@ -42,7 +46,7 @@ class Picture:
     @property
     def latest(self) -> Snapshot | None:
         """What was read last, whatever its age; None before the first."""
-        return self._latest
+        return self._held[1] if self._held else None
 
     def version(self) -> tuple[int, Freshness] | None:
         """Return what identifies the picture: equal versions are drawn from equal values. None before the first."""
@@ -53,13 +57,42 @@ class Picture:
         return picture.number, picture.freshness
 
     def _read(self) -> Snapshot:
+        held = self._held
         try:
-            self._latest = self._reader.snapshot()
-        except (VigiaError, OSError):
-            if self._latest is None:
+            snapshot = self._reader.snapshot()
+        except (VigiaError, OSError) as error:
+            if held is None:
                 raise
-            log.exception("the present cannot be read; the last picture of it stays and ages")
-        return self._latest
+            self._tell_once(error)
+            return held[1]
+        self._failing = False
+        if held is None or held[0] is not snapshot:
+            held = self._held = snapshot, screened(snapshot)
+        return held[1]
+
+    def _tell_once(self, error: Exception) -> None:
+        """Log the first of a row of failures: every visitor would log another."""
+        if not self._failing:
+            self._failing = True
+            log.error("the present cannot be read; the last picture of it stays and ages", exc_info=error)
+
+
+def is_public(incident: Incident) -> bool:
+    """May customers see it? Our own troubles and rehearsals are never theirs."""
+    return incident.audience is Audience.PUBLIC and not incident.drill
+
+
+def public(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    """Return those that customers may see."""
+    return tuple(incident for incident in incidents if is_public(incident))
+
+
+def screened(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot without anything that is not for customers, wherever it came from."""
+    shown = public(snapshot.open_incidents), public(snapshot.recent_incidents)
+    if shown == (snapshot.open_incidents, snapshot.recent_incidents):
+        return snapshot
+    return replace(snapshot, open_incidents=shown[0], recent_incidents=shown[1])
 
 
 def freshness_at(snapshot: Snapshot, now: datetime) -> Freshness:

@@ -87,6 +87,14 @@ class Reading:
         count = instant.astimezone(self.zone).hour
         return self.say(key, count=count, hour=self.hour(instant).words, **values)
 
+    def since(self, instant: datetime, seen_from: datetime) -> str:
+        """Return since when, in a sentence: desde las 10:42, hora de Ecuador."""
+        return moments.since(instant, self.zone, self.language, seen_from=seen_from)
+
+    def at(self, instant: datetime, seen_from: datetime) -> str:
+        """Return when, in a sentence: a las 10:42, hora de Ecuador."""
+        return moments.at(instant, self.zone, self.language, seen_from=seen_from)
+
     def span(self, start: datetime, end: datetime) -> str:
         """Return from when to when, the day only once where both share it."""
         ending = self.hour(end) if self.day(start) == self.day(end) else self.moment(end)
@@ -96,8 +104,12 @@ class Reading:
         """Return what people call the zone at an instant: hora de Ecuador."""
         return moments.zone_name(instant, self.zone, self.language)
 
+    def in_full(self, span: timedelta) -> str:
+        """Return a duration for a sentence: 1 hora y 33 minutos."""
+        return moments.duration(span, self.language)
+
     def duration(self, span: timedelta) -> str:
-        """Return a duration in its two largest units: 1 h 33 min."""
+        """Return a duration for a line of figures: 1 h 33 min."""
         return short_span(int(span.total_seconds()), self.language)
 
 

@@ -18,7 +18,6 @@ from monitor.incidents.incident import Incident, Update
 from monitor.maintenance.window import Window
 from monitor.status.snapshot import Snapshot
 from web.feeds.feed import Category, Item
-from web.public import happenings
 from web.public.overview import server_names
 from web.reading import Reading
 
@@ -37,7 +36,7 @@ class Story:
 
 def story(snapshot: Snapshot, server: ServerId | None) -> Story:
     """Return what there is to tell of the last ninety days, of everything or of one server."""
-    incidents = happenings.public((*snapshot.open_incidents, *snapshot.recent_incidents))
+    incidents = (*snapshot.open_incidents, *snapshot.recent_incidents)
     windows = (*snapshot.upcoming_windows, *snapshot.active_windows, *snapshot.past_windows)
     return Story(
         incidents=[one for one in incidents if server is None or server in one.servers],

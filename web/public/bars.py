@@ -95,7 +95,7 @@ def summary(days: Sequence[Day], reading: Reading) -> str:
     bad = sum(1 for day in days if day.down_s)
     if not bad:
         return reading.say("page.bars.fine", days=len(days))
-    return reading.say("page.bars.trouble", days=len(days), count=bad, span=reading.duration(down))
+    return reading.say("page.bars.trouble", days=len(days), count=bad, span=reading.in_full(down))
 
 
 def strip(days: Sequence[Day], reading: Reading) -> Markup:

@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
+from web.figures import response_time
 from web.public.happenings import Happenings
 from web.reader import Point, Series
 from web.reading import Reading
 
-WIDTH, HEIGHT, LEFT, FOOT, TOP = 640, 150, 52, 22, 10
+WIDTH, HEIGHT = 960, 120
 SPAN = timedelta(hours=24)
-_NICE = (1, 2, 2.5, 5, 10)
+_NICE = (1, 2, 4, 10)
 _LEAST_SCALE_MS = 10.0
 _TABLE_STEP = timedelta(hours=1)
+_TICKS = (24, 18, 12, 6, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +33,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """The chart of one check, and the same in a table."""
+    """The chart of one check with its axes (`up` from the top, `along` from the left), and the same in a table."""
 
     service: str
     check: str
     typical: str
     picture: Markup
+    up: tuple[str, ...]
+    along: tuple[str, ...]
     table: tuple[Reply, ...]
 
 
@@ -50,42 +54,32 @@ class Frame:
     def x(self, instant: datetime) -> float:
         """Return the place of an instant, kept inside the picture."""
         share = 1 - (self.end - instant) / SPAN
-        return round(LEFT + (WIDTH - LEFT) * min(1.0, max(0.0, share)), 1)
+        return round(WIDTH * min(1.0, max(0.0, share)), 1)
 
     def y(self, ms: float) -> float:
         """Return the height of a response time."""
-        return round(TOP + (HEIGHT - TOP - FOOT) * (1 - min(1.0, ms / self.top_ms)), 1)
+        return round(HEIGHT * (1 - min(1.0, ms / self.top_ms)), 1)
 
 
 def chart(series: Series, happened: Happenings, now: datetime, reading: Reading) -> Chart | None:
     """Return the chart of one check, None when no look succeeded in the last 24 hours."""
     points = [point for point in series.points if now - SPAN <= point.moment <= now]
-    measured = [point.p50_ms for point in points if point.p50_ms is not None]
+    measured = sorted(point.p50_ms for point in points if point.p50_ms is not None)
     if not measured:
         return None
     frame = Frame(end=now, top_ms=_round_up(max(_slowest(point) for point in points)))
-    typical = milliseconds(sorted(measured)[len(measured) // 2])
+    typical = response_time(measured[len(measured) // 2], reading.language)
     service = reading.say(f"service.{series.service.value}")
+    label = reading.say("page.chart.label", service=service, typical=typical)
     return Chart(
         service=service,
         check=series.check,
         typical=typical,
-        picture=_picture(
-            points,
-            happened,
-            frame,
-            reading.say("page.chart.label", service=service, typical=typical),
-            reading,
-        ),
+        picture=_picture([*_shades(happened, frame), *_grid(frame), *_lines(points, frame)], label),
+        up=tuple(response_time(frame.top_ms * share, reading.language) for share in (1.0, 0.5, 0.0)),
+        along=tuple(reading.hour(now - timedelta(hours=back)).words for back in _TICKS),
         table=tuple(_table(points, reading)),
     )
-
-
-def milliseconds(ms: float) -> str:
-    """Return a response time in a unit that reads well: 0.4 ms, 84 ms, 1.2 s."""
-    if ms >= 1000:
-        return f"{ms / 1000:.1f} s"
-    return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms"
 
 
 def _slowest(point: Point) -> float:
@@ -97,19 +91,13 @@ def _round_up(ms: float) -> float:
     magnitude = 1.0
     while magnitude * 10 < ms:
         magnitude *= 10
-    return max(
-        _LEAST_SCALE_MS,
-        *(magnitude * nice for nice in _NICE if magnitude * nice < ms * 2 and magnitude * nice >= ms),
-    )
+    return max(_LEAST_SCALE_MS, min(magnitude * nice for nice in _NICE if magnitude * nice >= ms))
 
 
-def _picture(
-    points: Sequence[Point], happened: Happenings, frame: Frame, label: str, reading: Reading
-) -> Markup:
-    parts = [*_shades(happened, frame), *_grid(frame, reading), *_lines(points, frame)]
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, label, Markup().join(parts)
-    )
+def _picture(parts: Sequence[Markup], label: str) -> Markup:
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    ).format(WIDTH, HEIGHT, label, Markup().join(parts))
 
 
 def _shades(happened: Happenings, frame: Frame) -> Iterator[Markup]:
@@ -122,38 +110,26 @@ def _shades(happened: Happenings, frame: Frame) -> Iterator[Markup]:
     for look, start, end in spans:
         if end > begin and start < frame.end:
             left, right = frame.x(start), frame.x(end)
-            yield Markup('<rect class="shade {}" x="{}" y="{}" width="{}" height="{}"/>').format(
-                look, left, TOP, max(1.0, round(right - left, 1)), HEIGHT - TOP - FOOT
+            yield Markup('<rect class="shade {}" x="{}" width="{}" height="{}"/>').format(
+                look, left, max(2.0, round(right - left, 1)), HEIGHT
             )
 
 
-def _grid(frame: Frame, reading: Reading) -> Iterator[Markup]:
+def _grid(frame: Frame) -> Iterator[Markup]:
     for share in (0.0, 0.5, 1.0):
-        y = frame.y(frame.top_ms * share)
-        yield Markup(
-            '<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
-        ).format(LEFT, y, WIDTH, LEFT - 6, y + 4, milliseconds(frame.top_ms * share) if share else "0")
-    for back in (24, 18, 12, 6, 0):
-        instant = frame.end - timedelta(hours=back)
-        anchor = {24: "start", 0: "end"}.get(back, "middle")
-        yield Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(
-            frame.x(instant), HEIGHT - 4, anchor, reading.hour(instant).words
-        )
+        yield Markup('<path class="grid" d="M0 {}H{}"/>').format(frame.y(frame.top_ms * share), WIDTH)
 
 
 def _lines(points: Sequence[Point], frame: Frame) -> Iterator[Markup]:
-    floor = HEIGHT - FOOT
     for stretch in _unbroken(points):
         slow = [(frame.x(point.moment), frame.y(_slowest(point))) for point in stretch]
         typical = [(frame.x(point.moment), frame.y(point.p50_ms or 0.0)) for point in stretch]
-        if len(stretch) == 1:
-            yield Markup('<circle class="dot" cx="{}" cy="{}" r="2"/>').format(*typical[0])
-            continue
         for look, line in (("p95", slow), ("p50", typical)):
             yield Markup('<path class="{}" d="M{} {}L{}L{} {}z"/>').format(
-                look, line[0][0], floor, _joined(line), line[-1][0], floor
+                look, line[0][0], HEIGHT, _joined(line), line[-1][0], HEIGHT
             )
-        yield Markup('<path class="line" d="M{}"/>').format(_joined(typical))
+        # A stretch of one look has no length: the round cap of the line shows it as a dot.
+        yield Markup('<path class="line" d="M{}L{} {}"/>').format(_joined(typical), *typical[-1])
 
 
 def _joined(line: Sequence[tuple[float, float]]) -> str:
@@ -181,8 +157,13 @@ def _table(points: Sequence[Point], reading: Reading) -> Iterator[Reply]:
             continue
         shown = point.moment
         hour = reading.moment(point.moment)
-        yield Reply(hour=hour.words, iso=hour.iso, typical=_figure(point.p50_ms), slow=_figure(point.p95_ms))
+        yield Reply(
+            hour=hour.words,
+            iso=hour.iso,
+            typical=_figure(point.p50_ms, reading),
+            slow=_figure(point.p95_ms, reading),
+        )
 
 
-def _figure(ms: float | None) -> str:
-    return "–" if ms is None else milliseconds(ms)
+def _figure(ms: float | None, reading: Reading) -> str:
+    return "–" if ms is None else response_time(ms, reading.language)

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from monitor.identifiers import ServerId
-from monitor.incidents.incident import Audience, Incident, Origin, Update
+from monitor.incidents.incident import Incident, Origin, Update
 from monitor.language import moments
 from monitor.maintenance.window import Window, WindowStage
 from web.figures import stretch_of_days
@@ -99,16 +99,6 @@ class Happenings:
     windows: Sequence[Window]
 
 
-def is_public(incident: Incident) -> bool:
-    """May customers see it? Our own troubles and rehearsals are never theirs."""
-    return incident.audience is Audience.PUBLIC and not incident.drill
-
-
-def public(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
-    """Return those that customers may see."""
-    return tuple(incident for incident in incidents if is_public(incident))
-
-
 def incident_card(incident: Incident, names: Names, reading: Reading) -> IncidentCard:
     """Return an incident ready to be shown, newest word first."""
     ended = incident.ended_at or incident.resolved_at
@@ -125,7 +115,7 @@ def incident_card(incident: Incident, names: Names, reading: Reading) -> Inciden
         started=reading.moment(incident.started_at),
         hours=_hours(incident, over, reading),
         ended=reading.moment(over) if over else None,
-        lasted=reading.duration(over - incident.started_at) if over else None,
+        lasted=reading.in_full(over - incident.started_at) if over else None,
         detected=incident.origin is Origin.DETECTED,
         updates=tuple(_line(update, reading) for update in reversed(incident.updates)),
         open=incident.open,

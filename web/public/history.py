@@ -9,6 +9,7 @@ from datetime import date
 
 from monitor.language import moments
 from monitor.status.snapshot import Snapshot
+from web.picture import public
 from web.public import happenings
 from web.public.happenings import DiaryDay, Happenings
 from web.public.overview import server_names
@@ -16,7 +17,7 @@ from web.reader import Month
 from web.reading import Reading
 
 YEARS_KEPT = 10
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def month_page(month: tuple[int, int], told: Month, snapshot: Snapshot, reading:
     """Return one month's page; the days to come are not part of it."""
     today = reading.day(snapshot.generated_at)
     days = [day for day in _days(month) if day <= today]
-    happened = Happenings(incidents=happenings.public(told.incidents), windows=told.windows)
+    happened = Happenings(incidents=public(told.incidents), windows=told.windows)
     return MonthPage(
         words=_heading(moments.month_name(*month, reading.language)),
         diary=happenings.diary(happened, days, server_names(snapshot), reading),

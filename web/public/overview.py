@@ -74,6 +74,7 @@ class Head:
     freshness: str
     heard: Moment | None
     heard_words: str
+    heard_at: str
     zone: str
 
 
@@ -95,14 +96,13 @@ def overview(snapshot: Snapshot, reading: Reading) -> Overview:
     names = server_names(snapshot)
     days = happenings.days_back(snapshot.generated_at, DIARY_DAYS, reading)
     past = Happenings(
-        incidents=happenings.public(chain(snapshot.open_incidents, snapshot.recent_incidents)),
+        incidents=(*snapshot.open_incidents, *snapshot.recent_incidents),
         windows=(*snapshot.active_windows, *snapshot.past_windows),
     )
     return Overview(
         head=head(snapshot, reading),
         incidents=tuple(
-            happenings.incident_card(incident, names, reading)
-            for incident in happenings.public(snapshot.open_incidents)
+            happenings.incident_card(incident, names, reading) for incident in snapshot.open_incidents
         ),
         active=tuple(happenings.window_card(window, names, reading) for window in snapshot.active_windows),
         upcoming=tuple(
@@ -123,6 +123,7 @@ def head(snapshot: Snapshot, reading: Reading) -> Head:
         freshness=snapshot.freshness.value,
         heard=_to_the_minute(snapshot.heard_at, reading),
         heard_words=_heard_words(snapshot, reading),
+        heard_at=reading.at(told_at, snapshot.generated_at),
         zone=reading.zone_name(told_at),
     )
 

@@ -15,7 +15,7 @@ from monitor.language import Language
 from monitor.status.snapshot import ServerView, Snapshot
 from web.assets import asset_path, find_asset
 from web.i18n import both, reading_for
-from web.picture import Picture
+from web.picture import Picture, is_public
 from web.public import happenings
 from web.public.favicon import favicon
 from web.public.history import month_page, parse_month
@@ -91,14 +91,13 @@ def _overview(snapshot: Snapshot, reading: Reading) -> str:
 
 def _server(reader: Reader, snapshot: Snapshot, reading: Reading, name: str) -> str:
     server = _server_of(snapshot, name)
-    month = reader.response_times(server.id)
-    page = server_page(server, month, snapshot, reading)
+    page = server_page(server, reader.response_times(server.id), snapshot, reading)
     return render_template("server.html", page=page, **shell(snapshot, reading, f"/servers/{server.id}"))
 
 
 def _incident(reader: Reader, snapshot: Snapshot, reading: Reading, name: str) -> str:
     incident = reader.incident(IncidentId(name)) if _ULID.fullmatch(name) else None
-    if incident is None or not happenings.is_public(incident):
+    if incident is None or not is_public(incident):
         raise NotFound
     card = happenings.incident_card(incident, server_names(snapshot), reading)
     return render_template(
@@ -106,13 +105,13 @@ def _incident(reader: Reader, snapshot: Snapshot, reading: Reading, name: str) -
     )
 
 
-def _window(snapshot: Snapshot, reading: Reading, name: str) -> str:
+def _window(snapshot: Snapshot, reading: Reading, window: str) -> str:
     known = (*snapshot.active_windows, *snapshot.upcoming_windows, *snapshot.past_windows)
-    window = next((window for window in known if window.id == name), None)
-    if window is None:
+    found = next((one for one in known if one.id == window), None)
+    if found is None:
         raise NotFound
-    card = happenings.window_card(window, server_names(snapshot), reading)
-    return render_template("window.html", page=card, **shell(snapshot, reading, f"/windows/{window.id}"))
+    card = happenings.window_card(found, server_names(snapshot), reading)
+    return render_template("window.html", page=card, **shell(snapshot, reading, f"/windows/{found.id}"))
 
 
 def _month(reader: Reader, snapshot: Snapshot, reading: Reading, name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from markupsafe import Markup
 
@@ -16,7 +15,7 @@ from web.public.chart import Chart, chart
 from web.public.happenings import Happenings, IncidentCard, WindowCard
 from web.public.overview import Cell, Mark, last_known, mark, server_names, uptime_words
 from web.reader import Series
-from web.reading import Moment, Reading, Said
+from web.reading import Reading, Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +27,7 @@ class ServerPage:
     sentence: str
     mark: Mark
     last_known: str | None
-    since: Moment | None
+    since: str | None
     description: Said
     cells: tuple[Cell, ...]
     bars: Markup
@@ -55,9 +54,7 @@ def server_page(
         sentence=_sentence(server, snapshot, reading),
         mark=mark(server.status, reading),
         last_known=last_known(server, snapshot, reading),
-        since=reading.moment(server.since)
-        if server.since and snapshot.freshness is not Freshness.GREY
-        else None,
+        since=_since(server, snapshot, reading),
         description=reading.told(server.description),
         cells=tuple(_cells(server, reading)),
         bars=bars.linked_strip(server.days, reading),
@@ -76,7 +73,7 @@ def server_page(
 
 
 def _happened(server: ServerView, snapshot: Snapshot) -> Happenings:
-    incidents = happenings.public(chain(snapshot.open_incidents, snapshot.recent_incidents))
+    incidents = (*snapshot.open_incidents, *snapshot.recent_incidents)
     windows = (*snapshot.active_windows, *snapshot.past_windows)
     return Happenings(
         incidents=tuple(incident for incident in incidents if server.id in incident.servers),
@@ -87,9 +84,17 @@ def _happened(server: ServerView, snapshot: Snapshot) -> Happenings:
 def _sentence(server: ServerView, snapshot: Snapshot, reading: Reading) -> str:
     if snapshot.freshness is Freshness.GREY and snapshot.heard_at is not None:
         return reading.say(
-            "page.sentence.grey", server=server.name, moment=reading.moment(snapshot.heard_at).words
+            "page.sentence.grey",
+            server=server.name,
+            since=reading.since(snapshot.heard_at, snapshot.generated_at),
         )
     return standing.server_sentence(server, reading)
+
+
+def _since(server: ServerView, snapshot: Snapshot, reading: Reading) -> str | None:
+    if server.since is None or snapshot.freshness is Freshness.GREY:
+        return None
+    return reading.say("page.like_this_since", since=reading.since(server.since, snapshot.generated_at))
 
 
 def _cells(server: ServerView, reading: Reading) -> list[Cell]:

@@ -107,4 +107,4 @@ def _until_day(window: Window, reading: Reading) -> str:
 def _grey(snapshot: Snapshot, reading: Reading) -> str:
     if snapshot.heard_at is None:
         return reading.say("page.now.silent")
-    return reading.say("page.now.grey", moment=reading.moment(snapshot.heard_at).words)
+    return reading.say("page.now.grey", since=reading.since(snapshot.heard_at, snapshot.generated_at))

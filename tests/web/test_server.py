@@ -1,0 +1,169 @@
+"""Real processes: the worker never outlives its parent, the port is never shared, a stop is clean."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60
+
+
+def until(fact: Callable[[], object]) -> object:
+    """Wait for a fact to be true and return it."""
+    pause = threading.Event()
+    for _ in range(PATIENCE_S * 20):
+        if found := fact():
+            return found
+        pause.wait(0.05)
+    raise AssertionError(f"it never became true: {fact}")
+
+
+class Served:
+    """One page server in processes of its own."""
+
+    def __init__(self, folder: Path, listen: str = "127.0.0.1:0") -> None:
+        self.main = subprocess.Popen(
+            [sys.executable, "-m", "tests.web.serve", str(folder), listen],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        self._told = folder / "address"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._told.read_text(encoding='utf-8').strip()}/"
+
+    def answers(self) -> bool:
+        with suppress(requests.ConnectionError, FileNotFoundError):
+            return requests.get(self.url, timeout=PATIENCE_S).status_code == 200
+        return False
+
+    def ready(self) -> Served:
+        until(self.answers)
+        return self
+
+    def worker(self) -> psutil.Process | None:
+        children = psutil.Process(self.main.pid).children()
+        return children[0] if children else None
+
+    def end(self) -> None:
+        with suppress(ProcessLookupError):
+            self.main.kill()
+        self.main.communicate()
+
+
+@pytest.fixture
+def page_server(tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path).ready()
+    yield served
+    served.end()
+
+
+def gone(process: psutil.Process) -> bool:
+    """Has a process ended? One that only waits to be collected has."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_the_worker_dies_with_a_main_process_that_is_killed(page_server):
+    worker = page_server.worker()
+    page_server.main.kill()
+    page_server.main.wait(PATIENCE_S)
+
+    until(lambda: gone(worker))
+
+    assert not page_server.answers()
+
+
+def test_a_worker_that_is_killed_is_replaced(page_server):
+    first = page_server.worker()
+    first.kill()
+
+    until(lambda: (worker := page_server.worker()) and worker.pid != first.pid)
+    until(page_server.answers)
+
+
+def test_a_stop_is_clean(page_server):
+    worker = page_server.worker()
+    page_server.main.send_signal(signal.SIGTERM)
+
+    _, errors = page_server.main.communicate(timeout=PATIENCE_S)
+
+    assert page_server.main.returncode == 0
+    assert errors == ""
+    assert gone(worker)
+
+
+def test_the_port_is_never_shared(page_server, tmp_path):
+    """A second server would answer every other visitor from another world."""
+    address = page_server.url.removeprefix("http://").rstrip("/")
+    second = subprocess.run(
+        [sys.executable, "-m", "web", "--data", str(tmp_path / "other"), "--listen", address],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+    assert second.returncode == 1
+    assert f"cannot listen on {address}" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert not (tmp_path / "other" / "address").exists()
+
+
+@pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"])
+def test_an_address_that_is_none_is_wrong_usage(listen):
+    answer = subprocess.run(
+        [sys.executable, "-m", "web", "--listen", listen],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+    assert answer.returncode == 2
+    assert "is not HOST:PORT" in answer.stderr
+
+
+def test_a_connection_gets_many_pages_packed_and_unchanged(page_server):
+    with requests.Session() as session:
+        first = session.get(
+            page_server.url, headers={"Accept-Encoding": "br"}, timeout=PATIENCE_S, stream=True
+        )
+        packed = first.raw.read()
+        again = session.get(
+            page_server.url,
+            headers={"Accept-Encoding": "br", "If-None-Match": first.headers["ETag"]},
+            timeout=PATIENCE_S,
+        )
+        head = session.head(page_server.url, headers={"Accept-Encoding": "br"}, timeout=PATIENCE_S)
+
+    assert first.headers["Content-Encoding"] == "br"
+    assert (again.status_code, again.content) == (304, b"")
+    assert head.headers["Content-Length"] == str(len(packed))
+
+
+def test_a_visitor_who_never_finishes_a_sentence_keeps_nobody_else_waiting(page_server):
+    host, _, port = page_server.url.removeprefix("http://").rstrip("/").partition(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
+
+        assert page_server.answers()
