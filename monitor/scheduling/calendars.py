@@ -105,9 +105,7 @@ class Calendars:
     def put(self, name: str, trigger: Trigger, job: Job) -> None:
         """Add a job, or replace the one of that name."""
         self._triggers[name] = trigger
-        self._engine.add_job(
-            self._run, trigger, args=(name, job), id=name, name=name, replace_existing=True, **_OPTIONS
-        )
+        self._engine.add_job(self._run, trigger, args=(name, job), id=name, name=name, replace_existing=True)
 
     def remove(self, name: str) -> None:
         """Take a job away; a run that is under way ends by itself."""
