@@ -74,7 +74,6 @@ def settings_of(file: model.File, helpdesk: ChosenHelpdesk, bound: Bound) -> Set
         resolver=_resolver(file.resolver),
         operators=tuple(file.notify.operators),
         sentinels=tuple(sentinel.model_dump(exclude_none=True) for sentinel in file.sentinels),
-        demo=file.demo,
     )
 
 
@@ -92,6 +91,7 @@ def _site(file: model.File, bound: Bound) -> Site:
         timezone=file.site.timezone,
         languages=tuple(file.site.languages),
         metrics_networks=tuple(file.metrics.allow),
+        demo=file.demo,
     )
 
 

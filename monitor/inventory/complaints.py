@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from monitor.inventory.faults import FAULTS_SHOWN, Finding, Path
+from monitor.inventory.faults import ENOUGH, Finding, Path
 from monitor.inventory.fields import CHECK_NAME, COUNTRY, IDENTIFIER, WEEKDAYS
-from monitor.inventory.phrases import Phrase, Plain, found, listed, nearest, one_line, phrase
+from monitor.inventory.phrases import (
+    Phrase,
+    Plain,
+    found,
+    listed,
+    nearest,
+    one_line,
+    phrase,
+    quoted,
+    without_userinfo,
+)
+from monitor.inventory.references import refers
 from monitor.inventory.scalars import YAML_1_1_BOOLEANS
 from monitor.inventory.shapes import is_secret, keys_of
 
 _LONGEST_REASON = 240
+_MADE_FROM_THE_VALUE = frozenset({"reason", "nearest"})
 _ALLOWED_WORD = re.compile(r"'([^']*)'")
 # pydantic's mark that an error is about a key of a mapping and not about its value.
 _KEY = "[key]"
@@ -32,24 +44,26 @@ _TYPES = {
     "mapping_type": "expected.mapping",
     "model_type": "expected.mapping",
     "model_attributes_type": "expected.mapping",
-    "string_too_short": "expected.some_text",
-    "too_short": "expected.some_items",
 }
 _BOUNDS = {
     "greater_than": ("expected.more_than", "gt"),
     "greater_than_equal": ("expected.at_least", "ge"),
     "less_than": ("expected.less_than", "lt"),
     "less_than_equal": ("expected.at_most", "le"),
+    "string_too_short": ("expected.longer_text", "min_length"),
     "string_too_long": ("expected.shorter_text", "max_length"),
+    "too_short": ("expected.more_items", "min_length"),
     "too_long": ("expected.fewer_items", "max_length"),
     "string_pattern_mismatch": ("expected.pattern", "pattern"),
 }
+_NOT_EMPTY = {"string_too_short": "expected.some_text", "too_short": "expected.some_items"}
 # Patterns of ours have names: nobody wants to read a regular expression at night.
 _PATTERNS = {
     IDENTIFIER: "expected.identifier",
     CHECK_NAME: "expected.check_name",
     WEEKDAYS: "expected.weekdays",
     COUNTRY: "expected.country",
+    "^/": "expected.absolute_path",
 }
 
 
@@ -57,25 +71,27 @@ _PATTERNS = {
 class Part:
     """The part of the file that was validated.
 
-    `written` is what stands in the file at `base`, references unfilled: only that is ever quoted. `also` are keys that
-    the mapping at `base` takes beside those of `model`. `hide` is put over sentences that others wrote.
+    `written` is what stands in the file at `base`, references unfilled: only that is ever quoted. `filled` tells whether
+    references were filled before the validation. `also` are keys that the mapping at `base` takes beside those of `model`.
     """
 
     model: type[BaseModel]
     written: Plain
     base: Path = ()
     also: frozenset[str] = frozenset()
-    hide: Callable[[str], str] = str
+    filled: bool = True
 
 
 def complaints(error: ValidationError, part: Part) -> Iterator[Finding]:
-    """Say what pydantic found in a part of the file, in the first two hundred sentences."""
-    for detail in error.errors(include_url=False)[:FAULTS_SHOWN]:
+    """Say what pydantic found in a part of the file, as far as it will be shown."""
+    for detail in error.errors(include_url=False)[:ENOUGH]:
         yield _finding(detail, part)
 
 
 def unknown_key(key: str, allowed: frozenset[str]) -> Phrase:
     """Say that there is no such key, which ones there are, and which one was most likely meant."""
+    if key == "<<":
+        return phrase("yaml.merge_key")
     near = nearest(key, allowed)
     if near:
         return phrase("unknown_key.near", nearest=near, allowed=listed(sorted(allowed)))
@@ -95,9 +111,9 @@ def wrong(value: Plain, expected: Phrase) -> Phrase:
     return phrase("wrong", found=found(value), expected=expected)
 
 
-def reason(error: ValueError | str, hide: Callable[[str], str] = str) -> str:
-    """Return a sentence that somebody else wrote, on one line and no longer than it is worth."""
-    said = one_line(hide(str(error).removeprefix("Value error, ")))
+def reason(error: ValueError | str) -> str:
+    """Return a sentence that somebody else wrote, on one line, no longer than it is worth, without user and password."""
+    said = one_line(without_userinfo(str(error).removeprefix("Value error, ")))
     return said if len(said) <= _LONGEST_REASON else said[: _LONGEST_REASON - 1] + "…"
 
 
@@ -136,42 +152,59 @@ def _reach(written: Plain, steps: Path) -> tuple[Path, Plain]:
 
 
 def _said(detail: ErrorDetails, value: Plain, path: Path, part: Part) -> Phrase:
-    kind = detail["type"]
+    kind, context = detail["type"], detail.get("ctx", {})
     if is_secret(part.model, path):
-        return _said_of_a_secret(detail)
+        return _said_without(phrase("found.secret"), detail, value)
+    if part.filled and refers(value):
+        return _said_without(_outline(value), detail, value)
     if kind in ("literal_error", "enum"):
         return wrong_word(value, _allowed_words(detail))
     if kind.startswith("configuration."):
-        return Phrase(kind, {**detail.get("ctx", {}), "found": found(value)})
+        return Phrase(kind, {**context, "found": found(value)})
     if kind == "bool_type" and isinstance(value, str) and value.lower() in YAML_1_1_BOOLEANS:
         return phrase("yaml_1_1_boolean", found=found(value))
     expected = _expected(detail, value)
-    return wrong(value, expected) if expected else _others_words(detail, value, part)
+    return wrong(value, expected) if expected else _others_words(detail, value)
 
 
-def _said_of_a_secret(detail: ErrorDetails) -> Phrase:
-    if detail["type"].startswith("configuration."):
-        return Phrase(detail["type"], {**detail.get("ctx", {}), "found": phrase("found.secret")})
-    expected = _expected(detail, None)
-    return phrase("wrong", found=phrase("found.secret"), expected=expected or phrase("expected.other"))
+def _said_without(shown: Phrase, detail: ErrorDetails, value: Plain) -> Phrase:
+    """Say what is wrong with a value that must not be shown, not even by a sentence that was made from it."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in ("literal_error", "enum"):
+        return phrase("wrong_word.far", found=shown, allowed=listed(_allowed_words(detail)))
+    if kind.startswith("configuration.") and not _MADE_FROM_THE_VALUE & context.keys():
+        return Phrase(kind, {**context, "found": shown})
+    expected = _expected(detail, value)
+    return phrase("wrong", found=shown, expected=expected) if expected else phrase("refused", found=shown)
+
+
+def _outline(value: Plain) -> Phrase:
+    if isinstance(value, str):
+        return phrase("found.filled", written=quoted(value))
+    return phrase("found.filled_below")
 
 
 def _expected(detail: ErrorDetails, value: Plain) -> Phrase | None:
     kind = detail["type"]
     if kind == "string_type" and isinstance(value, bool | int | float):
         return phrase("expected.text_in_quotes")
+    if kind in ("too_short", "too_long") and isinstance(value, str):
+        kind = f"string_{kind}"
     if kind in _TYPES:
         return phrase(_TYPES[kind])
     if kind not in _BOUNDS:
         return None
     key, bound = _BOUNDS[kind]
     limit = detail.get("ctx", {}).get(bound, "")
-    return phrase(_PATTERNS.get(str(limit), key), limit=limit)
+    if limit == 1 and kind in _NOT_EMPTY:
+        return phrase(_NOT_EMPTY[kind])
+    written = f"{limit:g}" if isinstance(limit, float) else str(limit)
+    return phrase(_PATTERNS.get(written, key), limit=written)
 
 
-def _others_words(detail: ErrorDetails, value: Plain, part: Part) -> Phrase:
+def _others_words(detail: ErrorDetails, value: Plain) -> Phrase:
     """A kind of check or helpdesk has its own sentence; what it does not quote by itself is added."""
-    said = reason(detail["msg"], part.hide)
+    said = reason(detail["msg"])
     if value is None or (isinstance(value, str) and value[:40] in said) or str(value) in said:
         return phrase("said", reason=said)
     return phrase("said_of", reason=said, found=found(value))

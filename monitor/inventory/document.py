@@ -7,26 +7,29 @@ that no person wrote, long before memory or patience end.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import yaml
 
-from monitor.inventory.faults import Finding, Marks, Path, Place
+from monitor.inventory.faults import ENOUGH, Finding, Marks, Path, Place
 from monitor.inventory.phrases import Phrase, Plain, phrase, quoted
 from monitor.inventory.scalars import resolve
 from monitor.inventory.syntax import syntax_fault
 
 DEEPEST = 32
 MOST_NODES = 1_000_000
+MOST_KEYS = 1000
+MOST_ITEMS = 20_000
 MOST_ALIASED_NODES = 100_000
 
 
 class UnreadableError(Exception):
-    """Reading cannot go on behind this finding. Caught by `load`, never seen outside the room."""
+    """Reading cannot go on, with all that was found until then. Caught by `load`, never seen outside the room."""
 
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.said.key)
-        self.finding = finding
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        super().__init__("reading stopped")
+        self.findings = tuple(findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ def read_document(text: str) -> Document:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        raise UnreadableError(syntax_fault(error, text)) from None
+        raise UnreadableError([*builder.findings, syntax_fault(error, text)]) from None
     root = builder.root or _Piece(None, Marks(Place(0, 0)))
     return Document(value=root.value, marks=root.marks, findings=tuple(builder.findings))
 
@@ -95,9 +98,7 @@ class _Builder:
             case yaml.AliasEvent():
                 self._alias(event)
             case yaml.DocumentStartEvent() if self.root is not None:
-                raise UnreadableError(
-                    Finding(path=(), said=phrase("yaml.second_document"), place=_place(event))
-                )
+                self._stop(event, phrase("yaml.second_document"))
             case _:
                 pass
 
@@ -149,10 +150,16 @@ class _Builder:
         parent = self._open[-1]
         parent.size += piece.size
         if isinstance(parent.value, list):
+            self._bound(len(parent.value), MOST_ITEMS, piece.marks.place)
             parent.parts[len(parent.value)] = piece.marks
             parent.value.append(piece.value)
         else:
             self._end_pair(parent, parent.value, piece)
+
+    def _bound(self, size: int, limit: int, place: Place) -> None:
+        if size >= limit:
+            self._add(Finding(path=(), said=phrase("yaml.too_many_entries", limit=limit), place=place))
+            raise UnreadableError(self.findings)
 
     def _begin_pair(self, key: str, place: Place) -> None:
         self._open[-1].key, self._open[-1].key_place = key, place
@@ -163,8 +170,9 @@ class _Builder:
         if key in value:
             path = (*self._path(self._open[:-1]), key)
             said = phrase("yaml.duplicate_key", line=parent.keys[key].line)
-            self.findings.append(Finding(path=path, said=said, place=place))
+            self._add(Finding(path=path, said=said, place=place))
             return
+        self._bound(len(value), MOST_KEYS, place)
         value[key], parent.keys[key], parent.parts[key] = piece.value, place, piece.marks
 
     def _wants_key(self) -> bool:
@@ -179,10 +187,15 @@ class _Builder:
             self._note(event, phrase("yaml.tag", tag=quoted(tag)))
 
     def _note(self, event: yaml.Event, said: Phrase) -> None:
-        self.findings.append(Finding(path=self._path(self._open), said=said, place=_place(event)))
+        self._add(Finding(path=self._path(self._open), said=said, place=_place(event)))
+
+    def _add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        if len(self.findings) >= ENOUGH:
+            raise UnreadableError(self.findings)
 
     def _stop(self, event: yaml.Event, said: Phrase) -> None:
-        raise UnreadableError(Finding(path=(), said=said, place=_place(event)))
+        raise UnreadableError([*self.findings, Finding(path=(), said=said, place=_place(event))])
 
     def _path(self, frames: list[_Open]) -> Path:
         """Return the path of the value that comes next in the innermost of `frames`."""

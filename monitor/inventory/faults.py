@@ -13,6 +13,8 @@ from monitor.language import Language
 Path = tuple[str | int, ...]
 
 FAULTS_SHOWN = 200
+# Each part of the validation may stop here: one more than is shown tells that there are more.
+ENOUGH = FAULTS_SHOWN + 1
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
@@ -71,10 +73,10 @@ class Fault:
 class ConfigurationError(VigiaError):
     """The configuration cannot be used; its text is the whole report, one fault a line, in the order of the file.
 
-    `faults` holds the first 200; `more` counts those beyond.
+    A file with more than 200 faults is no configuration: 200 are told, and `more` says that they are not all.
     """
 
-    def __init__(self, faults: Sequence[Fault], *, more: int = 0) -> None:
+    def __init__(self, faults: Sequence[Fault], *, more: bool = False) -> None:
         self.faults = tuple(faults)
         self.more = more
         super().__init__(self.report("en"))
@@ -83,18 +85,18 @@ class ConfigurationError(VigiaError):
         """Return the whole report in one language."""
         lines = [fault.report(language) for fault in self.faults]
         if self.more:
-            lines.append(phrase("more", number=self.more).say(language))
+            lines.append(phrase("more").say(language))
         return "\n".join(lines)
 
 
-def refuse(file: str, marks: Marks, findings: Iterable[Finding], *, more: int = 0) -> ConfigurationError:
+def refuse(file: str, marks: Marks, findings: Iterable[Finding]) -> ConfigurationError:
     """Return the error that tells every finding at its place; of several about one key the first counts."""
     firsts: dict[Path, Finding] = {}
     for finding in findings:
         firsts.setdefault(finding.path, finding)
     faults = [_placed(file, marks, finding) for finding in firsts.values()]
     faults.sort(key=lambda fault: (fault.line, fault.column, fault.key))
-    return ConfigurationError(faults[:FAULTS_SHOWN], more=more + max(0, len(faults) - FAULTS_SHOWN))
+    return ConfigurationError(faults[:FAULTS_SHOWN], more=len(faults) > FAULTS_SHOWN)
 
 
 def place_of(marks: Marks, path: Path, *, at_key: bool = False) -> Place:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,7 +17,7 @@ from monitor.inventory import faults, model
 from monitor.inventory.assembling import Bound, fleet_of, settings_of
 from monitor.inventory.complaints import Part, complaints
 from monitor.inventory.document import Document, UnreadableError, read_document
-from monitor.inventory.faults import ConfigurationError, Fault, Finding, Marks, Place, refuse
+from monitor.inventory.faults import ENOUGH, ConfigurationError, Fault, Finding, Marks, Place, refuse
 from monitor.inventory.fields import Host, split_listen
 from monitor.inventory.helpdesk import ChosenHelpdesk, choose_helpdesk
 from monitor.inventory.phrases import Plain, found, phrase
@@ -51,7 +52,12 @@ def load(
     written = replaced(document.value, lambda text: _LISTEN_REFERENCE.sub(address, text))
     value, unfilled = fill(written, secrets, _is_within_checks)
     draft = _draft(value, written, secrets)
-    findings = [*document.findings, *unfilled, *draft.findings, *relations(value, document.marks)]
+    findings = [
+        *document.findings,
+        *unfilled,
+        *draft.findings,
+        *islice(relations(value, document.marks), ENOUGH),
+    ]
     if findings or draft.file is None or draft.helpdesk is None:
         raise refuse(str(path), document.marks, findings)
     bound = Bound(listen=listen or draft.file.listen, address=address, data=data or Path(draft.file.data))
@@ -78,7 +84,7 @@ def _document(path: Path, text: str) -> Document:
     try:
         document = read_document(text)
     except UnreadableError as error:
-        raise refuse(str(path), Marks(Place(0, 0)), [error.finding]) from None
+        raise refuse(str(path), Marks(Place(0, 0)), error.findings) from None
     if document.value is None:
         raise ConfigurationError([Fault(file=str(path), line=0, column=0, key="", said=phrase("file.empty"))])
     if not isinstance(document.value, dict):
@@ -112,6 +118,8 @@ def _checks(value: Plain, secrets: Secrets) -> tuple[tuple[tuple[CheckPlan, ...]
     findings: list[Finding] = []
     servers: list[tuple[CheckPlan, ...]] = []
     for path, server in items(value, "servers", EACH):
+        if len(findings) >= ENOUGH:
+            break
         ground = Ground(
             server=ServerId(str(_entry(server, "id"))), host=_host(server), defaults=defaults, secrets=secrets
         )

@@ -37,12 +37,13 @@ from monitor.inventory.fields import (
 
 _SECOND, _MINUTE, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 _YEAR = timedelta(days=366)
+_FOR_LONG = timedelta(days=7300)
 
 Every = Annotated[Length, lasting(_SECOND, _YEAR)]
 Timeout = Annotated[Length, lasting(timedelta(milliseconds=100), 10 * _MINUTE)]
 Retry = Annotated[Length, lasting(_SECOND, timedelta(hours=1))]
 Settling = Annotated[Length, lasting(timedelta(0), 7 * _DAY)]
-Keeping = Annotated[Length, lasting(_DAY, 20 * _YEAR)]
+Keeping = Annotated[Length, lasting(_DAY, _FOR_LONG)]
 WindowLength = Annotated[Length, lasting(_MINUTE, _DAY)]
 Times = Annotated[int, Field(ge=1, le=100)]
 
@@ -63,7 +64,9 @@ class Site(Model):
     )
     timezone: Zone = Field(default="UTC", description="The IANA zone in which people here read times.")
     languages: list[Language] = Field(
-        default=["es", "en"], min_length=1, description="Languages of the page; the first is the default."
+        default=["es", "en"],
+        min_length=1,
+        description="Languages of the page; the first is the default.",
     )
 
 
@@ -233,7 +236,8 @@ class Notify(Model):
     """Who is told beside the customers."""
 
     operators: list[OperatorUrl] = Field(
-        default=[], description="Apprise URLs: confirmed faults, recoveries and our own troubles go there."
+        default=[],
+        description="Apprise URLs: confirmed faults, recoveries and our own troubles go there.",
     )
 
 
@@ -246,7 +250,7 @@ class Metrics(Model):
 class File(Model):
     """The whole file."""
 
-    site: Site = Field(description="The page that customers read.")
+    site: Site = Field(description="The page: its name, address, zone and languages.")
     listen: ListenAddress = Field(
         default="127.0.0.1:8080", description="Where the page is served; port 0 lets the system choose."
     )
@@ -260,6 +264,6 @@ class File(Model):
     windows: list[Window] = Field(default=[], description="Planned windows kept as code.")
     helpdesk: Any = Field(default=None, description="Where tickets are opened.")
     support: Support = Field(default_factory=Support, description="How customers reach people.")
-    notify: Notify = Field(default_factory=Notify, description="Who is told beside the customers.")
+    notify: Notify = Field(default_factory=Notify, description="Where operators are told.")
     metrics: Metrics = Field(default_factory=Metrics, description="Who may read /metrics.")
     demo: bool = Field(default=False, description="Label the page as a demonstration.")

@@ -14,6 +14,7 @@ Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 
 _SHOWN = 60
 _LISTED = 40
+_COMPARED = 700
 _USERINFO = re.compile(r"(?<=//)[^/@\s]+@")
 
 
@@ -55,8 +56,12 @@ def found(value: Plain) -> Phrase:
 
 def quoted(value: str) -> str:
     """Return a text in quotes, shortened, on one line, without the user and password of an address."""
-    safe = _USERINFO.sub("***@", value[: 4 * _SHOWN])
-    return one_line(json.dumps(_cut(safe), ensure_ascii=False))
+    return one_line(json.dumps(_cut(without_userinfo(value[: 4 * _SHOWN])), ensure_ascii=False))
+
+
+def without_userinfo(value: str) -> str:
+    """Return a text with the user and password of every address in it left out."""
+    return _USERINFO.sub("***@", value)
 
 
 def one_line(value: str) -> str:
@@ -73,8 +78,17 @@ def listed(words: Iterable[str]) -> str:
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed word that was most likely meant, or None when none is near."""
-    near = difflib.get_close_matches(word[:_SHOWN].lower(), list(allowed), n=1, cutoff=0.6)
+    wanted = word[:_SHOWN].lower()
+    near = difflib.get_close_matches(wanted, _candidates(wanted, list(allowed)), n=1, cutoff=0.6)
     return near[0] if near else None
+
+
+def _candidates(wanted: str, allowed: list[str]) -> list[str]:
+    """Leave out of thousands of words, quickly, those that cannot be meant."""
+    if len(allowed) <= _COMPARED:
+        return allowed
+    alike = [word for word in allowed if abs(len(word) - len(wanted)) <= 2 and word[:1] == wanted[:1]]
+    return alike[:_COMPARED]
 
 
 def _said(value: object, language: Language) -> object:

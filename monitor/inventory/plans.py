@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +18,7 @@ from monitor.inventory.complaints import Part, complaints, reason, wrong
 from monitor.inventory.faults import Finding, Path
 from monitor.inventory.model import CheckCommon, Confirm, Defaults
 from monitor.inventory.phrases import Phrase, Plain, listed, nearest, phrase, quoted
-from monitor.inventory.references import ReferenceFaultError, Secrets, has_reference
+from monitor.inventory.references import ReferenceFaultError, Secrets, refers
 from monitor.inventory.shapes import keys_of
 from monitor.inventory.walking import replaced
 
@@ -131,9 +131,9 @@ def _common_faults(item: _Item) -> Iterator[Finding]:
 def _option_faults(item: _Item, options: dict[str, Any], ground: Ground) -> Iterator[Finding]:
     """Validate options as they are written and, where they refer to secrets, as they will be."""
     model = item.kind.options
-    part = Part(model=model, written=item.written, base=item.path, also=COMMON_KEYS, hide=ground.secrets.hide)
+    part = Part(model=model, written=item.written, base=item.path, also=COMMON_KEYS, filled=False)
     refused = list(_refusals(model, options, part))
-    if not refused and _refers(options):
+    if not refused and refers(options):
         refused = list(_refusals_when_filled(model, options, part, ground.secrets))
     yield from (_with_host_hint(finding, item, ground) for finding in refused)
 
@@ -153,7 +153,7 @@ def _refusals_when_filled(
     except ReferenceFaultError:
         # Told already, where references are verified; without it the options cannot be judged further.
         return
-    yield from _refusals(model, ready, part)
+    yield from _refusals(model, ready, replace(part, filled=True))
 
 
 def _with_host_hint(finding: Finding, item: _Item, ground: Ground) -> Finding:
@@ -163,18 +163,6 @@ def _with_host_hint(finding: Finding, item: _Item, ground: Ground) -> Finding:
     if not missing or ground.host or key not in item.kind.complete({}, "host.invalid"):
         return finding
     return Finding(path=finding.path, said=phrase("check.no_host", key=quoted(str(key))))
-
-
-def _refers(value: object) -> bool:
-    match value:
-        case str():
-            return has_reference(value)
-        case dict():
-            return any(_refers(inner) for inner in value.values())
-        case list() | tuple():
-            return any(_refers(inner) for inner in value)
-        case _:
-            return False
 
 
 def _planned(kind: Kind, options: dict[str, Any], common: CheckCommon, ground: Ground) -> CheckPlan:

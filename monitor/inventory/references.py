@@ -88,6 +88,19 @@ def has_reference(text: str) -> bool:
     return "${" in text or text.startswith(_FILE)
 
 
+def refers(value: object) -> bool:
+    """Is there a reference anywhere in a value?"""
+    match value:
+        case str():
+            return has_reference(value)
+        case dict():
+            return any(refers(inner) for inner in value.values())
+        case list() | tuple():
+            return any(refers(inner) for inner in value)
+        case _:
+            return False
+
+
 def _content(path: Path, written: str) -> str:
     """Return what a secret's file holds, without the line end that editors add."""
     name = quoted(written)

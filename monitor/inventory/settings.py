@@ -48,7 +48,6 @@ class Settings:
     resolver: ResolverChoice | None = None
     operators: tuple[SecretStr, ...] = ()
     sentinels: tuple[Mapping[str, object], ...] = field(default=())
-    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

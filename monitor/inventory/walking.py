@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from monitor.inventory.faults import Finding, Path
+from monitor.inventory.faults import ENOUGH, Finding, Path
 from monitor.inventory.phrases import Plain
 from monitor.inventory.references import ReferenceFaultError, Secrets, has_reference
 
@@ -66,7 +66,7 @@ def _fill(
     value: Plain, secrets: Secrets, keep: Callable[[Path], bool], path: Path, findings: list[Finding]
 ) -> Plain:
     match value:
-        case str() if has_reference(value):
+        case str() if has_reference(value) and len(findings) < ENOUGH:
             text, finding = _fill_text(value, secrets, path)
             findings.extend(finding)
             return value if keep(path) else text
