@@ -16,10 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import sqlite_utils
-
 from monitor.errors import BusyError, SchemaError, StoreError
-from monitor.store import histogram, schema
+from monitor.store import histogram, opening
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Cursor, Row, dbapi2  # noqa: TID251 - types alone; the engine is chosen below
@@ -137,9 +135,12 @@ class Database:
         """
         if owner:
             _create_privately(path)
-            _prepare(path)
+            with _opened(path) as connection:
+                opening.prepare(connection, path)
         else:
-            _require_ours(path)
+            opening.require_present(path)
+            with _opened(path) as connection:
+                opening.require_current(connection, path)
         with _translated():
             return cls(path, owner=owner, busy_timeout=busy_timeout)
 
@@ -279,68 +280,10 @@ def _create_privately(path: Path, *, anew: bool = False) -> None:
         raise StoreError(f"cannot create {path}: {error.strerror}") from error
 
 
-def _prepare(path: Path) -> None:
-    """Check the file and bring its tables to this program's schema."""
-    with _opened(path) as connection:
-        _refuse_foreign(connection, path)
-        _refuse_damaged(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
-        connection.execute("PRAGMA synchronous = FULL")
-        known = sqlite_utils.Database(connection, execute_plugins=False)
-        newer = schema.unknown_steps(known)
-        if newer:
-            raise SchemaError(_newer(path, newer))
-        schema.MIGRATIONS.apply(known)
-
-
-def _require_ours(path: Path) -> None:
-    """Refuse a file that is missing, foreign, or not of this program's schema."""
-    if not path.exists():
-        raise SchemaError(
-            f"there is no database at {path}: start `vigia run` or `vigia watch` once, it creates it"
-        )
-    with _opened(path) as connection:
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
-        _refuse_foreign(connection, path)
-        known = sqlite_utils.Database(connection, execute_plugins=False)
-        newer = schema.unknown_steps(known)
-        if newer:
-            raise SchemaError(_newer(path, newer))
-        if schema.MIGRATIONS.pending(known):
-            raise SchemaError(
-                f"{path} is older than this program: start `vigia watch` once, it brings it up to date"
-            )
-
-
-def _newer(path: Path, steps: Sequence[str]) -> str:
-    return f"{path} was written by a newer program ({', '.join(steps)}): install that version, or restore a backup"
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[Connection]:
     with _translated(), closing(_connect(path, _PATIENCE)) as connection:
         yield connection
-
-
-def _refuse_foreign(connection: Connection, path: Path) -> None:
-    try:
-        mark = int(connection.execute("PRAGMA application_id").fetchone()[0])
-        names = [str(row[0]) for row in connection.execute("SELECT name FROM sqlite_schema")]
-    except dbapi2.DatabaseError as error:
-        if "not a database" not in str(error):
-            raise
-        raise SchemaError(f"{path} is no SQLite database: choose another data directory") from error
-    # The notebook of migrations is made before the first of them runs, and with it the mark.
-    if mark != schema.APPLICATION_ID and any(
-        not name.startswith(("_sqlite", "idx__sqlite")) for name in names
-    ):
-        raise SchemaError(f"{path} is the database of another program: choose another data directory")
-
-
-def _refuse_damaged(connection: Connection, path: Path) -> None:
-    verdict = " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
-    if verdict != "ok":
-        raise StoreError(f"{path} is damaged ({verdict}): keep a copy of it and restore the last backup")
 
 
 @contextmanager
@@ -363,12 +306,19 @@ def _transaction(connection: Connection, begin: str) -> Iterator[None]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except dbapi2.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise BusyError(f"the database is held by another process: {error}") from error
-        raise StoreError(f"the database failed: {error}") from error
     except dbapi2.Error as error:
-        raise StoreError(f"the database refused: {error}") from error
+        raise _ours(str(error)) from error
+
+
+def _ours(trouble: str) -> StoreError:
+    """Return the error of ours for what the engine says; only its words tell the cases apart in every engine."""
+    if "locked" in trouble:
+        return BusyError(f"the database is held by another process: {trouble}")
+    if "not a database" in trouble:
+        return SchemaError("the file is no SQLite database: choose another data directory")
+    if "malformed" in trouble:
+        return StoreError(opening.DAMAGED.format(file="the database", trouble=trouble))
+    return StoreError(f"the database refused: {trouble}")
 
 
 def _data_version(connection: Connection) -> int:

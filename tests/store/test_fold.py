@@ -155,6 +155,16 @@ class TestIncident:
         assert [key.check for key in found.checks] == ["http", "ping"]
         assert [each.id for each in found.updates] == ["I1-opened", "U5"]
 
+    def test_a_title_changes_only_when_an_entry_brings_a_new_one(self, database):
+        before = the_incident(database).title
+        append(database, told(Stage.IDENTIFIED, 5))
+        assert the_incident(database).title == before
+        told_anew = told(Stage.IDENTIFIED, 6)
+        append(
+            database, replace(told_anew, body=replace(told_anew.body, title={"es": "Otro", "en": "Another"}))
+        )
+        assert the_incident(database).title == {"es": "Otro", "en": "Another"}
+
     def test_an_update_without_words_moves_the_incident_in_silence(self, database):
         append(database, told(Stage.IDENTIFIED, 5, says=False))
         assert the_incident(database).stage is Stage.IDENTIFIED

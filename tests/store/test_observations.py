@@ -197,6 +197,14 @@ class TestSettling:
         (hour,) = points(database, Step.HOUR)
         assert (hour.max_ms, hour.mean_ms, hour.down, hour.warn) == (40, 30, 1, 1)
 
+    def test_quantiles_of_an_hour_settled_in_parts_are_those_of_the_whole_hour(self, database):
+        record(database, *(look(minute, took_ms=10 + minute) for minute in range(60)))
+        whole = points(database, Step.HOUR)
+        assert whole[0].p50_ms == pytest.approx(39, rel=0.05)
+        assert whole[0].p95_ms == pytest.approx(66, rel=0.05)
+        while settle(database, NOON + timedelta(hours=1), 7):
+            assert points(database, Step.HOUR) == whole
+
     def test_a_bucket_in_which_nothing_answered_has_no_times(self, database):
         record(database, look(0, Outcome.DOWN))
         (hour,) = points(database, Step.HOUR)

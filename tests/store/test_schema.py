@@ -17,6 +17,11 @@ def test_every_table_belongs_to_exactly_one_family(database):
     assert len(set(listed)) == len(listed)
 
 
+def test_the_time_series_are_operational_and_hold_nothing_that_decides():
+    assert set(schema.SERIES) < set(schema.OPERATIONAL)
+    assert {"streaks", "deliveries", "desk_tickets"}.isdisjoint(schema.SERIES)
+
+
 def test_every_table_is_strict_about_types(database):
     with database.reading() as tx:
         loose = tx.rows("SELECT name FROM pragma_table_list WHERE strict = 0 AND name NOT LIKE '%sqlite%'")

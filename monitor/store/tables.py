@@ -1,0 +1,373 @@
+"""The tables as the first release made them. A later migration changes them in words of its own, never in these.
+
+Columns named `*_ms` hold an instant as UTC milliseconds, columns named `*_us` a duration in microseconds.
+"""
+
+from __future__ import annotations
+
+JOURNAL_TABLES = (
+    """
+    CREATE TABLE batches (
+        id TEXT PRIMARY KEY,
+        after TEXT UNIQUE REFERENCES batches (id),
+        first_number INTEGER NOT NULL,
+        last_number INTEGER NOT NULL UNIQUE,
+        CHECK (first_number <= last_number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE entries (
+        number INTEGER PRIMARY KEY,
+        batch TEXT NOT NULL REFERENCES batches (id),
+        moment_ms INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX entries_by_subject ON entries (subject, number)",
+    "CREATE INDEX entries_by_kind ON entries (kind, number)",
+    """
+    CREATE TRIGGER entries_have_no_gaps BEFORE INSERT ON entries
+    WHEN NEW.number <> (SELECT COALESCE(MAX(number), 0) + 1 FROM entries)
+    BEGIN SELECT RAISE(ABORT, 'entries are numbered without gaps'); END
+    """,
+    """
+    CREATE TRIGGER entries_never_change BEFORE UPDATE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the journal is only appended to'); END
+    """,
+    """
+    CREATE TRIGGER entries_never_go BEFORE DELETE ON entries
+    BEGIN SELECT RAISE(ABORT, 'the journal is only appended to'); END
+    """,
+    """
+    CREATE TRIGGER batches_never_change BEFORE UPDATE ON batches
+    BEGIN SELECT RAISE(ABORT, 'the journal is only appended to'); END
+    """,
+    """
+    CREATE TRIGGER batches_never_go BEFORE DELETE ON batches
+    BEGIN SELECT RAISE(ABORT, 'the journal is only appended to'); END
+    """,
+)
+
+FOLDED_TABLES = (
+    """
+    CREATE TABLE inventory (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        number INTEGER NOT NULL,
+        fleet TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE servers (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        group_id TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        retired_ms INTEGER
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The number stands for the check in every observation; it is given once and never to another check.
+    """
+    CREATE TABLE checks (
+        number INTEGER PRIMARY KEY,
+        server TEXT NOT NULL REFERENCES servers (id),
+        check_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        retired_ms INTEGER,
+        UNIQUE (server, check_id)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE incidents (
+        id TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        impact TEXT NOT NULL,
+        audience TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        drill INTEGER NOT NULL,
+        open INTEGER NOT NULL,
+        started_ms INTEGER NOT NULL,
+        opened_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        resolved_ms INTEGER,
+        monitoring_ms INTEGER
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX incidents_open ON incidents (opened_ms) WHERE open = 1",
+    "CREATE INDEX incidents_by_time ON incidents (started_ms)",
+    # The three flags repeat what the incident says, because an index cannot look into another table.
+    """
+    CREATE TABLE incident_servers (
+        incident TEXT NOT NULL REFERENCES incidents (id),
+        position INTEGER NOT NULL,
+        server TEXT NOT NULL REFERENCES servers (id),
+        open INTEGER NOT NULL,
+        detected INTEGER NOT NULL,
+        public INTEGER NOT NULL,
+        PRIMARY KEY (incident, server)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE UNIQUE INDEX one_open_detected_incident ON incident_servers (server)
+    WHERE open = 1 AND detected = 1 AND public = 1
+    """,
+    "CREATE INDEX incident_servers_by_server ON incident_servers (server, incident)",
+    """
+    CREATE TABLE incident_checks (
+        incident TEXT NOT NULL REFERENCES incidents (id),
+        position INTEGER NOT NULL,
+        server TEXT NOT NULL,
+        check_id TEXT NOT NULL,
+        PRIMARY KEY (incident, server, check_id),
+        FOREIGN KEY (server, check_id) REFERENCES checks (server, check_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX incident_checks_by_check ON incident_checks (server, check_id, incident)",
+    """
+    CREATE TABLE updates (
+        incident TEXT NOT NULL REFERENCES incidents (id),
+        position INTEGER NOT NULL,
+        id TEXT NOT NULL UNIQUE,
+        stage TEXT NOT NULL,
+        text TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        PRIMARY KEY (incident, position)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE windows (
+        id TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        time_zone TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        rule TEXT,
+        starts_ms INTEGER NOT NULL,
+        ends_ms INTEGER NOT NULL,
+        planned_ms INTEGER NOT NULL,
+        started_ms INTEGER,
+        ended_ms INTEGER,
+        CHECK (starts_ms < ends_ms)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE window_servers (
+        window TEXT NOT NULL REFERENCES windows (id),
+        server TEXT NOT NULL REFERENCES servers (id),
+        PRIMARY KEY (window, server)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE server_status (
+        server TEXT PRIMARY KEY REFERENCES servers (id),
+        status TEXT NOT NULL,
+        services TEXT NOT NULL,
+        since_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE status_intervals (
+        server TEXT NOT NULL REFERENCES servers (id),
+        start_ms INTEGER NOT NULL,
+        end_ms INTEGER,
+        status TEXT NOT NULL,
+        PRIMARY KEY (server, start_ms),
+        CHECK (end_ms IS NULL OR start_ms < end_ms)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX one_present_status ON status_intervals (server) WHERE end_ms IS NULL",
+    """
+    CREATE TABLE blind_intervals (
+        start_ms INTEGER PRIMARY KEY,
+        end_ms INTEGER NOT NULL,
+        CHECK (start_ms < end_ms)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE tickets (
+        reference TEXT PRIMARY KEY,
+        incident TEXT NOT NULL REFERENCES incidents (id),
+        helpdesk TEXT NOT NULL,
+        ticket TEXT NOT NULL,
+        url TEXT NOT NULL,
+        department TEXT NOT NULL,
+        priority TEXT NOT NULL,
+        status TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        opened_ms INTEGER NOT NULL,
+        first_answer_ms INTEGER,
+        closed_ms INTEGER
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX tickets_by_incident ON tickets (incident)",
+)
+
+_ROLLUP = """
+    CREATE TABLE {name} (
+        check_number INTEGER NOT NULL,
+        bucket INTEGER NOT NULL,
+        ok INTEGER NOT NULL,
+        warn INTEGER NOT NULL,
+        down INTEGER NOT NULL,
+        unknown INTEGER NOT NULL,
+        sum_us INTEGER NOT NULL,
+        max_us INTEGER NOT NULL,
+        histogram BLOB NOT NULL,
+        PRIMARY KEY (check_number, bucket)
+    ) STRICT, WITHOUT ROWID
+    """
+
+# Observations name their check by its number without a reference: the checks are folded and may be replayed.
+OBSERVATION_TABLES = (
+    # Appended to and nothing else, because an index would touch a page for every check in every commit.
+    """
+    CREATE TABLE hot (
+        check_number INTEGER NOT NULL,
+        started_ms INTEGER NOT NULL,
+        outcome INTEGER NOT NULL,
+        cause INTEGER,
+        took_us INTEGER NOT NULL,
+        name_us INTEGER,
+        connect_us INTEGER,
+        tls_us INTEGER,
+        first_byte_us INTEGER,
+        total_us INTEGER
+    ) STRICT
+    """,
+    """
+    CREATE TABLE observations (
+        check_number INTEGER NOT NULL,
+        started_ms INTEGER NOT NULL,
+        outcome INTEGER NOT NULL,
+        cause INTEGER,
+        took_us INTEGER NOT NULL,
+        PRIMARY KEY (check_number, started_ms)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE evidence (
+        check_number INTEGER NOT NULL,
+        started_ms INTEGER NOT NULL,
+        outcome INTEGER NOT NULL,
+        cause INTEGER,
+        took_us INTEGER NOT NULL,
+        found TEXT NOT NULL,
+        address TEXT,
+        phases TEXT NOT NULL,
+        excerpt TEXT NOT NULL,
+        reproduce TEXT NOT NULL,
+        UNIQUE (check_number, started_ms)
+    ) STRICT
+    """,
+    "CREATE INDEX evidence_by_age ON evidence (started_ms)",
+    """
+    CREATE TABLE streaks (
+        check_number INTEGER PRIMARY KEY,
+        confirmed TEXT NOT NULL,
+        state TEXT NOT NULL,
+        since_ms INTEGER,
+        streak INTEGER NOT NULL,
+        hard INTEGER NOT NULL,
+        streak_since_ms INTEGER,
+        persisting INTEGER NOT NULL,
+        last_ok_ms INTEGER,
+        looked_ms INTEGER,
+        outcome INTEGER,
+        cause INTEGER,
+        found TEXT NOT NULL,
+        took_us INTEGER NOT NULL,
+        felt INTEGER NOT NULL,
+        doubts TEXT
+    ) STRICT
+    """,
+    *(_ROLLUP.format(name=name) for name in ("rollup_five_minutes", "rollup_hours", "rollup_days")),
+    """
+    CREATE TABLE server_days (
+        server TEXT NOT NULL,
+        day TEXT NOT NULL,
+        worst TEXT,
+        down_s INTEGER NOT NULL,
+        degraded_s INTEGER NOT NULL,
+        maintenance_s INTEGER NOT NULL,
+        no_data_s INTEGER NOT NULL,
+        PRIMARY KEY (server, day)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+SERVICE_TABLES = (
+    """
+    CREATE TABLE publications (
+        name TEXT PRIMARY KEY,
+        moment_ms INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE TABLE beats (name TEXT PRIMARY KEY, moment_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE installation (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    # Not a reference to `incidents`: what was sent stays on record while the folded tables are replayed.
+    """
+    CREATE TABLE deliveries (
+        id INTEGER PRIMARY KEY,
+        channel TEXT NOT NULL,
+        incident TEXT NOT NULL,
+        action TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        entry INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        due_ms INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        sent_ms INTEGER,
+        detail TEXT NOT NULL DEFAULT '',
+        UNIQUE (channel, incident, action, seq)
+    ) STRICT
+    """,
+    "CREATE INDEX deliveries_due ON deliveries (state, due_ms)",
+    "CREATE INDEX deliveries_in_order ON deliveries (channel, incident, id)",
+    """
+    CREATE TABLE attempts (
+        delivery INTEGER NOT NULL REFERENCES deliveries (id),
+        number INTEGER NOT NULL,
+        started_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        outcome TEXT,
+        detail TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (delivery, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # AUTOINCREMENT, so that the number of a ticket is never given to another one.
+    """
+    CREATE TABLE desk_tickets (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        reference TEXT NOT NULL UNIQUE,
+        subject TEXT NOT NULL,
+        department TEXT NOT NULL,
+        priority TEXT NOT NULL,
+        status TEXT NOT NULL,
+        assignee TEXT,
+        opened_ms INTEGER NOT NULL,
+        answered_ms INTEGER,
+        closed_ms INTEGER
+    ) STRICT
+    """,
+    """
+    CREATE TABLE desk_messages (
+        id INTEGER PRIMARY KEY,
+        ticket INTEGER NOT NULL REFERENCES desk_tickets (id),
+        key TEXT UNIQUE,
+        author TEXT NOT NULL,
+        internal INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        action TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX desk_messages_by_ticket ON desk_messages (ticket, id)",
+)
+
+EVERY = (*JOURNAL_TABLES, *FOLDED_TABLES, *OBSERVATION_TABLES, *SERVICE_TABLES)
