@@ -62,6 +62,8 @@ class _Discreet:
             look = fault.look
         except OwnFaultError as fault:
             raise OwnFaultError(fault.look.cause or Cause.OWN, self.secrets.hide(str(fault))) from None
+        if not (look.found or look.excerpt or look.via):
+            return look
         hide = self.secrets.hide
         return replace(
             look, found=hide(look.found), excerpt=hide(look.excerpt), via=tuple(hide(url) for url in look.via)

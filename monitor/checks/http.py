@@ -99,7 +99,7 @@ class HttpCheck:
             except TargetFaultError as fault:
                 return replace(fault.look, via=via, phases=_summed(phases, fault.look.phases))
             if onward is None:
-                return replace(self._seen(hop.exchange, phases), via=via)
+                return self._seen(hop.exchange, phases, via)
             step, via, origin = onward, (*via, onward.url), origin or hop.exchange.address
 
     def reproduce(self, look: Look | None = None, timeout: timedelta = DEFAULT_TIMEOUT) -> str:
@@ -155,13 +155,14 @@ class HttpCheck:
             )
         return redirects.follow(step, exchange.status, location)
 
-    def _seen(self, exchange: Exchange, phases: dict[str, float]) -> Look:
+    def _seen(self, exchange: Exchange, phases: dict[str, float], via: tuple[str, ...]) -> Look:
         verdict = judge(exchange, self.options.expect, phases.get("total", 0.0))
         seen = Look(
             outcome=Outcome.OK,
             address=exchange.address,
             phases=phases,
             tls_expires_at=exchange.tls_expires_at,
+            via=via,
         )
         if verdict is None:
             return seen

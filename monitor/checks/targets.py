@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
@@ -29,6 +30,7 @@ def service_of_port(port: int) -> Service:
     return next((service for service, ports in _PORTS.items() if port in ports), Service.NETWORK)
 
 
+@lru_cache(maxsize=4096)
 def is_address(host: str) -> bool:
     """Is `host` an IPv4 or IPv6 address rather than a name?"""
     try:

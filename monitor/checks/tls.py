@@ -32,7 +32,8 @@ class TlsOptions(Options):
     host: Host = Field(description="The name or address to connect to; the server's host if left out.")
     name: Host | None = Field(
         default=None,
-        description="The name that the certificate must carry and that is asked for (SNI); the host if left out.",
+        description="The name that the certificate must carry and that is asked for (SNI); the host if left out. "
+        "As in every check it is the check's name too, and a word without a dot (`imap`) is only that.",
     )
     warn: Duration = Field(
         default=timedelta(days=21),
@@ -58,7 +59,8 @@ class TlsCheck:
 
     @property
     def _name(self) -> str:
-        return self.options.name or self.options.host
+        name = self.options.name
+        return name if name is not None and is_server_name(name) else self.options.host
 
     async def look(self, tools: Tools, deadline: float) -> Look:
         options = self.options
@@ -94,6 +96,11 @@ class TlsCheck:
             f"timeout {max(1, round(timeout.total_seconds()))} openssl s_client "
             f"-connect {word(f'{bracketed(host)}:{self.options.port}')} {expected}{trust} -verify_return_error </dev/null"
         )
+
+
+def is_server_name(name: str) -> bool:
+    """May a certificate be made out to `name`? A second check on a server needs a name, and `imap` is no host's."""
+    return "." in name or is_address(name) or name == "localhost"
 
 
 def _warned(seen: Look, warn: timedelta, now: datetime) -> Look:

@@ -66,6 +66,12 @@ def test_the_name_may_differ_from_the_host(tmp_path: Path, certificates: Certifi
     assert shake(tmp_path, certificates, "other name", name="elsewhere.test").outcome is Outcome.OK
 
 
+def test_a_name_that_only_tells_two_checks_apart_is_no_server(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    assert shake(tmp_path, certificates, "good", name="imap").outcome is Outcome.OK
+
+
 def test_an_address_counts_as_a_name(tmp_path: Path, certificates: Certificates) -> None:
     assert shake(tmp_path, certificates, "good", host="127.0.0.1").outcome is Outcome.OK
 

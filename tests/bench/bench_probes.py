@@ -1,0 +1,211 @@
+"""What a look costs, beside the same loop with requests in threads: CPU seconds for 1,000 looks, interleaved in one run.
+
+Both sides ask one nginx on loopback over fresh connections, verify by a CA file of real size, resolve a name from a hosts file,
+and judge the status. Ours is the whole way: prober, resolver, transport, http check, observation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from threading import local
+
+import requests
+import trustme
+import uvloop
+from requests import certs
+from requests.adapters import HTTPAdapter
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from monitor.checks.contract import Tools
+from monitor.clock import SystemClock
+from monitor.identifiers import CheckKey
+from monitor.observation import Observation, Outcome
+from monitor.prober import Prober
+from monitor.prober.resolver import Resolver
+from monitor.prober.transport import CurlTransport
+from tests.servers.looking import check_of, plan_of
+
+LOOKS = int(os.environ.get("LOOKS", "1000"))
+ROUNDS = int(os.environ.get("ROUNDS", "4"))
+AT_ONCE = 200
+NAME = "localhost"
+AIMS = {"http": 0.25, "https": 0.5}
+
+
+def cpu() -> float:
+    """Return the CPU seconds that this process has used, nginx not among them."""
+    return sum(os.times()[:2])
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[tuple[dict[str, str], Path]]:
+    """Run a private nginx; give its URLs by scheme and the CA file to trust."""
+    authority = trustme.CA()
+    leaf = authority.issue_cert(NAME)
+    ca_file = folder / "ca.pem"
+    ca_file.write_text(Path(certs.where()).read_text() + authority.cert_pem.bytes().decode())
+    leaf.private_key_pem.write_to_path(str(folder / "leaf.pem"))
+    leaf.cert_chain_pems[0].write_to_path(str(folder / "leaf.pem"), append=True)
+    # nginx started by root reads the page as somebody else.
+    folder.chmod(0o755)
+    (folder / "page").mkdir()
+    (folder / "page" / "index.html").write_text("all is well\n" * 680)
+    ports = free_port(), free_port()
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;\n"
+        "events { worker_connections 1024; }\n"
+        f"http {{ access_log off; root {folder}/page; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n"
+        f"fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;\n"
+        "ssl_session_cache off; ssl_session_tickets off;\n"
+        f"server {{ listen 127.0.0.1:{ports[0]}; }}\n"
+        f"server {{ listen 127.0.0.1:{ports[1]} ssl; ssl_certificate {folder}/leaf.pem; ssl_certificate_key {folder}/leaf.pem; }} }}\n"
+    )
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin") or "nginx"
+    server = subprocess.Popen(
+        [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+    )
+    try:
+        for port in ports:
+            wait_for(port)
+        yield {"http": f"http://{NAME}:{ports[0]}/", "https": f"https://{NAME}:{ports[1]}/"}, ca_file
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago: nginx cannot be asked which one it took."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(20_000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+    raise RuntimeError(f"nothing listens on port {port}")
+
+
+async def our_looks(url: str, ca_file: Path, looks: int) -> float:
+    """Return the CPU seconds of that many whole looks, begun as the scheduler begins them."""
+    clock = SystemClock()
+    resolver, transport = Resolver(), CurlTransport(str(ca_file))
+    seen: list[Observation] = []
+    done = asyncio.Event()
+
+    def deliver(observation: Observation) -> None:
+        seen.append(observation)
+        if len(seen) % AT_ONCE == 0:
+            done.set()
+
+    prober = Prober(
+        tools=Tools(resolver=resolver, transport=transport, now=clock.now),
+        clock=clock,
+        deliver=deliver,
+        per_host=AT_ONCE,
+    )
+    plans = [
+        plan_of("http", {"url": url, "family": "ipv4"}, 30.0, f"check{number}") for number in range(AT_ONCE)
+    ]
+    checks: dict[CheckKey, tuple[object, object]] = {plan.key: (plan, check_of(plan)) for plan in plans}
+    prober.replace(checks)  # type: ignore[arg-type]
+    began = 0.0
+    for turn in range(looks // AT_ONCE + 1):
+        if turn == 1:
+            # The first turn parses the CA file, once for the life of the process.
+            seen.clear()
+            began = cpu()
+        done.clear()
+        for plan in plans:
+            prober.begin(plan.key, clock.monotonic())
+        await done.wait()
+        # A look is over a moment after its observation was delivered.
+        await asyncio.sleep(0)
+    spent = cpu() - began
+    assert all(one.outcome is Outcome.OK for one in seen), [
+        one for one in seen if one.outcome is not Outcome.OK
+    ][:3]
+    await prober.close()
+    await resolver.close()
+    await transport.close()
+    return spent
+
+
+class SharedContext(HTTPAdapter):
+    """Lends every connection one context, so that requests parses the CA file once."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: object, **keywords: object) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **keywords)  # type: ignore[no-untyped-call]
+
+    def build_connection_pool_key_attributes(self, request, verify, cert=None):
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {key: value for key, value in pool.items() if key not in {"ca_certs", "ca_cert_dir"}}
+
+    def cert_verify(self, conn, url, verify, cert) -> None:
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+def their_looks(url: str, ca_file: Path, looks: int) -> float:
+    """Return the CPU seconds of that many requests from a pool of threads, a session each, one context shared."""
+    context = ssl.create_default_context(cafile=str(ca_file))
+    mine = local()
+
+    def look(_number: int) -> int:
+        if not hasattr(mine, "session"):
+            mine.session = requests.Session()
+            mine.session.trust_env = False
+            mine.session.mount("https://", SharedContext(context))
+        with mine.session.get(
+            url, timeout=30, stream=True, headers={"Connection": "close", "Accept-Encoding": "identity"}
+        ) as answer:
+            answer.raw.read(1 << 20)
+            return int(answer.status_code)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(look, range(AT_ONCE)))
+        began = cpu()
+        assert set(pool.map(look, range(looks))) == {200}
+        return cpu() - began
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as named, nginx(Path(named)) as (urls, ca_file):
+        print(
+            f"CPU seconds for 1,000 looks at nginx on loopback, fresh connections, {ROUNDS} rounds of {LOOKS}",
+            flush=True,
+        )
+        for scheme, url in urls.items():
+            ours, theirs = [], []
+            for _ in range(ROUNDS):
+                ours.append(1000 / LOOKS * uvloop.run(our_looks(url, ca_file, LOOKS)))
+                theirs.append(1000 / LOOKS * their_looks(url, ca_file, LOOKS))
+            ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
+            print(
+                f"{scheme:5}  ours {median(ours):.2f} ({min(ours):.2f} to {max(ours):.2f})"
+                f"  requests, shared context {median(theirs):.2f} ({min(theirs):.2f} to {max(theirs):.2f})"
+                f"  ratio {ratio:.2f}, aim {AIMS[scheme]}"
+            )
+
+
+if __name__ == "__main__":
+    main()
