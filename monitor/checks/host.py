@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -62,16 +66,20 @@ class HostOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class HostCheck:
-    """A look at this machine's own figures."""
+    """A look at this machine's own figures.
+
+    `asked` holds the path of a disk that has not answered yet: a file system that hangs holds one thread, not one a look.
+    """
 
     options: HostOptions
+    asked: set[str] = field(default_factory=set)
 
     @property
     def target(self) -> str:
         return "localhost"
 
     async def look(self, tools: Tools, deadline: float) -> Look:  # noqa: ARG002 - the port's shape; the kernel answers at once
-        over = [found for found in (self._load(), self._memory(), self._disk()) if found]
+        over = [found for found in (self._load(), self._memory(), await self._disk()) if found]
         if over:
             return Look(outcome=Outcome.WARN, cause=Cause.CAPACITY, found="; ".join(over))
         return Look(outcome=Outcome.OK)
@@ -100,15 +108,55 @@ class HostCheck:
         bound = self.options.memory.warn
         return f"memory {used:.0f} % in use, expected at most {bound:g} %" if used > bound else ""
 
-    def _disk(self) -> str:
+    async def _disk(self) -> str:
         disk = self.options.disk
         if disk is None:
             return ""
+        if disk.path in self.asked:
+            raise OwnFaultError(
+                Cause.OWN, f"the file system of {disk.path} has not answered since the look before"
+            )
+        self.asked.add(disk.path)
         try:
-            used = float(psutil.disk_usage(disk.path).percent)
+            used = await _aside(lambda: _used_percent(disk.path), lambda: self.asked.discard(disk.path))
         except OSError as error:
             raise OwnFaultError(Cause.OWN, f"cannot look at {disk.path}: {error.strerror}") from error
         return f"{disk.path} {used:.0f} % full, expected at most {disk.warn:g} %" if used > disk.warn else ""
+
+
+def _used_percent(path: str) -> float:
+    return float(psutil.disk_usage(path).percent)
+
+
+async def _aside(work: Callable[[], float], over: Callable[[], None]) -> float:
+    """Return what `work` gives, done in a thread of its own: a network file system may hang, and the loop must not.
+
+    `over` is called on the loop when the thread ends, even if nobody waits for it any more. The thread does not keep the process alive.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[float] = loop.create_future()
+
+    def deliver(value: float, error: OSError | None) -> None:
+        over()
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(value)
+        else:
+            answer.set_exception(error)
+
+    def run() -> None:
+        value, trouble = 0.0, None
+        try:
+            value = work()
+        except OSError as error:
+            trouble = error
+        # The loop may be gone by the time a file system comes back.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(deliver, value, trouble)
+
+    threading.Thread(target=run, name="disk look", daemon=True).start()
+    return await answer
 
 
 def _short(_value: object) -> dict[str, Any]:

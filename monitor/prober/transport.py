@@ -48,7 +48,9 @@ _GROUPS = "X25519:P-256:P-384:P-521"
 def system_ca_file() -> str:
     """Return the file of CA certificates that this machine trusts, or else the one that comes with requests."""
     named = os.environ.get("SSL_CERT_FILE", "")
-    return next((path for path in (named, *_SYSTEM_CA_FILES) if path and Path(path).is_file()), DEFAULT_CA_BUNDLE_PATH)
+    return next(
+        (path for path in (named, *_SYSTEM_CA_FILES) if path and Path(path).is_file()), DEFAULT_CA_BUNDLE_PATH
+    )
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class CurlTransport:
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._ca_file = ca_file or system_ca_file()
-        self._engines: dict[str, pycurl.AsyncCurlMulti] = {}
+        self._engines: dict[tuple[str, int], pycurl.AsyncCurlMulti] = {}
         self._idle: list[pycurl.Curl] = []
 
     async def fetch(self, request: Request, deadline: float) -> Exchange:
@@ -155,9 +157,11 @@ class CurlTransport:
             raise
 
     def _engine(self, ca_file: str) -> pycurl.AsyncCurlMulti:
-        engine = self._engines.get(ca_file)
+        # A CA file that was replaced is read anew; looks that are under way end with what they began with.
+        key = (ca_file, _changed_at(ca_file))
+        engine = self._engines.get(key)
         if engine is None:
-            engine = self._engines[ca_file] = pycurl.AsyncCurlMulti()
+            engine = self._engines[key] = pycurl.AsyncCurlMulti()
             # A look never uses a connection that another one opened, so there is nothing to keep.
             engine.setopt(pycurl.M_MAXCONNECTS, 1)
         return engine
@@ -217,6 +221,13 @@ class CurlTransport:
                 ca_file=request.ca_file or self._ca_file,
             )
         )
+
+
+def _changed_at(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _descriptor_trouble() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 import uvloop
 
 from monitor.checks import KINDS
+from monitor.checks.contract import Look, OwnFaultError
+from monitor.checks.host import DiskOptions, HostCheck, HostOptions
 from monitor.health.words import Service
 from monitor.observation import Cause, Observation, Outcome
 from tests.servers.looking import check_of, looker, plan_of
@@ -39,6 +42,25 @@ def test_a_path_that_is_not_there_is_our_own_trouble(tmp_path: Path) -> None:
     seen = look(tmp_path, {"disk": {"path": str(tmp_path / "gone")}})
     assert (seen.outcome, seen.cause) == (Outcome.UNKNOWN, Cause.OWN)
     assert "No such file" in seen.found
+
+
+def test_a_file_system_that_hangs_holds_neither_the_loop_nor_more_than_one_thread(tmp_path: Path) -> None:
+    async def main() -> tuple[Look, str, int]:
+        check = HostCheck(HostOptions(disk=DiskOptions(path=str(tmp_path))))
+        async with looker(tmp_path) as looking:
+            deadline = asyncio.get_running_loop().time() + 60
+            check.asked.add(str(tmp_path))
+            before = threading.active_count()
+            with pytest.raises(OwnFaultError) as raised:
+                await check.look(looking.tools, deadline)
+            started = threading.active_count() - before
+            check.asked.clear()
+            return await check.look(looking.tools, deadline), str(raised.value), started
+
+    seen, said, started = uvloop.run(main())
+    assert "has not answered" in said
+    assert started == 0
+    assert seen.outcome in {Outcome.OK, Outcome.WARN}
 
 
 def test_alone_it_looks_at_all_three(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import uvloop
+from requests import certs
 
-from monitor.checks.contract import BODY_LIMIT
+from monitor.checks.contract import BODY_LIMIT, Look
 from monitor.observation import Cause, Observation, Outcome
 from tests.servers import peers
 from tests.servers.certificates import Certificates
-from tests.servers.looking import TestSecrets, looker
+from tests.servers.looking import TestSecrets, check_of, looker, plan_of
 
 
 def look_at(
@@ -315,6 +316,32 @@ def test_a_secret_is_sent_and_never_shown(tmp_path: Path) -> None:
     assert b"Authorization: Bearer hunter2hunter2" in found.asked[0]
     assert "hunter2" not in repr(seen)
     assert '-H "Authorization: Bearer ${KEY}"' in seen.reproduce
+
+
+def test_the_line_is_pinned_to_the_address_of_the_last_hop() -> None:
+    check = check_of(plan_of("http", {"url": "https://ok.test/"}))
+    first = Look(outcome=Outcome.DOWN, address="127.0.0.1")
+    last = Look(outcome=Outcome.DOWN, address="::1", via=("http://ok.test:81/a", "https://other.test/b"))
+    assert "--resolve ok.test:443:127.0.0.1 https://ok.test/" in check.reproduce(first)
+    assert "--resolve 'other.test:443:[::1]' https://ok.test/" in check.reproduce(last)
+    assert "--resolve" not in check.reproduce()
+
+
+def test_a_replaced_ca_file_is_read_anew(tmp_path: Path, certificates: Certificates) -> None:
+    trusted = tmp_path / "ca.pem"
+    trusted.write_bytes(Path(certs.where()).read_bytes())
+
+    async def main() -> list[Cause | None]:
+        async with (
+            peers.peer(peers.answer(), tls=certificates.contexts["good"]) as found,
+            looker(tmp_path) as looking,
+        ):
+            options = {"url": f"https://ok.test:{found.port}/", "ca": str(trusted)}
+            before = await looking.look("http", options)
+            trusted.write_bytes(certificates.ca_file.read_bytes())
+            return [before.cause, (await looking.look("http", options)).cause]
+
+    assert uvloop.run(main()) == [Cause.CERTIFICATE_ISSUER, None]
 
 
 @pytest.mark.system("curl")
