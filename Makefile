@@ -19,7 +19,7 @@ run: environment ## start the service: make run [LISTEN=127.0.0.1:9000] [CONFIG=
 	@exec .venv/bin/vigia run $(call given,CONFIG,--config) $(call given,DATA,--data) $(call given,LISTEN,--listen)
 
 demo: environment ## watch a small made-up fleet break and recover: make demo [LISTEN=...] [DATA=DIR]
-	@exec .venv/bin/vigia demo $(call given,DATA,--data) $(call given,LISTEN,--listen)
+	@exec $(python) -m demo $(call given,DATA,--data) $(call given,LISTEN,--listen)
 
 test: development ## prove the product: make test [ARGS='tests/scheduling -k step']
 	@tools/system-packages

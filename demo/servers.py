@@ -171,7 +171,9 @@ def make_certificates(folder: Path, now: datetime) -> dict[str, Path]:
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=90))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+            )
             .sign(key, hashes.SHA256())
         )
         paths[role] = folder / f"{role}.pem"

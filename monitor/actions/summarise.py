@@ -75,12 +75,16 @@ def summarise(tx: Transaction, now: datetime, *, number: int) -> Snapshot:
         site=fleet.site,
         indicator=_indicator(facts),
         groups=groups,
-        open_incidents=tuple(incident for incident in shown if incident.open),
+        # Worst first; of equals the newest, which is how they come.
+        open_incidents=tuple(
+            sorted((each for each in shown if each.open), key=lambda each: -each.impact.severity)
+        ),
         recent_incidents=tuple(incident for incident in shown if not incident.open),
         active_windows=tuple(window for window in windows if _active(window)),
         upcoming_windows=tuple(window for window in windows if window.stage is WindowStage.SCHEDULED),
         past_windows=tuple(window for window in reversed(windows) if window.stage is WindowStage.COMPLETED),
         departments=fleet.departments,
+        demo=fleet.site.demo,
     )
 
 

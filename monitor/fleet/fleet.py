@@ -15,13 +15,17 @@ from monitor.identifiers import CheckKey, GroupId, ServerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The page: its name, its address for absolute links, its zone, its languages (the first is the default)."""
+    """The page: its name, its address for absolute links, its zone, its languages (the first is the default).
+
+    `metrics_networks` may read `/metrics` beside this machine; `demo` has the page say that its past is made up.
+    """
 
     name: str
     url: str
     timezone: str = "UTC"
     languages: tuple[str, ...] = ("es", "en")
     metrics_networks: tuple[str, ...] = ()
+    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from monitor.inventory.walking import EACH, fill, items, replaced
 LISTEN = "VIGIA_LISTEN"
 _LISTEN_REFERENCE = re.compile(r"(?<!\$)\$\{VIGIA_LISTEN\}")
 _DEFAULT_LISTEN = "127.0.0.1:8080"
+_STAND_IN_PORT = 8080
 _CHECKS_DEPTH = 4
 # Stands in for a host that is refused already, so that the checks below it are judged by themselves.
 _ANY_HOST = "host.invalid"
@@ -52,12 +53,9 @@ def load(
     written = replaced(document.value, lambda text: _LISTEN_REFERENCE.sub(address, text))
     value, unfilled = fill(written, secrets, _is_within_checks)
     draft = _draft(value, written, secrets)
-    findings = [
-        *document.findings,
-        *unfilled,
-        *draft.findings,
-        *islice(relations(value, document.marks), ENOUGH),
-    ]
+    # Names that came from references are compared, and told, by their references.
+    related = islice(relations(replaced(value, secrets.hide), document.marks), ENOUGH)
+    findings = [*document.findings, *unfilled, *draft.findings, *related]
     if findings or draft.file is None or draft.helpdesk is None:
         raise refuse(str(path), document.marks, findings)
     bound = Bound(listen=listen or draft.file.listen, address=address, data=data or Path(draft.file.data))
@@ -167,9 +165,12 @@ def _address(path: Path, value: Plain, environment: Mapping[str, str], listen: s
         said = phrase("listen", found=found(listen))
         raise ConfigurationError([Fault(file=str(path), line=0, column=0, key="--listen", said=said)])
     candidates = (environment.get(LISTEN), listen, _entry(value, "listen"))
-    return next(
+    chosen = next(
         (word for word in candidates if isinstance(word, str) and _is_listen_address(word)), _DEFAULT_LISTEN
     )
+    # Which port the system will choose is known once the socket is bound; until then any real one keeps checks valid.
+    host, _, port = chosen.rpartition(":")
+    return f"{host}:{int(port) or _STAND_IN_PORT}"
 
 
 def _is_listen_address(word: str) -> bool:

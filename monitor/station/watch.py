@@ -110,6 +110,7 @@ class _Watch:
             delivering = asyncio.create_task(self._deliverer.run(self._stop))
             self._scheduler.start()
             await self._publish()
+            await self._settle()
             await self._stop.wait()
             await self._end(recording, delivering)
 
@@ -202,8 +203,7 @@ class _Watch:
         self._instruments.queued(len(self._recorder))
         size = self._database.size()
         self._instruments.stored(size.file, size.wal)
-        checks = self._lines.text()
-        texts = (self._instruments.text() + checks, self._instruments.openmetrics(), checks)
+        texts = (self._instruments.text(), self._instruments.openmetrics(), self._lines.text())
         await self._when_free(partial(self._bureau.publish, *texts))
 
     # The inventory
