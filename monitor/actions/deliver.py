@@ -24,6 +24,7 @@ from monitor.actions.tickets import VERIFY, TicketCourier
 from monitor.actions.verify import Verifier
 from monitor.clock import Clock
 from monitor.errors import BusyError, StoreError
+from monitor.identifiers import IncidentId
 from monitor.journal.consequences import Channel, Delivery
 from monitor.store import deliveries, readings
 from monitor.store.database import Database
@@ -103,6 +104,14 @@ class Deliverer:
     def step(self, now: datetime | None = None) -> bool:
         """Carry the first delivery that is due one step on; False if nothing is due in any channel."""
         return any(self._step_in(channel, now) for channel in self._couriers)
+
+    def appeal(self, incident: IncidentId | None = None) -> int:
+        """Try again what was rejected, of one incident or of all: for a person who asks, and after a new configuration."""
+        now = self._outbox.clock.now()
+        with self._outbox.database.writing() as tx:
+            found = deliveries.appeal(tx, now, incident)
+        self.wake()
+        return found
 
     def recheck(self) -> int:
         """Queue another look at the reference of every ticket of the last seven days; return how many those are."""

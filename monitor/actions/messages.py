@@ -97,9 +97,9 @@ class MessageCourier:
         self._outbox.record(lambda tx: self._outbox.put(tx, row, after))
 
     def _letter(self, tx: Transaction, row: DeliveryRow) -> _Letter:
-        incident, fleet = readings.incident(tx, row.incident), readings.fleet(tx)
+        incident, fleet = readings.incident(tx, row.incident), self._outbox.fleet.read(tx)
         entry = next((numbered.entry for numbered in journal.entries(tx, after=row.entry - 1, limit=1)), None)
-        if incident is None or fleet is None or entry is None:
+        if incident is None or entry is None:
             raise NotFoundError(f"there is no incident {row.incident}")
         ticket = readings.ticket_of(tx, row.incident)
         matter = Matter(

@@ -6,14 +6,15 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
 from monitor.clock import Clock
-from monitor.errors import BusyError, StoreError
+from monitor.errors import BusyError, NotFoundError, StoreError
+from monitor.fleet import Fleet
 from monitor.journal.entries import Entry
-from monitor.store import deliveries
+from monitor.store import deliveries, readings
 from monitor.store.database import Database, Transaction
 from monitor.store.deliveries import DeliveryRow, Standing
 from monitor.tickets.delivery import Parcel, Step, after_begin, after_claim
@@ -25,6 +26,24 @@ _TRIES = 20
 
 Append = Callable[[Transaction, Sequence[Entry]], object]
 Result = TypeVar("Result")
+
+
+class LatestFleet:
+    """The fleet as applied last, decoded once; a large one takes longer to decode than a ticket to write."""
+
+    def __init__(self) -> None:
+        self._known: tuple[int, Fleet] | None = None
+
+    def read(self, tx: Transaction) -> Fleet:
+        """Return the fleet that holds in `tx`; raises NotFoundError before there is one."""
+        number, known = readings.fleet_number(tx), self._known
+        if known is not None and known[0] == number:
+            return known[1]
+        fleet = readings.fleet(tx)
+        if fleet is None:
+            raise NotFoundError("no fleet was applied yet")
+        self._known = (number, fleet)
+        return fleet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +60,7 @@ class Outbox:
     chance: Callable[[], float]
     checkpoint: Callable[[str], None]
     stopping: threading.Event
+    fleet: LatestFleet = field(default_factory=LatestFleet)
 
     def next(self, channel: str, now: datetime) -> DeliveryRow | None:
         """Return the delivery of this channel that has been due the longest, if there is one."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.actions.outbox import LatestFleet
 from monitor.errors import NotFoundError
+from monitor.fleet import Fleet
 from monitor.journal.consequences import Channel, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketRejected
 from monitor.store import deliveries, journal, readings
@@ -45,13 +47,13 @@ class Task:
         return Present(ticket=self.ticket.ticket, priority=Priority(self.ticket.priority))
 
 
-def load(tx: Transaction, row: DeliveryRow, to: Addressee) -> Task:
+def load(tx: Transaction, row: DeliveryRow, to: Addressee, fleets: LatestFleet) -> Task:
     """Return what a delivery means, all of it from one picture of the database."""
     reference = reference_of(to.installation, row.incident)
     ticket = readings.ticket(tx, reference)
     return Task(
         row=row,
-        story=_story(tx, row, to, "" if ticket is None else ticket.ticket),
+        story=_story(tx, row, to, fleets.read(tx), "" if ticket is None else ticket.ticket),
         entry=_entry(tx, row.entry),
         ticket=ticket,
         waiting=_waiting(tx, row),
@@ -69,9 +71,9 @@ def rejection(row: DeliveryRow, to: Addressee, detail: str, moment: datetime) ->
     return Entry(kind=Kind.TICKET_REJECTED, moment=moment, subject=row.incident, body=body)
 
 
-def _story(tx: Transaction, row: DeliveryRow, to: Addressee, ticket: str) -> Story:
-    incident, fleet = readings.incident(tx, row.incident), readings.fleet(tx)
-    if incident is None or fleet is None:
+def _story(tx: Transaction, row: DeliveryRow, to: Addressee, fleet: Fleet, ticket: str) -> Story:
+    incident = readings.incident(tx, row.incident)
+    if incident is None:
         raise NotFoundError(f"there is no incident {row.incident}")
     return Story(
         incident=incident,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from monitor.actions.outbox import Outbox, guarded, parcel_of
 from monitor.actions.ticket_task import Addressee, Task, load, rejection
+from monitor.errors import StoreError
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketOpened, TicketUpdated
 from monitor.store import deliveries
@@ -39,9 +40,11 @@ class TicketCourier:
         claimed = self._outbox.claim(row, step)
         if claimed is None:
             return
-        task, order = self._outbox.read(lambda tx: load(tx, claimed, self._to)), None
         try:
+            task = self._outbox.read(lambda tx: load(tx, claimed, self._to, self._outbox.fleet))
             order = orders.order_of(Action(row.action), row.seq, task.story, task.entry, task.present)
+        except StoreError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the delivery must not stay claimed for ever
             self._misfit(claimed, error)
             return

@@ -39,7 +39,7 @@ class Verifier:
         claimed = self._outbox.claim(row, Step.SEND)
         if claimed is None:
             return
-        task = self._outbox.read(lambda tx: load(tx, claimed, self._to))
+        task = self._outbox.read(lambda tx: load(tx, claimed, self._to, self._outbox.fleet))
         sending, attempt = self._outbox.begin(task.row)
         task = replace(task, row=sending)
         try:

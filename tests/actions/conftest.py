@@ -119,7 +119,7 @@ def make_house(tmp_path: Path, clock: SteppingClock) -> Iterator[MakeHouse]:
     def make(
         *, lag: timedelta = timedelta(0), honours_keys: bool = False, port: HelpdeskPort | None = None
     ) -> House:
-        database = Database.open(tmp_path / "vigia.db", owner=True)
+        database = Database.open(tmp_path / "vigia.db", owner=True, busy_timeout=timedelta(seconds=0.25))
         helpdesk = Helpdesk(clock.now, lag=lag, honours_keys=honours_keys)
         closing.extend((database.close, helpdesk.close))
         operators, fallback, results = Listeners(), Listeners(), list[str]()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from monitor.incidents.incident import Impact
 from monitor.journal.consequences import DeliveryState
 from monitor.journal.entries import Reason
 from monitor.store import deliveries, readings
+from monitor.store.database import Database
 from monitor.tickets.port import reference_of
 from tests.actions.conftest import INSTALLATION, House, MakeHouse
 from tests.tickets import builders
@@ -186,8 +189,7 @@ def test_a_refused_creation_is_told_holds_back_what_follows_and_may_be_appealed(
     assert "ticket.rejected" in house.kinds()
     assert any("422" in message.body for message in house.operators.heard)
     assert len(house.fallback.heard) == 1
-    with house.database.writing() as tx:
-        assert deliveries.appeal(tx, house.clock.now()) == 1
+    assert house.deliverer.appeal() == 1
     house.wait(MINUTE)
     [ticket] = house.helpdesk.tickets
     assert ticket.messages[0][0] == "create"
@@ -346,3 +348,42 @@ def test_a_helpdesk_that_asks_for_patience_is_left_alone_for_that_long(house: Ho
     house.helpdesk.modes.append("429")
     house.happen(*fault())
     assert house.rows()[0].due_at >= builders.START + timedelta(seconds=7)
+
+
+def test_an_order_that_cannot_be_made_is_given_up_and_told(house: House) -> None:
+    """A comment without a ticket is a fault of ours: it must neither block the channel nor vanish."""
+    whole = builders.incident()
+    house.queue(builders.opened(whole))
+    with house.database.writing() as tx:
+        tx.execute("UPDATE deliveries SET state = 'done' WHERE action = 'create'")
+    house.happen(builders.updated(whole, Reason.EASED, LATER))
+    assert ("comment", DeliveryState.REJECTED) in house.states()
+    assert any("our own fault" in message.body for message in house.operators.heard)
+
+
+def test_a_database_that_is_locked_delays_a_result_and_loses_none(house: House, tmp_path: Path) -> None:
+    """The helpdesk has acted already when the file is locked by somebody else: its answer waits."""
+    perform = house.helpdesk.act
+    locked, other = threading.Event(), Database.open(tmp_path / "vigia.db", owner=False)
+
+    def hold() -> None:
+        with other.writing():
+            locked.set()
+            released.wait(60)
+
+    released, holder = threading.Event(), threading.Thread(target=hold)
+
+    def act(fields: dict[str, object], key: str) -> object:
+        answer = perform(fields, key)
+        holder.start()
+        locked.wait(60)
+        threading.Timer(1.5, released.set).start()
+        return answer
+
+    house.helpdesk.act = act  # type: ignore[method-assign,assignment]
+    house.queue(builders.opened(builders.incident()))
+    house.deliverer.step()
+    holder.join()
+    other.close()
+    assert house.states() == [("create", DeliveryState.DONE)]
+    assert len(house.helpdesk.tickets) == 1
