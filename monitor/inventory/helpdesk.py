@@ -34,9 +34,9 @@ def choose_helpdesk(value: Plain, written: Plain) -> ChosenHelpdesk | list[Findi
         return ChosenHelpdesk(kind=DEFAULT_KIND, options=KINDS[DEFAULT_KIND].options())
     if not isinstance(value, dict):
         return [Finding(path=BASE, said=wrong(written, phrase("expected.mapping")))]
-    kind = value.get("kind", DEFAULT_KIND)
+    kind = _kind(value)
     if not isinstance(kind, str) or kind not in KINDS:
-        return [Finding(path=(*BASE, "kind"), said=wrong_word(kind, tuple(KINDS)))]
+        return [Finding(path=(*BASE, "kind"), said=wrong_word(_kind(written), tuple(KINDS)))]
     options = {key: inner for key, inner in value.items() if key != "kind"}
     model = KINDS[kind].options
     try:
@@ -44,3 +44,7 @@ def choose_helpdesk(value: Plain, written: Plain) -> ChosenHelpdesk | list[Findi
     except ValidationError as error:
         part = Part(model=model, written=written, base=BASE, also=frozenset({"kind"}))
         return list(complaints(error, part))
+
+
+def _kind(written: Plain) -> Plain:
+    return written.get("kind", DEFAULT_KIND) if isinstance(written, dict) else written

@@ -48,6 +48,14 @@ def test_the_shipped_file_follows_the_address_that_was_bound():
     assert loaded.settings.listen_port == 0
 
 
+def test_a_port_that_the_system_will_choose_is_no_fault_of_a_check(loaded: Loader):
+    """Before anything is bound, as in `vigia validate`, a real port stands in."""
+    text = "listen: '[::1]:0'\nservers: [{id: gye1, group: hosting, checks: [tcp: '${VIGIA_LISTEN}']}]\n"
+    configuration = loaded(text)
+    assert configuration.fleet.checks()[0].options == {"host": "::1", "port": 8080}
+    assert configuration.settings.listen_port == 0
+
+
 def test_the_shipped_file_leads_to_no_address_but_loopback():
     loaded = load(CONFIG / "servers.yaml", environment={})
     for plan in loaded.fleet.checks():
@@ -243,14 +251,14 @@ def test_the_resolver_is_the_systems_unless_it_is_chosen(loaded: Loader):
 
 
 def test_sentinels_and_the_mark_of_a_demonstration_are_kept(loaded: Loader):
-    settings = loaded(
+    configuration = loaded(
         "sentinels: [{ping: 192.0.2.3}, {dns: {name: example.net, server: 192.0.2.2}}]\ndemo: true\n"
-    ).settings
-    assert settings.sentinels == (
+    )
+    assert configuration.settings.sentinels == (
         {"ping": "192.0.2.3"},
         {"dns": {"name": "example.net", "server": "192.0.2.2"}},
     )
-    assert settings.demo
+    assert configuration.fleet.site.demo
 
 
 def test_the_digest_is_that_of_the_file(loaded: Loader):

@@ -88,7 +88,7 @@ def test_a_changed_environment_counts_from_the_next_load(tmp_path: Path):
 @given(value=st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=8, max_size=400))
 def test_a_refused_secret_is_never_quoted(value: str, tmp_path_factory: pytest.TempPathFactory):
     """Neither whole nor the part that a sentence would cut it to, in any place of the file."""
-    secret = f"qz{value}\n"
+    secret = f"qzxj{value}\n"
     folder = tmp_path_factory.mktemp("secret")
     (folder / "file").write_text(secret + "\n")
     path = folder / "servers.yaml"
@@ -116,5 +116,25 @@ metrics: {allow: ['${SECRET}']}
     with pytest.raises(ConfigurationError) as caught:
         load(path, environment={"SECRET": secret})
     report = caught.value.report("en") + caught.value.report("es")
-    assert value[:8] not in report
-    assert "qz" + value[0] not in report
+    assert "qzxj" not in report
+
+
+def test_a_name_from_a_reference_is_told_by_its_reference(tmp_path: Path):
+    path = tmp_path / "servers.yaml"
+    path.write_text(
+        """
+site: {name: Nodored}
+groups: [{id: '${GROUP}', name: Hosting}, {id: '${GROUP}', name: Hosting}]
+servers:
+  - {id: gye1, group: '${OTHER}', host: 192.0.2.1, depends_on: ['${OTHER}'], checks: [ping]}
+  - {id: gye2, group: '${GROUP}', host: 192.0.2.1, checks: [ping]}
+helpdesk: {kind: '${OTHER}', department: '${OTHER}'}
+support: {departments: [{id: soporte, name: Soporte}]}
+"""
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, environment={"GROUP": "grupo-secreto", "OTHER": "otro-secreto"})
+    report = str(caught.value)
+    assert "secreto" not in report
+    assert 'there is no group "${OTHER}"' in report
+    assert len(caught.value.faults) == 5
