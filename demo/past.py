@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.clock import fresh_ulid
-from monitor.fleet import Fleet, Server
+from monitor.fleet import CheckPlan, Fleet, Server
 from monitor.health.rollup import Judged
 from monitor.health.words import Service, Status
 from monitor.identifiers import BatchId, IncidentId, UpdateId, WindowId
@@ -32,7 +32,8 @@ from monitor.journal.entries import (
 )
 from monitor.language import Texts
 from monitor.maintenance.window import Window
-from monitor.store import journal
+from monitor.observation import Observation, Outcome
+from monitor.store import journal, observations, readings
 from monitor.store.database import Database
 
 DAYS = 90
@@ -61,6 +62,9 @@ def invent(database: Database, fleet: Fleet, now: datetime) -> int:
             batch = Batch(id=BatchId(fresh_ulid(entry.moment)), after=head, entries=(entry,))
             journal.append(tx, batch)
             head = batch.id
+        numbers = readings.check_numbers(tx)
+        looks = [look for plan in fleet.checks() for look in _looks(plan, now, chance)]
+        observations.record(tx, [(numbers[look.check], look) for look in looks])
     return len(entries)
 
 
@@ -152,6 +156,20 @@ def _told(fault: _Fault, zone: ZoneInfo) -> Iterator[Entry]:
             incident=incident.id, ended_at=ended, update=_update(Stage.RESOLVED, words, resolved)
         ),
     )
+
+
+def _looks(plan: CheckPlan, now: datetime, chance: random.Random) -> Iterator[Observation]:
+    """A day of looks, one a minute: a usual time that swells in the afternoon, and a few slow ones."""
+    usual = chance.uniform(15, 60)
+    for minutes in range(24 * 60, 0, -1):
+        moment = now - timedelta(minutes=minutes)
+        swell = 1 + 0.6 * max(0.0, 1 - abs(moment.hour - 20) / 6)
+        yield Observation(
+            check=plan.key,
+            started_at=moment,
+            took_ms=usual * swell * chance.lognormvariate(0, 0.25),
+            outcome=Outcome.OK,
+        )
 
 
 def _maintenance(servers: Sequence[Server], now: datetime) -> Iterator[Entry]:

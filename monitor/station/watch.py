@@ -221,6 +221,9 @@ class _Watch:
         await self._persistently(partial(self._bureau.apply, configuration.fleet))
         self._configuration = configuration
         self._put_in_force()
+        if self._deliverer is not None:
+            # What the helpdesk refused may have been refused because of what was just mended.
+            await self._persistently(self._deliverer.appeal)
         self._news()
         _log.info("applied %s: %d checks", configuration.path, len(self._plans))
 
