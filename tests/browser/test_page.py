@@ -42,9 +42,11 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_front_page_can_be_used_by_everybody(stage, sight, scene):
     stage.show(SCENES[scene]())
-    for path in ("/", "/en/"):
-        sight.goto(stage.url + path)
-        assert violations(sight) == []
+    # One language with each scheme: words and colours do not depend on each other.
+    dark = sight.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    sight.goto(stage.url + ("/en/" if dark else "/"))
+
+    assert violations(sight) == []
 
 
 @pytest.mark.parametrize("path", OTHERS)

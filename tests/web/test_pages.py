@@ -236,7 +236,7 @@ def test_a_month_tells_each_day_and_turns_to_its_neighbours(reader, page):
 
     assert words(shown.find(".//h1")) == "Octubre de 2026"
     assert shown.xpath("//nav[@class='turns']/a/@href") == ["/history/2026-09", "/history/2026-11"]
-    assert [words(day) for day in shown.xpath("//ol[@class='diary']/li/h3")] == [
+    assert [words(day) for day in shown.xpath("//ol[@class='diary']/li/h2")] == [
         "14–31 de octubre",
         "martes, 13 de octubre",
         "lunes, 12 de octubre",

@@ -16,6 +16,8 @@ import psutil
 import pytest
 import requests
 
+from web.__main__ import address, main
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
 
@@ -66,6 +68,14 @@ class Served:
         self.main.communicate()
 
 
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that tests only visit."""
+    served = Served(tmp_path_factory.mktemp("steady")).ready()
+    yield served
+    served.end()
+
+
 @pytest.fixture
 def page_server(tmp_path: Path) -> Iterator[Served]:
     served = Served(tmp_path).ready()
@@ -110,9 +120,9 @@ def test_a_stop_is_clean(page_server):
     assert gone(worker)
 
 
-def test_the_port_is_never_shared(page_server, tmp_path):
+def test_the_port_is_never_shared(steady, tmp_path):
     """A second server would answer every other visitor from another world."""
-    address = page_server.url.removeprefix("http://").rstrip("/")
+    address = steady.url.removeprefix("http://").rstrip("/")
     second = subprocess.run(
         [sys.executable, "-m", "web", "--data", str(tmp_path / "other"), "--listen", address],
         cwd=ROOT,
@@ -129,41 +139,41 @@ def test_the_port_is_never_shared(page_server, tmp_path):
 
 
 @pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"])
-def test_an_address_that_is_none_is_wrong_usage(listen):
-    answer = subprocess.run(
-        [sys.executable, "-m", "web", "--listen", listen],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+def test_an_address_that_is_none_is_wrong_usage(listen, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--listen", listen])
 
-    assert answer.returncode == 2
-    assert "is not HOST:PORT" in answer.stderr
+    assert left.value.code == 2
+    assert "is not HOST:PORT" in capsys.readouterr().err
 
 
-def test_a_connection_gets_many_pages_packed_and_unchanged(page_server):
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("127.0.0.1:0", ("127.0.0.1", 0)), ("[::1]:8080", ("::1", 8080)), (":80", ("0.0.0.0", 80))],
+)
+def test_an_address_is_host_and_port(text, expected):
+    assert address(text) == expected
+
+
+def test_a_connection_gets_many_pages_packed_and_unchanged(steady):
     with requests.Session() as session:
-        first = session.get(
-            page_server.url, headers={"Accept-Encoding": "br"}, timeout=PATIENCE_S, stream=True
-        )
+        first = session.get(steady.url, headers={"Accept-Encoding": "br"}, timeout=PATIENCE_S, stream=True)
         packed = first.raw.read()
         again = session.get(
-            page_server.url,
+            steady.url,
             headers={"Accept-Encoding": "br", "If-None-Match": first.headers["ETag"]},
             timeout=PATIENCE_S,
         )
-        head = session.head(page_server.url, headers={"Accept-Encoding": "br"}, timeout=PATIENCE_S)
+        head = session.head(steady.url, headers={"Accept-Encoding": "br"}, timeout=PATIENCE_S)
 
     assert first.headers["Content-Encoding"] == "br"
     assert (again.status_code, again.content) == (304, b"")
     assert head.headers["Content-Length"] == str(len(packed))
 
 
-def test_a_visitor_who_never_finishes_a_sentence_keeps_nobody_else_waiting(page_server):
-    host, _, port = page_server.url.removeprefix("http://").rstrip("/").partition(":")
+def test_a_visitor_who_never_finishes_a_sentence_keeps_nobody_else_waiting(steady):
+    host, _, port = steady.url.removeprefix("http://").rstrip("/").partition(":")
     with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
 
-        assert page_server.answers()
+        assert steady.answers()

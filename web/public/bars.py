@@ -6,10 +6,11 @@ plain green history is one short element, and a page of three hundred servers st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import groupby
 
 from markupsafe import Markup
@@ -44,6 +45,8 @@ _LOOKS = {
     Status.UNDER_MAINTENANCE: Look.MAINTENANCE,
     Status.UNKNOWN: Look.NO_DATA,
 }
+# Nothing is told of these one by one.
+_SILENT = (Look.FINE, Look.NO_DATA)
 _PATTERNED = (Look.FINE, Look.NO_DATA, Look.MAINTENANCE)
 
 
@@ -79,9 +82,9 @@ def day_words(day: Day, reading: Reading) -> str:
 
 def eventful(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
     """Return the days that are worth a line, newest first: all but the plain and the empty ones."""
-    return tuple(
-        _eventful(day, reading) for day in reversed(days) if look_of(day) not in (Look.FINE, Look.NO_DATA)
-    )
+    if is_plain(days):
+        return ()
+    return tuple(_eventful(day, reading) for day in reversed(days) if look_of(day) not in _SILENT)
 
 
 def every_day(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
@@ -100,11 +103,27 @@ def summary(days: Sequence[Day], reading: Reading) -> str:
 
 def strip(days: Sequence[Day], reading: Reading) -> Markup:
     """Return the bars of one server as one picture with a sentence in its stead; eventful days tell their story."""
-    width = STEP * len(days)
-    shapes = Markup().join([*_runs(days), *(_mark(index, day, reading) for index, day in _marked(days))])
+    if is_plain(days):
+        return _plain_strip(len(days), reading)
+    looks = [look_of(day) for day in days]
+    marks = (_mark(index, day, reading) for index, day in enumerate(days) if looks[index] not in _SILENT)
+    return _picture(len(days), [*_runs(looks), *marks], summary(days, reading))
+
+
+def is_plain(days: Sequence[Day]) -> bool:
+    """Is there nothing to tell of any day? So it is with nearly every server, and then little has to be drawn."""
+    return all(day.worst is Status.OPERATIONAL for day in days)
+
+
+@lru_cache(maxsize=64)
+def _plain_strip(count: int, reading: Reading) -> Markup:
+    return _picture(count, _runs([Look.FINE] * count), reading.say("page.bars.fine", days=count))
+
+
+def _picture(count: int, shapes: Iterable[Markup], words: str) -> Markup:
     return Markup(
         '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format(width, HEIGHT, summary(days, reading), shapes)
+    ).format(STEP * count, HEIGHT, words, Markup().join(shapes))
 
 
 def linked_strip(days: Sequence[Day], reading: Reading) -> Markup:
@@ -125,14 +144,9 @@ def _eventful(day: Day, reading: Reading) -> Eventful:
     )
 
 
-def _marked(days: Sequence[Day]) -> Iterator[tuple[int, Day]]:
-    return ((index, day) for index, day in enumerate(days) if look_of(day) not in (Look.FINE, Look.NO_DATA))
-
-
-def _runs(days: Sequence[Day]) -> Iterator[Markup]:
+def _runs(looks: Sequence[Look]) -> Iterator[Markup]:
     """Yield one shape for all plain days and one for all empty ones."""
-    looks = [look_of(day) for day in days]
-    for look in (Look.FINE, Look.NO_DATA):
+    for look in _SILENT:
         path = "".join(_run(start, length) for found, start, length in _stretches(looks) if found is look)
         if path:
             yield Markup('<path d="{}" fill="url(#{})"/>').format(path, look.value)

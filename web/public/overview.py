@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 
 from markupsafe import Markup
@@ -23,10 +24,11 @@ DIARY_DAYS = 14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A status as shape and word; `name` picks the shape."""
+    """A status as shape and word; `name` picks the shape, `html` is both as they stand on a page."""
 
     name: str
     words: str
+    html: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +130,14 @@ def head(snapshot: Snapshot, reading: Reading) -> Head:
     )
 
 
+@lru_cache(maxsize=64)
 def mark(status: Status, reading: Reading) -> Mark:
-    """Return a status as shape and word."""
-    return Mark(name=status.value, words=reading.say(f"status.{status.value}"))
+    """Return a status as shape and word; made once, since a page shows it thousands of times."""
+    words = reading.say(f"status.{status.value}")
+    html = Markup(
+        '<span class="mark {0}"><svg class="icon" aria-hidden="true"><use href="#{0}"/></svg><span>{1}</span></span>'
+    ).format(status.value, words)
+    return Mark(name=status.value, words=words, html=html)
 
 
 def server_names(snapshot: Snapshot) -> Mapping[ServerId, str]:
@@ -186,7 +193,7 @@ def _row(server: ServerView, columns: tuple[Service, ...], snapshot: Snapshot, r
         path=reading.server_path(server.id),
         mark=mark(server.status, reading),
         last_known=last_known(server, snapshot, reading),
-        cells=tuple(_cell(server, service, reading) for service in columns),
+        cells=cells_of(server, columns, reading),
         uniform=set(server.services.values()) == {server.status},
         bars=bars.strip(server.days, reading),
         uptime=uptime_words(server, reading),
@@ -194,7 +201,12 @@ def _row(server: ServerView, columns: tuple[Service, ...], snapshot: Snapshot, r
     )
 
 
-def _cell(server: ServerView, service: Service, reading: Reading) -> Cell:
-    status = server.services.get(service)
+def cells_of(server: ServerView, columns: Iterable[Service], reading: Reading) -> tuple[Cell, ...]:
+    """Return a cell for each service of a row."""
+    return tuple(_cell(server.services.get(service), service, reading) for service in columns)
+
+
+@lru_cache(maxsize=256)
+def _cell(status: Status | None, service: Service, reading: Reading) -> Cell:
     shown = None if status is None else mark(status, reading)
     return Cell(service=reading.say(f"service.{service.value}"), mark=shown)

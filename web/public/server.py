@@ -13,7 +13,7 @@ from web.public import bars, happenings, standing
 from web.public.bars import Eventful
 from web.public.chart import Chart, chart
 from web.public.happenings import Happenings, IncidentCard, WindowCard
-from web.public.overview import Cell, Mark, last_known, mark, server_names, uptime_words
+from web.public.overview import Cell, Mark, cells_of, last_known, mark, server_names, uptime_words
 from web.reader import Series
 from web.reading import Reading, Said
 
@@ -56,7 +56,7 @@ def server_page(
         last_known=last_known(server, snapshot, reading),
         since=_since(server, snapshot, reading),
         description=reading.told(server.description),
-        cells=tuple(_cells(server, reading)),
+        cells=cells_of(server, (service for service in Service if service in server.services), reading),
         bars=bars.linked_strip(server.days, reading),
         days=bars.every_day(server.days, reading),
         summary=bars.summary(server.days, reading),
@@ -95,11 +95,3 @@ def _since(server: ServerView, snapshot: Snapshot, reading: Reading) -> str | No
     if server.since is None or snapshot.freshness is Freshness.GREY:
         return None
     return reading.say("page.like_this_since", since=reading.since(server.since, snapshot.generated_at))
-
-
-def _cells(server: ServerView, reading: Reading) -> list[Cell]:
-    return [
-        Cell(service=reading.say(f"service.{service.value}"), mark=mark(server.services[service], reading))
-        for service in Service
-        if service in server.services
-    ]
