@@ -147,7 +147,7 @@ class CurlTransport:
 
     async def _transfer(self, curl: pycurl.Curl, request: Request) -> None:
         """Run one transfer, which libcurl ends by the deadline; who is cancelled takes the handle off the engine at once."""
-        engine = self._engine(request.ca_file or self._ca_file)
+        engine = self._engine(request.ca_file or self._ca_file if request.url.startswith("https:") else None)
         try:
             await engine.add_handle(curl)
         except asyncio.CancelledError:
@@ -156,9 +156,9 @@ class CurlTransport:
                 engine.remove_handle(curl)
             raise
 
-    def _engine(self, ca_file: str) -> pycurl.AsyncCurlMulti:
+    def _engine(self, ca_file: str | None) -> pycurl.AsyncCurlMulti:
         # A CA file that was replaced is read anew; looks that are under way end with what they began with.
-        key = (ca_file, _changed_at(ca_file))
+        key = (ca_file, _changed_at(ca_file)) if ca_file else ("", 0)
         engine = self._engines.get(key)
         if engine is None:
             engine = self._engines[key] = pycurl.AsyncCurlMulti()
