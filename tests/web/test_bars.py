@@ -79,6 +79,14 @@ def test_the_picture_has_a_sentence_in_its_stead():
     assert summary(days(), ES) == "Sin caídas en los últimos 90 días."
 
 
+def test_nothing_is_claimed_of_days_that_nobody_looked_at():
+    unseen = {f"back_{back}": a_day(None) for back in range(1, 90)}
+
+    assert summary(days(**unseen), ES) == "Sin caídas en el único día con datos de los últimos 90."
+    assert summary(days(back_3=a_day(None)), ES) == "Sin caídas en los 89 días con datos de los últimos 90."
+    assert summary(days(back_0=a_day(None), **unseen), ES) == "Sin datos de los últimos 90 días."
+
+
 def test_the_table_has_the_eventful_days_newest_first():
     history = days(back_9=a_day(Status.MAJOR_OUTAGE, down_s=60), back_3=a_day(Status.UNDER_MAINTENANCE))
 

@@ -97,8 +97,18 @@ def summary(days: Sequence[Day], reading: Reading) -> str:
     down = timedelta(seconds=sum(day.down_s for day in days))
     bad = sum(1 for day in days if day.down_s)
     if not bad:
-        return reading.say("page.bars.fine", days=len(days))
+        return _without_outage(days, reading)
     return reading.say("page.bars.trouble", days=len(days), count=bad, span=reading.in_full(down))
+
+
+def _without_outage(days: Sequence[Day], reading: Reading) -> str:
+    """Return that nothing failed, claimed only of the days that somebody looked at."""
+    observed = sum(1 for day in days if look_of(day) is not Look.NO_DATA)
+    if observed == len(days):
+        return reading.say("page.bars.fine", days=len(days))
+    if not observed:
+        return reading.say("page.bars.none", days=len(days))
+    return reading.say("page.bars.observed", count=observed, days=len(days))
 
 
 def strip(days: Sequence[Day], reading: Reading) -> Markup:
