@@ -17,7 +17,7 @@ from demo.past import invent
 from demo.servers import MailServer, NameServer, WebServer, make_certificates
 from monitor.clock import SystemClock
 from monitor.inventory import load
-from monitor.station.opening import DATABASE
+from monitor.station.names import DATABASE
 from monitor.store.database import Database
 
 TEMPLATE = Path(__file__).with_name("servers.yaml")

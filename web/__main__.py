@@ -46,7 +46,7 @@ def _listener(options: argparse.Namespace) -> socket.socket:
 
 def _load(data: Path) -> WSGIApplication:
     # The worker alone opens the database: a handle that is carried over a fork corrupts it.
-    from monitor.station import open_reader  # noqa: PLC0415
+    from monitor.station.reader import open_reader  # noqa: PLC0415
 
     return create_server_application(open_reader(data))
 

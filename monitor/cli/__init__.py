@@ -4,25 +4,54 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import click
 
 from monitor import __version__
-from monitor.cli import configuring, incidents, keeping, looking, running, tickets, windows
 from monitor.errors import VigiaError
 from monitor.station.lifeline import SUPERVISOR
 from monitor.station.supervisor import REFUSED
 
+# Which room holds which command. A room is entered only when its command is asked for, so that `vigia status` does not
+# wait for the imports of the prober.
+_ROOMS = {
+    "run": "running",
+    "web": "running",
+    "watch": "watching",
+    "validate": "configuring",
+    "doctor": "configuring",
+    "probe": "looking",
+    "status": "standing",
+    "incident": "incidents",
+    "ticket": "tickets",
+    "desk": "tickets",
+    "window": "windows",
+    "rebuild": "keeping",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Rooms(click.Group):
+    """The commands by their rooms."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every command, in the order in which people meet them."""
+        del ctx
+        return list(_ROOMS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one command, None if there is none of that name."""
+        del ctx
+        if cmd_name not in _ROOMS:
+            return None
+        command: click.Command = getattr(import_module(f"monitor.cli.{_ROOMS[cmd_name]}"), cmd_name)
+        return command
+
+
+@click.group(cls=_Rooms, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="vigia")
 def cli() -> None:
     """Watch servers, publish incidents, open tickets."""
-
-
-for _room in (running, configuring, looking, incidents, tickets, windows, keeping):
-    for _command in _room.COMMANDS:
-        cli.add_command(_command)
 
 
 def main() -> int:

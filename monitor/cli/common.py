@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,13 +17,15 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.clock import SystemClock
-from monitor.inventory import Configuration, load
+from monitor.station.names import DATABASE
 from monitor.store.database import Database
+
+if TYPE_CHECKING:
+    from monitor.inventory import Configuration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_CONFIG = "config/servers.yaml"
-DATABASE = "vigia.db"
 
 clock = SystemClock()
 
@@ -75,6 +79,9 @@ def json_option(command: Command) -> Command:
 
 def configuration(config: Path, *, listen: str | None = None, data: Path | None = None) -> Configuration:
     """Load the configuration with this process's environment; a bad one raises ConfigurationError."""
+    # Reading a configuration takes half a second of imports, which a command on a named data directory can do without.
+    from monitor.inventory import load  # noqa: PLC0415
+
     return load(config, environment=os.environ, listen=listen, data=data)
 
 
@@ -119,3 +126,11 @@ def local(moment: datetime | None, zone: str) -> str:
     if moment is None:
         return "–"
     return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def log_to_stderr() -> None:
+    """Send what happens to standard error, a line each."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

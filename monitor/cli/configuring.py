@@ -76,6 +76,3 @@ _MARKS = {Verdict.FINE: "fine", Verdict.WARNING: "warning", Verdict.BROKEN: "BRO
 
 def _finding(finding: Finding) -> dict[str, object]:
     return {"subject": finding.subject, "verdict": finding.verdict, "detail": finding.detail}
-
-
-COMMANDS = (validate, doctor)

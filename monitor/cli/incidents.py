@@ -102,6 +102,3 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
         click.echo(f"\n  {local(update.at, zone)}  {update.stage}  ({update.author})")
         for language, words in update.text.items():
             click.echo(f"    {language}: {words}")
-
-
-COMMANDS = (incident,)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.common import DATABASE, config_option, data_directory, data_option, json_option, print_json
+from monitor.cli.common import config_option, data_directory, data_option, json_option, print_json
 from monitor.station.lifeline import only_watch
+from monitor.station.names import DATABASE
 from monitor.store import journal
 from monitor.store.database import Database
 
@@ -29,6 +30,3 @@ def rebuild(config: Path, data: Path | None, *, as_json: bool) -> None:
         print_json({"entries": replayed})
     else:
         click.echo(f"Replayed {replayed} entries.")
-
-
-COMMANDS = (rebuild,)

@@ -1,4 +1,4 @@
-"""probe and status: what is there to see now."""
+"""probe: look once, now."""
 
 from __future__ import annotations
 
@@ -19,23 +19,16 @@ from monitor.cli.common import (
     data_option,
     json_option,
     local,
-    open_database,
     print_json,
-    print_table,
 )
 from monitor.errors import NotFoundError
 from monitor.fleet import CheckPlan
-from monitor.health.words import Status
 from monitor.identifiers import ServerId
 from monitor.inventory import Configuration
-from monitor.language import text
 from monitor.observation import Observation, Outcome
 from monitor.prober import Prober, open_tools
 from monitor.station.opening import resolver_settings
-from monitor.station.reader import present
-from monitor.station.shapes import observation_shape, status_shape
-
-_BAD = frozenset({Status.PARTIAL_OUTAGE, Status.MAJOR_OUTAGE})
+from monitor.station.shapes import observation_shape
 
 
 @click.command()
@@ -118,48 +111,3 @@ def _colour(outcome: Outcome) -> str:
         Outcome.DOWN: "red",
         Outcome.UNKNOWN: "bright_black",
     }[outcome]
-
-
-@click.command()
-@config_option
-@data_option
-@json_option
-def status(config: Path, data: Path | None, *, as_json: bool) -> int:
-    """Show servers, checks, incidents and windows at a glance; exit status 1 if anything is down."""
-    database = open_database(config, data)
-    try:
-        snapshot, tickets = present(database, clock.now())
-    finally:
-        database.close()
-    if as_json:
-        print_json(status_shape(snapshot, tickets))
-    else:
-        zone = snapshot.site.timezone
-        print_table(
-            f"{snapshot.site.name} · {snapshot.indicator} · {snapshot.freshness}",
-            ("server", "status", "since", "checks"),
-            (
-                (
-                    server.id,
-                    text(f"status.{server.status}", "en"),
-                    local(server.since, zone),
-                    " ".join(f"{check.id}:{check.state}" for check in server.checks),
-                )
-                for server in snapshot.servers()
-            ),
-            nothing="No servers yet: start the service once with `vigia run`.",
-        )
-        for incident in snapshot.open_incidents:
-            click.echo(
-                f"incident {incident.id}  {incident.stage} · {incident.impact} · {incident.title['en']}"
-                f"  (since {local(incident.started_at, zone)}, ticket {tickets.get(incident.id, 'not yet')})"
-            )
-        for window in (*snapshot.active_windows, *snapshot.upcoming_windows):
-            click.echo(
-                f"window {window.id}  {window.stage} · {', '.join(sorted(window.servers))}"
-                f"  {local(window.starts_at, zone)} – {local(window.ends_at, zone)}"
-            )
-    return 1 if any(server.last_known in _BAD for server in snapshot.servers()) else 0
-
-
-COMMANDS = (probe, status)

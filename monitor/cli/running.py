@@ -1,35 +1,25 @@
-"""run, watch, web: the service itself."""
+"""run and web: the service itself."""
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from monitor import __version__
-from monitor.cli.common import clock, config_option, configuration, data_option, listen_option
+from monitor.cli.common import clock, config_option, configuration, data_option, listen_option, log_to_stderr
 from monitor.inventory import Configuration
 from monitor.station.lifeline import only_watch
 from monitor.station.listening import address_of, write_address
 from monitor.station.listening import listen as listen_on
-from monitor.station.opening import prepare
+from monitor.station.preparing import prepare
 from monitor.station.supervisor import (
     Programme,
     child_environment,
     python,
     supervise,
 )
-from monitor.station.watch import run_watch
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 
 @click.command()
@@ -38,7 +28,7 @@ def _log_to_stderr() -> None:
 @listen_option
 def run(config: Path, data: Path | None, listen: str | None) -> int:
     """Run the whole service: watch and page, each started again if it dies."""
-    _log_to_stderr()
+    log_to_stderr()
     settings = configuration(config, listen=listen, data=data).settings
     listener = listen_on(settings.listen_host, settings.listen_port)
     address = address_of(listener)
@@ -83,22 +73,9 @@ def _greet(loaded: Configuration, address: str) -> None:
 @config_option
 @data_option
 @listen_option
-def watch(config: Path, data: Path | None, listen: str | None) -> int:
-    """Run only the probes and the decisions."""
-    _log_to_stderr()
-    return run_watch(lambda: configuration(config, listen=listen, data=data), clock)
-
-
-@click.command()
-@config_option
-@data_option
-@listen_option
 def web(config: Path, data: Path | None, listen: str | None) -> int:
     """Run only the page, its feeds and the metrics address."""
     settings = configuration(config, listen=listen, data=data).settings
     address = f"{settings.listen_host}:{settings.listen_port}"
     command = python("web", "--data", str(settings.data), "--listen", address)
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
-
-
-COMMANDS = (run, watch, web)

@@ -234,6 +234,3 @@ def _confirm(after: DeskTicket, *, as_json: bool) -> None:
         click.echo(
             f"{after.id}  {after.status} · {after.priority} · {after.assignee or 'nobody'}  {after.subject}"
         )
-
-
-COMMANDS = (ticket, desk)

@@ -140,6 +140,3 @@ def cancel(window_id: str, config: Path, data: Path | None, *, as_json: bool) ->
         print_json(window_shape(cancelled))
     else:
         click.echo(f"Cancelled {window_id}.")
-
-
-COMMANDS = (window,)

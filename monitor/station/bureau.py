@@ -23,6 +23,7 @@ from monitor.language.zones import day_of
 from monitor.maintenance.due import moves
 from monitor.maintenance.window import Window
 from monitor.observation import Observation
+from monitor.station.names import METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
 from monitor.station.opening import new_installation
 from monitor.status.snapshot import HISTORY_DAYS
 from monitor.store import observations, readings
@@ -31,9 +32,6 @@ from monitor.store.days import refresh_days
 from monitor.store.observations.retention import SLICE
 from monitor.store.readings.service import WATCH
 
-METRICS_TEXT = "metrics.text"
-METRICS_OPENMETRICS = "metrics.openmetrics"
-METRICS_CHECKS = "metrics.checks"
 _LOOK_BACK = timedelta(days=30)
 _NOTHING = Fleet(site=Site(name="", url=""), groups=(), servers=())
 

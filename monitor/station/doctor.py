@@ -17,7 +17,7 @@ import psutil
 from monitor.clock import Clock
 from monitor.errors import VigiaError
 from monitor.inventory import Configuration, Settings
-from monitor.station.opening import DATABASE
+from monitor.station.names import DATABASE
 from monitor.status.snapshot import STALE_AFTER
 from monitor.store import readings
 from monitor.store.database import Database, engine

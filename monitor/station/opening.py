@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 from monitor.actions.append import append
 from monitor.actions.deliver import Deliverer
@@ -17,14 +16,7 @@ from monitor.subscribers.operators import AppriseMessenger
 from monitor.tickets import KINDS
 from monitor.tickets.port import HelpdeskTools
 
-DATABASE = "vigia.db"
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
-
-
-def prepare(data: Path) -> None:
-    """Make the data directory and bring the database up to date, so that watch and web can start side by side."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    Database.open(data / DATABASE, owner=True).close()
 
 
 def resolver_settings(settings: Settings) -> ResolverSettings | None:

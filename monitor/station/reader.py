@@ -18,8 +18,7 @@ from monitor.incidents.incident import Audience, Incident
 from monitor.language.zones import start_of_day
 from monitor.metrics.exposition import join
 from monitor.metrics.picture import Counts, snapshot_lines
-from monitor.station.bureau import METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
-from monitor.station.opening import DATABASE
+from monitor.station.names import DATABASE, METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
 from monitor.status.reading import Metrics, Month, Point, Readiness, Series
 from monitor.status.snapshot import Freshness, Snapshot
 from monitor.store import deliveries, observations, readings

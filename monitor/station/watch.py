@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -30,7 +31,8 @@ from monitor.prober import Prober, open_tools
 from monitor.scheduling import Scheduler
 from monitor.station.bureau import Bureau, Housekeeping
 from monitor.station.lifeline import follow_supervisor, only_watch
-from monitor.station.opening import DATABASE, deliverer_of, resolver_settings
+from monitor.station.names import DATABASE
+from monitor.station.opening import deliverer_of, resolver_settings
 from monitor.station.recorder import Recorder
 from monitor.store.database import Database, engine
 
@@ -105,6 +107,9 @@ class _Watch:
                 self._configuration, self._database, self._clock, installation, self._instruments.ticket
             )
             self._put_in_force()
+            # What stands now stays: the collector need not walk through it with every look.
+            gc.collect()
+            gc.freeze()
             self._keep_rhythms()
             recording = asyncio.create_task(self._recorder.run())
             delivering = asyncio.create_task(self._deliverer.run(self._stop))

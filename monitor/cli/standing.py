@@ -1,0 +1,66 @@
+"""status: how everything stands, at a glance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from monitor.cli.common import (
+    clock,
+    config_option,
+    data_option,
+    json_option,
+    local,
+    open_database,
+    print_json,
+    print_table,
+)
+from monitor.health.words import Status
+from monitor.language import text
+from monitor.station.reader import present
+from monitor.station.shapes import status_shape
+
+_BAD = frozenset({Status.PARTIAL_OUTAGE, Status.MAJOR_OUTAGE})
+
+
+@click.command()
+@config_option
+@data_option
+@json_option
+def status(config: Path, data: Path | None, *, as_json: bool) -> int:
+    """Show servers, checks, incidents and windows at a glance; exit status 1 if anything is down."""
+    database = open_database(config, data)
+    try:
+        snapshot, tickets = present(database, clock.now())
+    finally:
+        database.close()
+    if as_json:
+        print_json(status_shape(snapshot, tickets))
+    else:
+        zone = snapshot.site.timezone
+        print_table(
+            f"{snapshot.site.name} · {snapshot.indicator} · {snapshot.freshness}",
+            ("server", "status", "since", "checks"),
+            (
+                (
+                    server.id,
+                    text(f"status.{server.status}", "en"),
+                    local(server.since, zone),
+                    " ".join(f"{check.id}:{check.state}" for check in server.checks),
+                )
+                for server in snapshot.servers()
+            ),
+            nothing="No servers yet: start the service once with `vigia run`.",
+        )
+        for incident in snapshot.open_incidents:
+            click.echo(
+                f"incident {incident.id}  {incident.stage} · {incident.impact} · {incident.title['en']}"
+                f"  (since {local(incident.started_at, zone)}, ticket {tickets.get(incident.id, 'not yet')})"
+            )
+        for window in (*snapshot.active_windows, *snapshot.upcoming_windows):
+            click.echo(
+                f"window {window.id}  {window.stage} · {', '.join(sorted(window.servers))}"
+                f"  {local(window.starts_at, zone)} – {local(window.ends_at, zone)}"
+            )
+    return 1 if any(server.last_known in _BAD for server in snapshot.servers()) else 0
