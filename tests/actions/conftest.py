@@ -20,6 +20,7 @@ from monitor.store.deliveries import DeliveryRow
 from monitor.subscribers.port import Message, Reach
 from monitor.tickets.port import Helpdesk as HelpdeskPort
 from monitor.tickets.webhook import Webhook, WebhookOptions
+from tests.actions.builders import Lookout
 from tests.conftest import SteppingClock
 from tests.servers.helpdesk import SECRET, Helpdesk
 from tests.tickets import builders
@@ -146,3 +147,11 @@ def make_house(tmp_path: Path, clock: SteppingClock) -> Iterator[MakeHouse]:
 @pytest.fixture
 def house(make_house: MakeHouse) -> House:
     return make_house()
+
+
+@pytest.fixture
+def lookout(tmp_path: Path, clock: SteppingClock) -> Iterator[Lookout]:
+    """The bureau on a new database, watching two servers."""
+    made = Lookout(Database.open(tmp_path / "vigia.db", owner=True), clock)
+    yield made
+    made.database.close()
