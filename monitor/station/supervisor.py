@@ -60,7 +60,9 @@ class _Keeper:
                 self._stopping.set()
                 return
             first = False
-            pause = _FIRST_PAUSE if lived > _CALM_AFTER else min(pause * 2, _LONGEST_PAUSE)
+            # One that was killed from outside is needed back at once; one that keeps ending by itself gets time.
+            calm = lived > _CALM_AFTER or code < 0
+            pause = _FIRST_PAUSE if calm else min(pause * 2, _LONGEST_PAUSE)
             _log.error("%s ended with %s; starting it again in %.1f s", self._programme.name, code, pause)
             self._stopping.wait(pause)
 
