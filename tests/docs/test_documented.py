@@ -23,7 +23,9 @@ METRICS = {
 
 def commands(group: click.Group = cli, before: tuple[str, ...] = ("vigia",)) -> dict[str, click.Command]:
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         path = (*before, name)
         if isinstance(command, click.Group):
             found |= commands(command, path)
