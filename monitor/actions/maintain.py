@@ -17,11 +17,14 @@ from monitor.journal.entries import Entry, IncidentUpdated, Kind, Reason, Window
 from monitor.maintenance.due import moves
 from monitor.maintenance.recurrence import parse_rule
 from monitor.maintenance.window import Window, WindowStage
-from monitor.store import readings
+from monitor.store import journal, readings
 from monitor.store.database import Transaction
 
 LONGEST = timedelta(hours=24)
 PLAN_AHEAD = timedelta(days=14)
+# A window that nobody moved for this long is shown nowhere any more.
+_LOOK_BACK = timedelta(days=90)
+_ACTOR = "vigia"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ def plan(  # noqa: PLR0913 - a window is these facts
     fleet = _fleet(tx)
     for server in servers:
         fleet.server(server)
+    if not servers:
+        raise RefusedError("a window is for at least one server: name one with --server")
     _refuse_nonsense(starts_at, ends_at, moment)
     window = Window(
         id=WindowId(fresh_ulid(moment)),
@@ -84,37 +89,62 @@ def cancel(tx: Transaction, window_id: WindowId, *, actor: str, moment: datetime
     return replace(window, stage=WindowStage.CANCELLED, ended_at=moment if window.started_at else None)
 
 
+def due(tx: Transaction, moment: datetime) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
+    """Return the windows that have to start now and those that have to be completed."""
+    return moves(readings.windows(tx, ending_after=moment - _LOOK_BACK), moment)
+
+
 def keep(tx: Transaction, moment: datetime) -> Moved:
     """Start and complete what is due, and return it. Open incidents of a starting window's servers are told (rule M3)."""
-    to_start, to_complete = moves(readings.windows(tx, ending_after=None), moment)
+    to_start, to_complete = due(tx, moment)
     entries: list[Entry] = []
     for window in to_start:
-        entries.append(_moved(Kind.WINDOW_STARTED, window, "vigia", moment))
+        entries.append(_moved(Kind.WINDOW_STARTED, window, _ACTOR, moment))
         entries += [_paused(incident, moment) for incident in _open_incidents(tx, window.servers)]
-    entries += [_moved(Kind.WINDOW_COMPLETED, window, "vigia", moment) for window in to_complete]
+    entries += [_moved(Kind.WINDOW_COMPLETED, window, _ACTOR, moment) for window in to_complete]
     append(tx, entries, moment)
-    return Moved(started=tuple(to_start), completed=tuple(to_complete))
+    return Moved(started=to_start, completed=to_complete)
 
 
 def plan_recurring(tx: Transaction, fleet: Fleet, moment: datetime) -> int:
-    """Plan the occurrences of the next 14 days of every window kept as code; return how many were new.
+    """Plan the occurrences of the next 14 days of every window kept as code; return how many were planned.
 
-    An occurrence is named by its window and its start, so that it is planned once. One whose rule is gone from the
-    configuration is cancelled while it has not begun.
+    An occurrence is named by its window and its start, so that it is planned once; while it has not begun it follows the
+    configuration, and is cancelled when its rule is gone from there. What a person cancelled stays cancelled.
     """
-    known = {window.id: window for window in readings.windows(tx)}
+    known = {window.id: window for window in readings.windows(tx, ending_after=moment)}
     wanted = {window.id: window for rule in fleet.windows for window in _occurrences(rule, fleet, moment)}
-    entries = [_planned(window, "vigia", moment) for name, window in wanted.items() if name not in known]
-    planned = len(entries)
+    missing = [window for name, window in wanted.items() if _is_missing(tx, known.get(name), window)]
+    entries = [_planned(window, _ACTOR, moment) for window in missing]
     gone = (
         window
         for name, window in known.items()
         if window.rule is not None and name not in wanted and window.stage is WindowStage.SCHEDULED
         if window.starts_at > moment
     )
-    entries += [_moved(Kind.WINDOW_CANCELLED, window, "vigia", moment) for window in gone]
+    entries += [_moved(Kind.WINDOW_CANCELLED, window, _ACTOR, moment) for window in gone]
     append(tx, entries, moment)
-    return planned
+    return len(missing)
+
+
+def _is_missing(tx: Transaction, known: Window | None, wanted: Window) -> bool:
+    if known is None:
+        return True
+    if known.stage is WindowStage.SCHEDULED:
+        return replace(known, planned_at=wanted.planned_at) != wanted
+    # Its rule was taken out of the configuration, and is back.
+    return (
+        known.stage is WindowStage.CANCELLED
+        and known.started_at is None
+        and _cancelled_by(tx, known) == _ACTOR
+    )
+
+
+def _cancelled_by(tx: Transaction, window: Window) -> str:
+    return [
+        numbered.entry.actor
+        for numbered in journal.entries(tx, subject=window.id, kinds=(Kind.WINDOW_CANCELLED,))
+    ][-1]
 
 
 def _occurrences(planned: PlannedWindow, fleet: Fleet, moment: datetime) -> Iterable[Window]:

@@ -93,9 +93,10 @@ def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Ent
     """Return the resolutions of incidents that were watched for long enough, and of those that nobody watches any more."""
     entries: list[Entry] = []
     for incident in readings.open_incidents(tx):
-        if incident.origin is Origin.DETECTED and not any(
-            check in picture.plans for check in incident.checks
-        ):
+        # What a person opened, a person ends.
+        if incident.origin is not Origin.DETECTED:
+            continue
+        if not any(check in picture.plans for check in incident.checks):
             entries.append(telling.retired(incident, picture, moment))
         elif _is_due(incident, picture, moment):
             entries.append(telling.resolved(incident, picture, incident.ended_at or moment, moment))
@@ -167,8 +168,10 @@ def _check_entries(case: _Case) -> list[Entry]:
 
 
 def _server_entries(case: _Case) -> list[Entry]:
-    nothing_known = (Status.UNKNOWN, dict[Service, Status](), case.ground.moment)
-    status, services, since = case.ground.held.get(case.server.id, nothing_known)
+    held = case.ground.held.get(case.server.id)
+    if held is None and case.judged.status is Status.UNKNOWN:
+        return []
+    status, services, since = held or (Status.UNKNOWN, dict[Service, Status](), case.ground.moment)
     if case.judged.status is status and case.judged.services == services:
         return []
     body = ServerChanged(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,22 +17,21 @@ from monitor.clock import Clock, fresh_ulid
 from monitor.fleet import Fleet, Site
 from monitor.health.advance import persist, retry_gap, wants_retry
 from monitor.health.state import Health
-from monitor.identifiers import CheckKey
+from monitor.identifiers import CheckKey, WindowId
 from monitor.inventory.settings import Keep
 from monitor.language.zones import day_of
-from monitor.maintenance.due import moves
+from monitor.maintenance.due import RUNNING
 from monitor.maintenance.window import Window
 from monitor.observation import Observation
 from monitor.station.names import METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
 from monitor.station.opening import new_installation
 from monitor.status.snapshot import HISTORY_DAYS
 from monitor.store import observations, readings
-from monitor.store.database import Database
+from monitor.store.database import Database, Transaction
 from monitor.store.days import refresh_days
 from monitor.store.observations.retention import SLICE
 from monitor.store.readings.service import WATCH
 
-_LOOK_BACK = timedelta(days=30)
 _NOTHING = Fleet(site=Site(name="", url=""), groups=(), servers=())
 
 
@@ -60,18 +59,19 @@ class Bureau:
         self._clock = clock
         self._boot = fresh_ulid(clock.now())
         self._younger: set[CheckKey] = set()
+        self._running: Mapping[WindowId, Window] = {}
         self.picture: Picture = picture_of(_NOTHING, {}, {})
 
     def begin(self, fleet: Fleet) -> None:
         """Apply the fleet, note that we look from now on, and go on where the last watch stopped."""
         moment = self._clock.now()
         with self._database.writing() as tx:
-            applying.apply(tx, fleet, moment)
+            # A window that ended since the last sign of life counts as running: its end is still to be acted upon.
+            running = _begun(tx, since=readings.heard_at(tx) or moment)
+            picture = self._applied(tx, fleet, readings.healths(tx), moment)
             applying.begin(tx, self._boot, moment)
-            maintain.plan_recurring(tx, fleet, moment)
             observations.beat(tx, WATCH, moment)
-            picture = picture_of(fleet, readings.check_numbers(tx), readings.healths(tx))
-        self.picture = picture
+        self.picture, self._running = picture, running
 
     def installation(self) -> str:
         """Return the name of this installation; it is given once."""
@@ -82,12 +82,19 @@ class Bureau:
         """Apply a changed fleet while running; healths of untouched checks are kept."""
         moment = self._clock.now()
         with self._database.writing() as tx:
-            changed = applying.apply(tx, fleet, moment)
-            maintain.plan_recurring(tx, fleet, moment)
-            picture = picture_of(fleet, readings.check_numbers(tx), self.picture.healths)
-            if changed:
-                append(tx, reconsider(tx, picture, picture.servers, moment), moment)
+            picture = self._applied(tx, fleet, self.picture.healths, moment)
         self.picture = picture
+
+    @staticmethod
+    def _applied(
+        tx: Transaction, fleet: Fleet, healths: Mapping[CheckKey, Health], moment: datetime
+    ) -> Picture:
+        changed = applying.apply(tx, fleet, moment)
+        maintain.plan_recurring(tx, fleet, moment)
+        picture = picture_of(fleet, readings.check_numbers(tx), healths)
+        if changed:
+            append(tx, reconsider(tx, picture, picture.servers, moment), moment)
+        return picture
 
     def record(self, looks: Sequence[Observation]) -> Recorded:
         """Store and judge a batch of looks in one transaction."""
@@ -109,14 +116,15 @@ class Bureau:
             return None
         with self._database.writing() as tx:
             moved = maintain.keep(tx, moment)
-            persisting = self._persisting(moved.completed)
+            running = _running(tx, moment)
+            begun = {**self._running, **{window.id: window for window in moved.started}}
+            ended = [window for name, window in begun.items() if name not in running]
+            persisting = self._persisting(ended)
             observations.save_healths(tx, persisting.values(), self.picture.numbers)
             picture = replace(self.picture, healths={**self.picture.healths, **persisting})
             entries = append(tx, resolve_due(tx, picture, moment), moment)
-        self.picture = picture
-        return Housekeeping(
-            look_at=tuple(persisting), decided=bool(entries or moved.started or moved.completed)
-        )
+        self.picture, self._running = picture, running
+        return Housekeeping(look_at=tuple(persisting), decided=bool(entries or moved.started or ended))
 
     def settle(self, keep: Keep) -> bool:
         """Settle one slice of closed hours, work out closed days, drop what is too old; return whether there is more."""
@@ -149,16 +157,29 @@ class Bureau:
 
     def _anything_due(self, moment: datetime) -> bool:
         with self._database.reading() as tx:
-            to_start, to_complete = moves(readings.windows(tx, ending_after=moment - _LOOK_BACK), moment)
-            if to_start or to_complete:
-                return True
-            return bool(resolve_due(tx, self.picture, moment))
+            return (
+                any(maintain.due(tx, moment))
+                # Somebody else may have ended a window: the command line cancels them.
+                or _running(tx, moment).keys() != self._running.keys()
+                or bool(resolve_due(tx, self.picture, moment))
+            )
 
-    def _persisting(self, completed: Sequence[Window]) -> dict[CheckKey, Health]:
-        """The checks of servers whose window just ended have to prove anew that they still fail (rule M2)."""
-        servers = {server for window in completed for server in window.servers}
+    def _persisting(self, ended: Iterable[Window]) -> dict[CheckKey, Health]:
+        """The checks of servers whose window just ended have to prove anew that they still fail (rules M2 and M4)."""
+        servers = {server for window in ended for server in window.servers}
         return {
             key: persist(self.picture.health(key))
             for key in self.picture.plans
             if key.server in servers and self.picture.health(key).looked_at is not None
         }
+
+
+def _running(tx: Transaction, moment: datetime) -> Mapping[WindowId, Window]:
+    windows = readings.windows(tx, ending_after=moment)
+    return {window.id: window for window in windows if window.stage in RUNNING}
+
+
+def _begun(tx: Transaction, since: datetime) -> Mapping[WindowId, Window]:
+    """Return the windows that were running at `since`, or began later, whatever became of them."""
+    windows = readings.windows(tx, ending_after=since)
+    return {window.id: window for window in windows if window.started_at is not None}

@@ -68,8 +68,9 @@ class Recorder:
         self._stopping = True
         self._arrived.set()
 
-    async def _write_some(self) -> None:
-        batch = self._waiting[:LARGEST_BATCH]
+    async def _write_some(self, most: int = LARGEST_BATCH) -> None:
+        """Write the oldest looks, at most so many; what cannot be written now stays where it is."""
+        batch = self._waiting[:most]
         try:
             await self._write(batch)
         except BusyError:
@@ -80,16 +81,20 @@ class Recorder:
             await asyncio.sleep(TROUBLE_PAUSE_S)
             return
         except Exception:  # noqa: BLE001 - a defect of ours must not stop the looks behind it
-            _log.exception("a batch of %d looks cannot be judged; trying them one by one", len(batch))
-            await self._one_by_one(batch)
+            if len(batch) > 1:
+                _log.exception("a batch of %d looks cannot be judged; trying them one by one", len(batch))
+                await self._one_by_one(batch)
+                return
+            _log.exception("the look at %s is let go", batch[0].check)
+            self._on_drop(1)
+        self._take_out(batch)
+
+    async def _one_by_one(self, batch: Sequence[Observation]) -> None:
+        last = batch[-1]
+        while any(observation is last for observation in self._waiting):
+            await self._write_some(1)
+
+    def _take_out(self, batch: Sequence[Observation]) -> None:
         # What arrived meanwhile stands behind the batch, unless the queue overflowed and shed some of it.
         written = set(map(id, batch))
         self._waiting = [observation for observation in self._waiting if id(observation) not in written]
-
-    async def _one_by_one(self, batch: Sequence[Observation]) -> None:
-        for observation in batch:
-            try:
-                await self._write([observation])
-            except Exception:  # noqa: BLE001 - counted and logged; the others go on
-                _log.exception("the look at %s is let go", observation.check)
-                self._on_drop(1)

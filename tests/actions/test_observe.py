@@ -46,10 +46,13 @@ def test_a_transaction_that_fails_leaves_no_trace(lookout: Lookout):
         before = counts(tx)
     deciding = look("gye1/http", "down", lookout.clock.step(RETRY))
 
-    with pytest.raises(StoreError, match="disk full"), lookout.database.writing() as tx:
-        assert observe(tx, held, [deciding], lookout.clock.now()).entries
-        raise StoreError("disk full")
+    def fail_late() -> None:
+        with lookout.database.writing() as tx:
+            assert observe(tx, held, [deciding], lookout.clock.now()).entries
+            raise StoreError("disk full")
 
+    with pytest.raises(StoreError, match="disk full"):
+        fail_late()
     with lookout.database.reading() as tx:
         assert counts(tx) == before
     # The very same look is judged anew, and decides once.
