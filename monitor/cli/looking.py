@@ -44,7 +44,7 @@ def probe(what: str, config: Path, data: Path | None, *, as_json: bool) -> int:
     targets = {plan.key: build(plan.kind, plan.options, loaded.secrets).target for plan in plans}
     if as_json:
         shapes = [observation_shape(observation, targets[observation.check]) for observation in observations]
-        print_json(shapes[0] if len(shapes) == 1 else {"server": what, "checks": shapes})
+        print_json(shapes[0] if "/" in what else {"server": what, "checks": shapes})
     else:
         for observation in observations:
             _show(observation, targets[observation.check])

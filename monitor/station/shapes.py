@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.health.words import Service, Status
 from monitor.incidents.incident import Incident, Update
+from monitor.language import LANGUAGES, Texts
 from monitor.maintenance.window import Window
 from monitor.observation import Observation
 from monitor.status.snapshot import CheckView, ServerView, Snapshot
@@ -58,10 +59,14 @@ def _services_shape(services: Mapping[Service, Status]) -> list[Shape]:
 
 
 def incident_shape(incident: Incident, ticket: str | None) -> Shape:
-    """Return one incident; `ticket` is the reference of its ticket, if it has one. Updates stand oldest first."""
+    """Return one incident; `ticket` is the reference of its ticket, if it has one. Updates stand oldest first.
+
+    `title` is in the language that speaks first of the two we write, `titles` holds both.
+    """
     return {
         "id": incident.id,
-        "title": dict(incident.title),
+        "title": _first(incident.title),
+        "titles": dict(incident.title),
         "stage": incident.stage,
         "impact": incident.impact,
         "servers": list(incident.servers),
@@ -88,11 +93,16 @@ def _update_shape(update: Update) -> Shape:
     }
 
 
+def _first(texts: Texts) -> str:
+    return next((texts[language] for language in LANGUAGES if language in texts), "")
+
+
 def window_shape(window: Window) -> Shape:
     """Return one window."""
     return {
         "id": window.id,
-        "title": dict(window.title),
+        "title": _first(window.title),
+        "titles": dict(window.title),
         "status": window.stage,
         "servers": sorted(window.servers),
         "starts_at": instant(window.starts_at),
