@@ -6,7 +6,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,7 @@ from rich.table import Table
 
 from monitor.clock import SystemClock
 from monitor.station.names import DATABASE
-from monitor.store.database import Database
+from monitor.store.database import Database, Transaction
 
 if TYPE_CHECKING:
     from monitor.inventory import Configuration
@@ -93,6 +94,20 @@ def data_directory(config: Path, data: Path | None) -> Path:
 def open_database(config: Path, data: Path | None) -> Database:
     """Open the database beside a running watch; a missing one raises SchemaError with the remedy."""
     return Database.open(data_directory(config, data) / DATABASE, owner=False)
+
+
+@contextmanager
+def reading(config: Path, data: Path | None) -> Iterator[Transaction]:
+    """Read in one unchanging picture of the data."""
+    with closing(open_database(config, data)) as database, database.reading() as tx:
+        yield tx
+
+
+@contextmanager
+def writing(config: Path, data: Path | None) -> Iterator[Transaction]:
+    """Decide and write in one transaction, all or nothing."""
+    with closing(open_database(config, data)) as database, database.writing() as tx:
+        yield tx
 
 
 def print_json(document: object) -> None:

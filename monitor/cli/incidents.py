@@ -13,9 +13,9 @@ from monitor.cli.common import (
     data_option,
     json_option,
     local,
-    open_database,
     print_json,
     print_table,
+    reading,
 )
 from monitor.errors import NotFoundError
 from monitor.identifiers import IncidentId
@@ -37,15 +37,11 @@ def incident() -> None:
 @json_option
 def list_(config: Path, data: Path | None, *, only_open: bool, as_json: bool) -> None:
     """List incidents, newest first."""
-    database = open_database(config, data)
-    try:
-        with database.reading() as tx:
-            # A second ahead, so that what opened this very moment is in.
-            found = readings.incidents_between(tx, _BEGINNING, clock.now() + timedelta(seconds=1))
-            tickets = {row.incident: row.reference for row in readings.tickets(tx)}
-            zone = readings.zone(tx)
-    finally:
-        database.close()
+    with reading(config, data) as tx:
+        # A second ahead, so that what opened this very moment is in.
+        found = readings.incidents_between(tx, _BEGINNING, clock.now() + timedelta(seconds=1))
+        tickets = {row.incident: row.reference for row in readings.tickets(tx)}
+        zone = readings.zone(tx)
     chosen = [each for each in found if each.open or not only_open]
     if as_json:
         print_json([incident_shape(each, tickets.get(each.id)) for each in chosen])
@@ -78,14 +74,10 @@ def list_(config: Path, data: Path | None, *, only_open: bool, as_json: bool) ->
 @json_option
 def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) -> None:
     """Show one incident with all its updates in both languages."""
-    database = open_database(config, data)
-    try:
-        with database.reading() as tx:
-            found = readings.incident(tx, IncidentId(incident_id))
-            ticket = readings.ticket_of(tx, IncidentId(incident_id))
-            zone = readings.zone(tx)
-    finally:
-        database.close()
+    with reading(config, data) as tx:
+        found = readings.incident(tx, IncidentId(incident_id))
+        ticket = readings.ticket_of(tx, IncidentId(incident_id))
+        zone = readings.zone(tx)
     if found is None:
         raise NotFoundError(f"there is no incident {incident_id!r}; `vigia incident list` shows them")
     reference = None if ticket is None else ticket.reference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -20,12 +21,8 @@ from monitor.store.database import Database
 def rebuild(config: Path, data: Path | None, *, as_json: bool) -> None:
     """Drop the tables that the journal explains and replay it; sends nothing. watch must be stopped."""
     directory = data_directory(config, data)
-    with only_watch(directory):
-        database = Database.open(directory / DATABASE, owner=False)
-        try:
-            replayed = journal.rebuild(database)
-        finally:
-            database.close()
+    with only_watch(directory), closing(Database.open(directory / DATABASE, owner=False)) as database:
+        replayed = journal.rebuild(database)
     if as_json:
         print_json({"entries": replayed})
     else:

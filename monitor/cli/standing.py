@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -30,11 +31,8 @@ _BAD = frozenset({Status.PARTIAL_OUTAGE, Status.MAJOR_OUTAGE})
 @json_option
 def status(config: Path, data: Path | None, *, as_json: bool) -> int:
     """Show servers, checks, incidents and windows at a glance; exit status 1 if anything is down."""
-    database = open_database(config, data)
-    try:
+    with closing(open_database(config, data)) as database:
         snapshot, tickets = present(database, clock.now())
-    finally:
-        database.close()
     if as_json:
         print_json(status_shape(snapshot, tickets))
     else:

@@ -16,9 +16,10 @@ from monitor.cli.common import (
     data_option,
     json_option,
     local,
-    open_database,
     print_json,
     print_table,
+    reading,
+    writing,
 )
 from monitor.errors import NotFoundError
 from monitor.station.shapes import delivery_shape, desk_shape, message_shape, ticket_shape
@@ -38,13 +39,9 @@ def ticket() -> None:
 @json_option
 def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
     """List tickets, newest first."""
-    database = open_database(config, data)
-    try:
-        with database.reading() as tx:
-            rows = readings.tickets(tx)
-            zone = readings.zone(tx)
-    finally:
-        database.close()
+    with reading(config, data) as tx:
+        rows = readings.tickets(tx)
+        zone = readings.zone(tx)
     if as_json:
         print_json([ticket_shape(row) for row in rows])
         return
@@ -75,17 +72,13 @@ def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
 @json_option
 def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: bool) -> None:
     """Show one ticket with every delivery and every attempt at it."""
-    database = open_database(config, data)
-    try:
-        with database.reading() as tx:
-            row = readings.ticket(tx, reference)
-            if row is None:
-                raise NotFoundError(f"there is no ticket {reference!r}; `vigia ticket list` shows them")
-            sent = deliveries.of_incident(tx, row.incident)
-            tries = {each.id: deliveries.attempts_of(tx, each.id) for each in sent}
-            zone = readings.zone(tx)
-    finally:
-        database.close()
+    with reading(config, data) as tx:
+        row = readings.ticket(tx, reference)
+        if row is None:
+            raise NotFoundError(f"there is no ticket {reference!r}; `vigia ticket list` shows them")
+        sent = deliveries.of_incident(tx, row.incident)
+        tries = {each.id: deliveries.attempts_of(tx, each.id) for each in sent}
+        zone = readings.zone(tx)
     if as_json:
         print_json(
             {**ticket_shape(row), "deliveries": [delivery_shape(each, tries[each.id]) for each in sent]}
@@ -118,14 +111,10 @@ def desk() -> None:
 @json_option
 def list_desk(config: Path, data: Path | None, *, closed: bool, as_json: bool) -> None:
     """List what needs somebody, the most urgent and oldest first; as JSON everything."""
-    database = open_database(config, data)
-    try:
-        with database.reading() as tx:
-            found = desk_store.list_tickets(tx, closed=closed or as_json)
-            messages = {each.id: desk_store.messages(tx, each.id) for each in found} if as_json else {}
-            zone = readings.zone(tx)
-    finally:
-        database.close()
+    with reading(config, data) as tx:
+        found = desk_store.list_tickets(tx, closed=closed or as_json)
+        messages = {each.id: desk_store.messages(tx, each.id) for each in found} if as_json else {}
+        zone = readings.zone(tx)
     if as_json:
         print_json(
             [
@@ -178,12 +167,8 @@ def reply(
     """Write on a ticket."""
     moment = clock.now()
     message = NewMessage(author=_author(author), body=words, at=moment, action="reply", internal=internal)
-    database = open_database(config, data)
-    try:
-        with database.writing() as tx:
-            after = desk_actions.reply(tx, lambda tx, entries: append(tx, entries, moment), number, message)
-    finally:
-        database.close()
+    with writing(config, data) as tx:
+        after = desk_actions.reply(tx, lambda tx, entries: append(tx, entries, moment), number, message)
     _confirm(after, as_json=as_json)
 
 
@@ -195,12 +180,8 @@ def reply(
 @json_option
 def assign(number: int, person: str, config: Path, data: Path | None, *, as_json: bool) -> None:
     """Hand a ticket to a person; `-` for nobody."""
-    database = open_database(config, data)
-    try:
-        with database.writing() as tx:
-            after = desk_store.assign(tx, number, None if person == "-" else person)
-    finally:
-        database.close()
+    with writing(config, data) as tx:
+        after = desk_store.assign(tx, number, None if person == "-" else person)
     _confirm(after, as_json=as_json)
 
 
@@ -217,12 +198,8 @@ def close(
     """Close a ticket, with a last word if you like."""
     moment = clock.now()
     message = NewMessage(author=_author(author), body=words, at=moment, action="close")
-    database = open_database(config, data)
-    try:
-        with database.writing() as tx:
-            after = desk_actions.close(tx, lambda tx, entries: append(tx, entries, moment), number, message)
-    finally:
-        database.close()
+    with writing(config, data) as tx:
+        after = desk_actions.close(tx, lambda tx, entries: append(tx, entries, moment), number, message)
     _confirm(after, as_json=as_json)
 
 

@@ -15,9 +15,10 @@ from monitor.cli.common import (
     data_option,
     json_option,
     local,
-    open_database,
     print_json,
     print_table,
+    reading,
+    writing,
 )
 from monitor.identifiers import ServerId, WindowId
 from monitor.station.shapes import window_shape
@@ -54,21 +55,17 @@ def plan(
     as_json: bool,
 ) -> None:
     """Plan a window. Its servers open no incident while it lasts; it starts and ends by itself."""
-    database = open_database(config, data)
-    try:
-        with database.writing() as tx:
-            zone = readings.zone(tx)
-            planned = maintain.plan(
-                tx,
-                servers=tuple(ServerId(server) for server in servers),
-                starts_at=_moment(starts, zone, "--from"),
-                ends_at=_moment(ends, zone, "--until"),
-                title={"es": title, "en": title_en or title},
-                actor="operator",
-                moment=clock.now(),
-            )
-    finally:
-        database.close()
+    with writing(config, data) as tx:
+        zone = readings.zone(tx)
+        planned = maintain.plan(
+            tx,
+            servers=tuple(ServerId(server) for server in servers),
+            starts_at=_moment(starts, zone, "--from"),
+            ends_at=_moment(ends, zone, "--until"),
+            title={"es": title, "en": title_en or title},
+            actor="operator",
+            moment=clock.now(),
+        )
     if as_json:
         print_json(window_shape(planned))
     else:
@@ -95,13 +92,9 @@ def _moment(written: str, zone: str, option: str) -> datetime:
 @json_option
 def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
     """List windows, the next first, those of the last 90 days after them."""
-    database = open_database(config, data)
-    try:
-        with database.reading() as tx:
-            found = readings.windows(tx)
-            zone = readings.zone(tx)
-    finally:
-        database.close()
+    with reading(config, data) as tx:
+        found = readings.windows(tx)
+        zone = readings.zone(tx)
     if as_json:
         print_json([window_shape(each) for each in found])
         return
@@ -130,12 +123,8 @@ def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
 @json_option
 def cancel(window_id: str, config: Path, data: Path | None, *, as_json: bool) -> None:
     """Cancel a window; one that has begun ends now."""
-    database = open_database(config, data)
-    try:
-        with database.writing() as tx:
-            cancelled = maintain.cancel(tx, WindowId(window_id), actor="operator", moment=clock.now())
-    finally:
-        database.close()
+    with writing(config, data) as tx:
+        cancelled = maintain.cancel(tx, WindowId(window_id), actor="operator", moment=clock.now())
     if as_json:
         print_json(window_shape(cancelled))
     else:
