@@ -158,14 +158,17 @@ def _day(share: DayShare) -> Day:
 def _incident_days(
     incidents: Iterable[Incident], zone: ZoneInfo, now: datetime
 ) -> Mapping[ServerId, Mapping[object, tuple[IncidentId, ...]]]:
-    """Return which incidents touch which days of which server."""
+    """Return which incidents touch which of the days shown, of which server."""
+    oldest = day_of(now, zone) - (HISTORY_DAYS - 1) * _ONE_DAY
     found: dict[ServerId, dict[object, tuple[IncidentId, ...]]] = {}
     for incident in incidents:
-        first, last = day_of(incident.started_at, zone), day_of(incident.ended_at or now, zone)
-        for ahead in range(min((last - first).days, HISTORY_DAYS) + 1):
+        first = max(day_of(incident.started_at, zone), oldest)
+        last = day_of(incident.ended_at or now, zone)
+        for ahead in range((last - first).days + 1):
+            day = first + ahead * _ONE_DAY
             for server in incident.servers:
                 days = found.setdefault(server, {})
-                days[first + ahead * _ONE_DAY] = (*days.get(first + ahead * _ONE_DAY, ()), incident.id)
+                days[day] = (*days.get(day, ()), incident.id)
     return found
 
 
