@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 import click
@@ -54,10 +55,13 @@ def cli() -> None:
     """Watch servers, publish incidents, open tickets."""
 
 
-def main() -> int:
-    """Run the command and return its exit status; our own errors become one clear text on standard error."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status; our own errors become one clear text on standard error.
+
+    `arguments` are the words after `vigia`, by default those that this process was called with.
+    """
     try:
-        status = cli.main(prog_name="vigia", standalone_mode=False)
+        status = cli.main(arguments, prog_name="vigia", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.Abort:

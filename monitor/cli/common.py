@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -116,9 +117,13 @@ def print_json(document: object) -> None:
 
 
 def console() -> Console:
-    """Return where tables go; outside a terminal they are plain and as wide as they need."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=200, no_color=True)
+    """Return where tables go; outside a terminal they are plain and as wide as they need.
+
+    What stands in a cell is shown as it is: a subject in brackets is no mark-up.
+    """
+    as_it_is = partial(Console, markup=False, emoji=False, highlight=False)
+    plain = as_it_is()
+    return plain if plain.is_terminal else as_it_is(width=200, no_color=True)
 
 
 def print_table(

@@ -21,7 +21,8 @@ from monitor.store.database import Database
 def rebuild(config: Path, data: Path | None, *, as_json: bool) -> None:
     """Drop the tables that the journal explains and replay it; sends nothing. watch must be stopped."""
     directory = data_directory(config, data)
-    with only_watch(directory), closing(Database.open(directory / DATABASE, owner=False)) as database:
+    # Opened before the lock is taken, so that a mistyped directory is refused and not made.
+    with closing(Database.open(directory / DATABASE, owner=False)) as database, only_watch(directory):
         replayed = journal.rebuild(database)
     if as_json:
         print_json({"entries": replayed})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
 import uvloop
+from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from monitor.checks.building import build
@@ -15,7 +17,6 @@ from monitor.cli.common import (
     clock,
     config_option,
     configuration,
-    console,
     data_option,
     json_option,
     local,
@@ -53,6 +54,10 @@ def probe(what: str, config: Path, data: Path | None, *, as_json: bool) -> int:
 
 def _chosen(loaded: Configuration, what: str) -> tuple[CheckPlan, ...]:
     server_id, _, check_id = what.partition("/")
+    known_servers = [server.id for server in loaded.fleet.servers]
+    if server_id not in known_servers:
+        near = get_close_matches(server_id, known_servers) or known_servers[:5]
+        raise NotFoundError(f"there is no server {server_id!r}; did you mean {' or '.join(near)}?")
     server = loaded.fleet.server(ServerId(server_id))
     plans = tuple(plan for plan in server.checks if check_id in ("", plan.key.check))
     if not plans:
@@ -65,16 +70,21 @@ async def _look(loaded: Configuration, plans: tuple[CheckPlan, ...]) -> list[Obs
     async with open_tools(resolver_settings(loaded.settings), clock) as tools:
         prober = Prober(tools=tools, clock=clock, deliver=lambda _observation: None)
         try:
-            with Progress(
-                SpinnerColumn(), TextColumn("{task.description}"), console=console(), transient=True
-            ) as progress:
-                progress.add_task(f"looking at {len(plans)} checks …")
+            with _spinner() as progress:
+                progress.add_task(f"looking at {', '.join(str(plan.key) for plan in plans)} …")
                 looks = (
                     prober.look_once(plan, build(plan.kind, plan.options, loaded.secrets)) for plan in plans
                 )
                 return list(await asyncio.gather(*looks))
         finally:
             await prober.close()
+
+
+def _spinner() -> Progress:
+    """Return what turns while a person waits; on standard error, for the answer may go into a pipe."""
+    person = Console(stderr=True, markup=False, highlight=False)
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False)
+    return Progress(*columns, console=person, transient=True, disable=not person.is_terminal)
 
 
 def _show(observation: Observation, target: str) -> None:

@@ -27,6 +27,9 @@ from monitor.store import deliveries, readings
 from monitor.store import desk as desk_store
 from monitor.store.desk import DeskTicket, NewMessage
 
+# As far as the database counts.
+TICKET = click.IntRange(min=1, max=2**63 - 1)
+
 
 @click.group()
 def ticket() -> None:
@@ -143,11 +146,17 @@ def list_desk(config: Path, data: Path | None, *, closed: bool, as_json: bool) -
 
 
 def _author(name: str | None) -> str:
-    return name or getpass.getuser()
+    if name:
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container the user may be a number without a name.
+        return "operator"
 
 
 @desk.command()
-@click.argument("number", type=int, metavar="TICKET")
+@click.argument("number", type=TICKET, metavar="TICKET")
 @click.argument("words", metavar="TEXT")
 @click.option("--internal", is_flag=True, help="For the department alone: it is no answer to the customer.")
 @click.option("--as", "author", default=None, help="Who writes; by default the user of this machine.")
@@ -173,7 +182,7 @@ def reply(
 
 
 @desk.command()
-@click.argument("number", type=int, metavar="TICKET")
+@click.argument("number", type=TICKET, metavar="TICKET")
 @click.argument("person", metavar="PERSON")
 @config_option
 @data_option
@@ -186,7 +195,7 @@ def assign(number: int, person: str, config: Path, data: Path | None, *, as_json
 
 
 @desk.command()
-@click.argument("number", type=int, metavar="TICKET")
+@click.argument("number", type=TICKET, metavar="TICKET")
 @click.argument("words", metavar="TEXT", default="")
 @click.option("--as", "author", default=None, help="Who closes; by default the user of this machine.")
 @config_option

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,8 +22,13 @@ from monitor.cli.common import (
     writing,
 )
 from monitor.identifiers import ServerId, WindowId
+from monitor.language.zones import instant_of
+from monitor.maintenance.window import Window, WindowStage
 from monitor.station.shapes import window_shape
 from monitor.store import readings
+
+_SHOWN = timedelta(days=90)
+_OVER = (WindowStage.COMPLETED, WindowStage.CANCELLED)
 
 
 @click.group()
@@ -78,12 +84,13 @@ def _moment(written: str, zone: str, option: str) -> datetime:
     """Return an instant from what a person typed: local time of the site, or RFC 3339 with an offset."""
     try:
         moment = datetime.fromisoformat(written)
-    except ValueError as error:
+        return instant_of(moment, ZoneInfo(zone)) if moment.tzinfo is None else moment.astimezone(UTC)
+    # The first and the last day of the calendar have no instant in every zone.
+    except (ValueError, OverflowError) as error:
         raise click.BadParameter(
             f"{written!r} is no date and time; write it as '2026-12-01 22:00', in the zone {zone}",
             param_hint=option,
         ) from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
 
 
 @window.command("list")
@@ -92,8 +99,9 @@ def _moment(written: str, zone: str, option: str) -> datetime:
 @json_option
 def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
     """List windows, the next first, those of the last 90 days after them."""
+    now = clock.now()
     with reading(config, data) as tx:
-        found = readings.windows(tx)
+        found = _in_order(readings.windows(tx, ending_after=now - _SHOWN), now)
         zone = readings.zone(tx)
     if as_json:
         print_json([window_shape(each) for each in found])
@@ -114,6 +122,13 @@ def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
         ),
         nothing="No windows.",
     )
+
+
+def _in_order(windows: Sequence[Window], now: datetime) -> list[Window]:
+    """Return what is under way or to come, the next first, and then what is over, the newest first."""
+    ahead = [each for each in windows if each.stage not in _OVER and each.ends_at > now]
+    past = [each for each in windows if each not in ahead]
+    return [*ahead, *reversed(past)]
 
 
 @window.command()

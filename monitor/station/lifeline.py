@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from monitor.errors import AlreadyRunningError
+from monitor.errors import AlreadyRunningError, RefusedError
 
 SUPERVISOR = "VIGIA_SUPERVISOR"
 _PR_SET_PDEATHSIG = 1
@@ -39,10 +40,9 @@ def follow_supervisor() -> None:
 def only_watch(data: Path) -> Iterator[None]:
     """Hold the data directory's lock; the kernel frees it however the holder ends.
 
-    Raises AlreadyRunningError while another process holds it.
+    Raises AlreadyRunningError while another process holds it, RefusedError where nothing can be written.
     """
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "watch.lock").open("a") as handle:
+    with _lock_file(data) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -50,3 +50,14 @@ def only_watch(data: Path) -> Iterator[None]:
                 f"another watch works on {data}: stop it first, or give this one a data directory of its own (--data)"
             ) from error
         yield
+
+
+def _lock_file(data: Path) -> TextIO:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (data / "watch.lock").open("a")
+    except OSError as error:
+        raise RefusedError(
+            f"{data} cannot be used as data directory ({error.strerror}): make it writable for this user, or name "
+            "another with --data, VIGIA_DATA or `data:`"
+        ) from error
