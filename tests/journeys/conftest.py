@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,7 +63,24 @@ def neighbour(tmp_path: Path) -> Iterator[Nginx]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, nginx: Nginx, neighbour: Nginx) -> Iterator[House]:
-    made = House(tmp_path, CONFIGURATION.format(port=nginx.port, other_port=neighbour.port, resolve_after="3s"))
-    yield made
-    made.end()
+def make_house(tmp_path: Path, nginx: Nginx, neighbour: Nginx) -> Iterator[Callable[..., House]]:
+    """Makes services that watch both servers, each in a folder of its own; `more` is added to the configuration."""
+    made: list[House] = []
+
+    def make(name: str = "one", *, more: str = "", resolve_after: str = "3s") -> House:
+        folder = tmp_path / name
+        folder.mkdir()
+        written = CONFIGURATION.format(
+            port=nginx.port, other_port=neighbour.port, resolve_after=resolve_after
+        )
+        made.append(House(folder, written + more))
+        return made[-1]
+
+    yield make
+    for house in made:
+        house.end()
+
+
+@pytest.fixture
+def house(make_house: Callable[..., House]) -> House:
+    return make_house()

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import psutil
 import requests
 
+from monitor.errors import VigiaError
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
 Fact = TypeVar("Fact")
@@ -32,10 +34,18 @@ def wait_for(fact: Callable[[], Fact | None], *, what: str, patience: float = PA
             last = fact()
             if last:
                 return last
-        except (requests.RequestException, subprocess.CalledProcessError, OSError, ValueError) as error:
+        except (requests.RequestException, VigiaError, psutil.Error, OSError, ValueError) as error:
             last = error
         pause.wait(0.1)
     raise AssertionError(f"{what} did not come within {patience:.0f} s; last seen: {last!r}")
+
+
+def lives(process: psutil.Process) -> bool:
+    """Is a process still there? One that only waits to be collected is not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def free_port() -> int:
@@ -108,6 +118,9 @@ class House:
         return (self.data / "address").read_text().strip()
 
     def start(self, *command: str) -> None:
+        """Start `vigia run`, or another command that lasts; what was started before must have ended."""
+        if self._process is not None:
+            self._process.wait(20)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "monitor.cli", *(command or ("run",)), *self._where()],
@@ -121,40 +134,57 @@ class House:
 
     def ready(self, patience: float = PATIENCE_S) -> None:
         """Wait until the page answers and says that it is fit to serve."""
-        wait_for(lambda: self.get("/readyz").status_code == 200, what=f"the service\n{self.tail()}", patience=patience)
+        wait_for(
+            lambda: self.get("/readyz").status_code == 200,
+            what=f"the service\n{self.tail()}",
+            patience=patience,
+        )
 
     def stop(self) -> int:
         """Stop as systemd would; return the exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to what was started, as `kill` and systemd do."""
         assert self._process is not None
-        self._process.terminate()
-        code = self._process.wait(20)
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Return the exit status of what was started, once it has ended."""
+        assert self._process is not None
+        code = self._process.wait(PATIENCE_S)
         self._process = None
         return code
 
     def end(self) -> None:
         """Leave nothing behind, whatever state the test left."""
-        for process in self.processes():
+        left = self.processes()
+        for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         if self._process is not None:
             self._process.wait(20)
-        psutil.wait_procs(self.processes(), timeout=20)
+            self._process = None
+        psutil.wait_procs([*left, *self.processes()], timeout=20)
 
     def processes(self) -> list[psutil.Process]:
         """Return every process of this service, however it is related to us."""
-        mine = []
-        for process in psutil.process_iter(["cmdline", "environ"]):
-            words = process.info["cmdline"] or []
-            if str(self.data) in words and process.status() != psutil.STATUS_ZOMBIE:
-                mine += [process, *process.children(recursive=True)]
+        mine: list[psutil.Process] = []
+        for process in psutil.process_iter(["cmdline"]):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if str(self.data) in (process.info["cmdline"] or []) and lives(process):
+                    mine += [process, *process.children(recursive=True)]
         return list({process.pid: process for process in mine}.values())
 
     def process(self, role: str) -> psutil.Process:
         """Return the process of `run`, `watch`, `web`, or the `worker` of web."""
         if role == "worker":
             return wait_for(lambda: next(iter(self.process("web").children()), None), what="the worker")
-        found = [process for process in self.processes() if role in process.cmdline()[:4]]
-        return found[0]
+        return wait_for(
+            lambda: next((each for each in self.processes() if role in each.cmdline()[:4]), None),
+            what=f"the process of {role}",
+        )
 
     def kill(self, role: str) -> None:
         self.process(role).send_signal(signal.SIGKILL)
