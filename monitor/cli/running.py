@@ -30,15 +30,14 @@ def run(config: Path, data: Path | None, listen: str | None) -> int:
     """Run the whole service: watch and page, each started again if it dies."""
     log_to_stderr()
     settings = configuration(config, listen=listen, data=data).settings
-    listener = listen_on(settings.listen_host, settings.listen_port)
-    address = address_of(listener)
-    # From here on every part of the service, and the configuration itself, knows the bound address.
-    os.environ["VIGIA_LISTEN"] = address
-    with only_watch(settings.data):
-        prepare(settings.data)
-    write_address(settings.data, address)
-    _greet(configuration(config, listen=address, data=data), address)
-    with listener:
+    with listen_on(settings.listen_host, settings.listen_port) as listener:
+        address = address_of(listener)
+        # From here on every part of the service, and the configuration itself, knows the bound address.
+        os.environ["VIGIA_LISTEN"] = address
+        with only_watch(settings.data):
+            prepare(settings.data)
+        write_address(settings.data, address)
+        _greet(configuration(config, listen=address, data=data), address)
         return supervise(_programmes(config, settings.data, listener.fileno()), clock)
 
 
