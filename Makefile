@@ -37,8 +37,9 @@ bench: development ## measure: make bench [ARGS=schedule]
 	@tools/system-packages bench
 	@exec $(python) tests/bench/run.py $(ARGS)
 
-soak: development ## all tests again and again in new random orders, until one fails: make soak [ROUNDS=10]
+soak: development ## 20 kills of the running service, then all tests again and again in random orders: make soak [ROUNDS=10]
 	@tools/system-packages
+	@$(python) -m tests.soak.kill
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; $(python) -m pytest -q -n 2 $(ARGS) || exit 1; done
 
 lock: development ## resolve the dependencies anew and write their hashes

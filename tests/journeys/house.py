@@ -54,10 +54,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Nginx:
-    """A real nginx on one port, stopped and started at will."""
+def is_listening(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
 
-    def __init__(self, folder: Path) -> None:
+
+class Nginx:
+    """A real nginx on one port, stopped and started at will; `more` is added to its server."""
+
+    def __init__(self, folder: Path, more: str = "") -> None:
         self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,7 +76,7 @@ class Nginx:
               access_log off;
               client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
               fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-              server {{ listen 127.0.0.1:{self.port}; root {folder}; }}
+              server {{ listen 127.0.0.1:{self.port}; root {folder}; {more} }}
             }}
             """
         )
@@ -112,6 +118,11 @@ class House:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def is_started(self) -> bool:
+        """Was something started that nobody has waited for yet?"""
+        return self._process is not None
 
     @property
     def address(self) -> str:
@@ -220,10 +231,15 @@ class House:
 
 @contextlib.contextmanager
 def running(house: House) -> Iterator[House]:
+    """Start a service, and stop it at the end unless the journey did: cleanly, and with nothing left of it."""
     house.start()
     try:
         house.ready()
         yield house
+        if house.is_started:
+            assert house.stop() == 0
+        assert house.processes() == []
+        assert not is_listening(house.address), "somebody still answers at the old address"
     except BaseException:
         print(house.tail())
         raise

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from monitor.clock import SystemClock
 from tests.journeys import facts
-from tests.journeys.house import House, Nginx, lives, wait_for
+from tests.journeys.house import House, Nginx, is_listening, lives, wait_for
 
 ROLES = ("watch", "web", "worker", "all")
 _PARTS = {
@@ -61,12 +61,6 @@ def kill_and_return(house: House, role: str) -> Return:
     return Return(role=role, ready_s=clock.monotonic() - began)
 
 
-def is_listening(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    with socket.socket() as probe:
-        return probe.connect_ex((host, int(port))) == 0
-
-
 def kill_through_outages(
     house: House, nginx: Nginx, roles: Sequence[str], chance: random.Random
 ) -> list[Return]:
@@ -90,8 +84,8 @@ def kill_through_outages(
         assert len(facts.looks(house)) >= looked, "a look that was on record is gone"
         assert published <= set(house.items("/updates.rss")), "an update that was published is gone"
         if number % 2 == 1:
-            truth = facts.is_out if failing else facts.is_up
-            wait_for(lambda truth=truth: truth(house), what=f"the truth after killing {role}\n{house.tail()}")
+            truth = partial(facts.is_out if failing else facts.is_up, house)
+            wait_for(truth, what=f"the truth after killing {role}\n{house.tail()}")
     nginx.start()
     return returns
 

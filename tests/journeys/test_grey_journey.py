@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,6 +29,7 @@ from web.application import create_server_application
 
 pytestmark = [pytest.mark.journey, pytest.mark.system("nginx"), pytest.mark.timeout(300)]
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ZONE = ZoneInfo("America/Guayaquil")
 GREEN = "#0f7a46"
 # The colours of a state that is fine, light and dark, as a browser reports them.
@@ -145,7 +148,7 @@ def visit_with_a_browser(url: str, look: Callable[[Page, str], None]) -> None:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
         )
-        for width, scheme in ((360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")):
+        for width, scheme in product((360, 1280), SCHEMES):
             context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
             page = context.new_page()
             for path, word in (("/", "Sin datos"), ("/en/", "No data")):
