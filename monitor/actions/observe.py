@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from monitor.actions import ourselves
 from monitor.actions.append import append
 from monitor.actions.picture import Picture
 from monitor.actions.respond import respond
@@ -37,8 +38,10 @@ def observe(tx: Transaction, picture: Picture, looks: Sequence[Observation], mom
     healths, transitions = _judged(picture, watched)
     moved = [health for key, health in healths.items() if _moved(picture.health(key), health)]
     series.save_healths(tx, moved, picture.numbers)
-    entries = append(tx, respond(tx, picture, healths, transitions, moment), moment) if transitions else ()
-    return Observed(healths=healths, entries=entries)
+    entries = respond(tx, picture, healths, transitions, moment) if transitions else []
+    if ourselves.turned(picture, healths):
+        entries += ourselves.consider(tx, picture, healths, moment)
+    return Observed(healths=healths, entries=append(tx, entries, moment))
 
 
 def note_healths(tx: Transaction, picture: Picture, keys: Iterable[CheckKey]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.actions import telling
+from monitor.actions import ourselves, telling
 from monitor.actions.picture import Picture
 from monitor.fleet import Server
 from monitor.health.rollup import ORDER, Judged, Standing, is_failing, is_staff_matter, judge
@@ -96,7 +96,9 @@ def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Ent
         # What a person opened, a person ends.
         if incident.origin is not Origin.DETECTED:
             continue
-        if not any(check in picture.plans for check in incident.checks):
+        if ourselves.is_about_ourselves(incident):
+            entries += ourselves.consider(tx, picture, {}, moment)
+        elif not any(check in picture.plans for check in incident.checks):
             entries.append(telling.retired(incident, picture, moment))
         elif _is_due(incident, picture, moment):
             entries.append(telling.resolved(incident, picture, incident.ended_at or moment, moment))

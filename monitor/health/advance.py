@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 
+from monitor.health.blindness import after_unknown
 from monitor.health.state import Attempts, Doubt, Health, Policy, Transition
 from monitor.health.words import State
 from monitor.observation import Cause, Observation, Outcome
@@ -51,7 +52,7 @@ def advance(health: Health, observation: Observation, policy: Policy) -> tuple[H
         return health, None
     seen = _seen(health, observation)
     if observation.outcome is Outcome.UNKNOWN:
-        return seen, None
+        return after_unknown(seen, observation.started_at), None
     doubted = _doubted(seen, _level(observation), observation.started_at)
     level = _verdict(doubted, policy)
     if level is None:
@@ -79,8 +80,11 @@ def retry_gap(health: Health, policy: Policy) -> timedelta:
 
 
 def _seen(health: Health, observation: Observation) -> Health:
+    known = observation.outcome is not Outcome.UNKNOWN
     return replace(
         health,
+        unknowns=0 if known else health.unknowns,
+        unknown_since=None if known else health.unknown_since,
         looked_at=observation.started_at,
         outcome=observation.outcome,
         cause=observation.cause,

@@ -47,7 +47,8 @@ class Health:
     start of the first of them, which becomes the moment of the change when it is confirmed. `doubts` are those
     looks themselves, oldest first; never more than the policy's attempts. `felt` tells of a failing check
     whether its users notice: always when down, when degraded only by being slow (rule D11). `persisting` is set at
-    the end of a window: a failure that is confirmed anew counts as a fresh one (rule M2).
+    the end of a window: a failure that is confirmed anew counts as a fresh one (rule M2). `unknowns` counts the newest
+    looks in a row that told us nothing, `unknown_since` is the first of them.
     """
 
     check: CheckKey
@@ -65,6 +66,8 @@ class Health:
     found: str = ""
     took_ms: float = 0.0
     felt: bool = False
+    unknowns: int = 0
+    unknown_since: datetime | None = None
     doubts: tuple[Doubt, ...] = ()
 
 

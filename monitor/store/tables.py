@@ -281,6 +281,8 @@ OBSERVATION_TABLES = (
         found TEXT NOT NULL,
         took_us INTEGER NOT NULL,
         felt INTEGER NOT NULL,
+        unknowns INTEGER NOT NULL,
+        unknown_since_ms INTEGER,
         doubts TEXT
     ) STRICT
     """,

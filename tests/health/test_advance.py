@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.health.advance import advance, persist, retry_gap, wants_retry
+from monitor.health.blindness import BLIND_AFTER, is_blind
 from monitor.health.state import Health, Policy
 from monitor.health.words import State
 from monitor.observation import Cause
@@ -94,8 +95,29 @@ def test_our_own_trouble_neither_raises_nor_resets_a_streak():
     troubled, change = advance(suspect, look("?", 9), policy())
     assert change is None
     assert troubled == replace(
-        suspect, looked_at=at(9), outcome=troubled.outcome, cause=Cause.OWN, found="?", took_ms=12.5
+        suspect,
+        looked_at=at(9),
+        outcome=troubled.outcome,
+        cause=Cause.OWN,
+        found="?",
+        took_ms=12.5,
+        unknowns=1,
+        unknown_since=at(9),
     )
+
+
+def test_looks_that_tell_nothing_make_a_check_blind_until_one_does():
+    blind, _ = watch("O ? ? ? ? ? ? ?", policy())
+    assert is_blind(blind)
+    assert (blind.unknowns, blind.unknown_since) == (BLIND_AFTER, at(1))
+    seeing, _ = advance(blind, look("D", 9), policy())
+    assert not is_blind(seeing)
+    assert seeing.unknown_since is None
+
+
+def test_four_looks_that_tell_nothing_are_a_hiccup():
+    health, _ = watch("O ? ? ? ?", policy())
+    assert not is_blind(health)
 
 
 @pytest.mark.parametrize("letter", ["O", "N", "S", "D"])

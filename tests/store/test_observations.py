@@ -134,6 +134,8 @@ class TestHealth:
             found="200",
             took_ms=41.125,
             felt=True,
+            unknowns=3,
+            unknown_since=NOON - timedelta(minutes=3),
             doubts=(Doubt(level=2, at=NOON - timedelta(minutes=1)), Doubt(level=1, at=NOON)),
         )
         untouched = [

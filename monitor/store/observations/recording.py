@@ -28,7 +28,7 @@ def record(tx: Transaction, rows: Sequence[tuple[int, Observation]]) -> None:
 def save_healths(tx: Transaction, healths: Iterable[Health], numbers: Mapping[CheckKey, int]) -> None:
     """Store the health of checks, so that a restart continues every streak; a check without a number is left out."""
     tx.executemany(
-        "INSERT OR REPLACE INTO streaks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO streaks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_streak(numbers[health.check], health) for health in healths if health.check in numbers],
     )
 
@@ -77,6 +77,8 @@ def _streak(number: int, health: Health) -> tuple[Value, ...]:
         health.found[:FOUND_LIMIT],
         microseconds(health.took_ms),
         int(health.felt),
+        health.unknowns,
+        ms_of(health.unknown_since),
         # Nearly every check has none, and an empty column costs nothing.
         json.dumps([(doubt.level, milliseconds(doubt.at)) for doubt in health.doubts])
         if health.doubts

@@ -88,6 +88,8 @@ def _health(row: Row) -> Health:
         found=row["found"],
         took_ms=row["took_us"] / 1000,
         felt=bool(row["felt"]),
+        unknowns=row["unknowns"],
+        unknown_since=instant(row["unknown_since_ms"]),
         doubts=tuple(
             Doubt(level=level, at=instant(int(at))) for level, at in json.loads(row["doubts"] or "[]")
         ),

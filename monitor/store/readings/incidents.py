@@ -36,12 +36,16 @@ def open_incident_of(tx: Transaction, server: ServerId) -> Incident | None:
 
 
 def open_warning_of(tx: Transaction, check: CheckKey) -> Incident | None:
-    """Return the open incident for operators alone that our own looks opened about a check, the newest of several."""
+    """Return the open incident for operators alone that our own looks opened about a check, the newest of several.
+
+    It names the check's server; one without a server is about ourselves.
+    """
     return _one(
         tx,
         "WHERE open = 1 AND audience = ? AND origin = ? AND drill = 0 AND id IN"
-        " (SELECT incident FROM incident_checks WHERE server = ? AND check_id = ?) ORDER BY opened_ms DESC LIMIT 1",
-        (Audience.OPERATORS, Origin.DETECTED, check.server, check.check),
+        " (SELECT incident FROM incident_checks WHERE server = ? AND check_id = ?) AND id IN"
+        " (SELECT incident FROM incident_servers WHERE server = ?) ORDER BY opened_ms DESC LIMIT 1",
+        (Audience.OPERATORS, Origin.DETECTED, check.server, check.check, check.server),
     )
 
 
