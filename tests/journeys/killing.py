@@ -49,7 +49,10 @@ def kill_and_return(house: House, role: str) -> Return:
     doomed[0].kill()
     wait_for(lambda: not any(map(lives, doomed)), what=f"the end of {role}")
     if role == "all":
-        assert not is_listening(address), "a survivor of the old processes answers"
+        # The threads of a killed process leave one by one, and the last of them closes the socket.
+        wait_for(
+            lambda: not is_listening(address), what="silence at the old address, which a survivor serves"
+        )
         house.start()
         wait_for(lambda: house.address != address, what="an address of the new life")
 
