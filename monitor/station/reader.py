@@ -60,7 +60,7 @@ def present(database: Database, now: datetime) -> tuple[Snapshot, Mapping[str, s
 class DatabaseReader:
     """Answers every question of the showing side; safe to use from several threads.
 
-    While the database cannot be read, the last snapshot is shown, and ages: it turns stale and grey like any other.
+    While the database cannot be read, StoreError is raised; the page goes on with its last picture, which turns grey.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -20,8 +20,8 @@ STOP_WITHIN = 9.0
 REFUSED = 3
 """The exit status of a part that refuses to start as things are: trying again would not help."""
 _FIRST_PAUSE = 0.2
-_LONGEST_PAUSE = 10.0
-_CALM_AFTER = 30.0
+_LONGEST_PAUSE = 5.0
+_CALM_AFTER = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
