@@ -113,6 +113,8 @@ class _Watch:
             self._keep_rhythms()
             recording = asyncio.create_task(self._recorder.run())
             delivering = asyncio.create_task(self._deliverer.run(self._stop))
+            for task in (recording, delivering):
+                task.add_done_callback(self._must_not_end)
             self._scheduler.start()
             await self._publish()
             await self._settle()
@@ -130,6 +132,12 @@ class _Watch:
                 await asyncio.wait_for(task, _LAST_WORDS_S)
         await self._publish()
         self._thread.shutdown()
+
+    def _must_not_end(self, task: asyncio.Task[None]) -> None:
+        """A part that ends by itself would leave a watch that looks and tells nobody: end whole, to be started again."""
+        if not self._stop.is_set() and not task.cancelled():
+            _log.error("a part of watch ended by itself", exc_info=task.exception())
+            self._stop.set()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -189,7 +197,7 @@ class _Watch:
     async def _settle(self) -> None:
         # Slice by slice: looks that wait in the writer's queue come in between.
         more: bool | None = True
-        while more:
+        while more and not self._stop.is_set():
             more = await self._when_free(partial(self._bureau.settle, self._configuration.settings.keep))
 
     async def _recheck(self) -> None:
