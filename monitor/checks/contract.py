@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from monitor.errors import VigiaError
-from monitor.health.words import Service
+from monitor.health.words import CheckImpact, Service
 from monitor.observation import Cause, Outcome
 
 
@@ -187,7 +187,8 @@ class Kind:
     `complete(options, host)` gives a mapping of raw options its defaults from the server's host before validation;
     `short(value)` turns the short form (`tcp: 22`, `http: https://...`) into a mapping, or raises ValueError that names
     what the short form may be. `bare` tells whether the kind may stand alone, as in `- ping`. `service` is the service that its
-    checks belong to unless configured, which may depend on the options (port 3306 is databases).
+    checks belong to unless configured, which may depend on the options (port 3306 is databases). `impact` is what a failure
+    means for the server unless configured: none for a kind that only warns, or its server could never be wholly out.
     """
 
     name: str
@@ -197,6 +198,7 @@ class Kind:
     short: Callable[[object], dict[str, Any]]
     service: Callable[[Any], Service]
     bare: bool = False
+    impact: CheckImpact = CheckImpact.OUTAGE
 
 
 class Secrets(Protocol):

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, OwnFaultError, Tools
 from monitor.checks.shell import word
-from monitor.health.words import Service
+from monitor.health.words import CheckImpact, Service
 from monitor.observation import Cause, Outcome
 
 
@@ -182,4 +182,5 @@ KIND = Kind(
     short=_short,
     service=_service,
     bare=True,
+    impact=CheckImpact.NONE,
 )

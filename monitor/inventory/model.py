@@ -112,7 +112,8 @@ class CheckCommon(Rhythm):
         default="", description="The check's id on its server; the name of its kind if left out."
     )
     impact: Literal["outage", "degraded", "none"] = Field(
-        default="outage", description="What the failure of this check means for its server."
+        default="outage",
+        description="What the failure of this check means for its server; by kind if left out, outage for nearly all.",
     )
     service: Literal["web", "mail", "panel", "databases", "files", "names", "network"] = Field(
         default="network", description="What customers get by what is checked; by kind if left out."

@@ -180,7 +180,7 @@ def _planned(kind: Kind, options: dict[str, Any], common: CheckCommon, ground: G
         policy=Policy(
             confirm=_attempts(common.confirm, base.confirm), recover=_attempts(common.recover, base.recover)
         ),
-        impact=CheckImpact(common.impact),
+        impact=CheckImpact(common.impact) if "impact" in given else kind.impact,
         service=service,
     )
 

@@ -283,3 +283,8 @@ def test_a_thousand_servers_are_read(tmp_path: Path):
     )
     path.write_text(f"site: {{name: N}}\ngroups: [{{id: g, name: G}}]\nservers:\n{servers}")
     assert len(load(path, environment={}).fleet.checks()) == 2000
+
+
+def test_a_kind_that_only_warns_never_keeps_its_server_from_being_wholly_out(checks: Plans):
+    plans = checks("  - tcp: 22\n  - host\n  - host: {name: disk, disk: {warn: 90}, impact: degraded}\n")
+    assert [plan.impact for plan in plans] == [CheckImpact.OUTAGE, CheckImpact.NONE, CheckImpact.DEGRADED]
