@@ -10,7 +10,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 from pytest_socket import socket_allow_hosts
+
+# How long an example takes says more about the neighbours of this machine than about us. Where a change is judged, the same
+# examples are tried each time; everywhere else, and in `make soak`, new ones.
+settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("house")
 
 
 class SteppingClock:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.inventory.document import UnreadableError, read_document
 from monitor.inventory.faults import Place, place_of
+from monitor.inventory.scalars import resolve
 
 
 def test_a_value_stands_where_it_begins_and_a_key_where_it_begins():
@@ -63,20 +64,25 @@ letters = st.characters(
     max_codepoint=0xFFFF, exclude_categories=["Cs"], exclude_characters="\x85\u2028\u2029"
 )
 texts = st.text(letters, max_size=20)
-values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | texts,
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=5),
-    max_leaves=20,
-)  # fmt: skip
+# PyYAML writes for YAML 1.1, where `0E0` is a text and needs no quotes; we read 1.2, where it is a number.
+plain_texts = texts.filter(lambda word: not word or isinstance(resolve(word), str))
 
 
-@given(values)
+def values(words: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
+    return st.recursive(
+        st.none() | st.booleans() | st.integers(-(10**17), 10**17) | words,
+        lambda inner: st.lists(inner, max_size=5) | st.dictionaries(words, inner, max_size=5),
+        max_leaves=20,
+    )
+
+
+@given(values(texts))
 def test_what_json_writes_is_read_back(value):
     """Every JSON document is a YAML 1.2 document."""
     assert read_document(json.dumps(value)).value == value
 
 
-@given(values)
+@given(values(plain_texts))
 def test_what_yaml_writes_is_read_back(value):
     written = yaml.safe_dump(value, allow_unicode=True)
     assert read_document(written).value == value
