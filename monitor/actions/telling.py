@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from monitor.actions.picture import Picture
 from monitor.clock import fresh_ulid
 from monitor.health.rollup import judge
-from monitor.identifiers import IncidentId, ServerId, UpdateId
+from monitor.identifiers import CheckKey, IncidentId, ServerId, UpdateId
 from monitor.incidents import texts
 from monitor.incidents.decision import (
     Decision,
@@ -29,7 +29,7 @@ from monitor.incidents.decision import (
     Worsen,
     joined,
 )
-from monitor.incidents.incident import Audience, Impact, Incident, Origin, Stage, Update
+from monitor.incidents.incident import Audience, CheckEvidence, Impact, Incident, Origin, Stage, Update
 from monitor.incidents.texts import News, Report
 from monitor.journal.entries import (
     Body,
@@ -101,82 +101,62 @@ def _opened(decision: Open, situation: Situation, picture: Picture) -> Entry:
 def _joined(decision: Join, situation: Situation, picture: Picture) -> Entry:
     incident = _open(situation)
     severer = decision.impact.severity > incident.impact.severity
-    changed_at = min((one.failing_since for one in decision.evidence), default=situation.moment)
-    report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
-    return _updated(
-        incident,
-        situation,
+    change = _Change(
+        news=News.JOINED,
         reason=Reason.WORSENED if severer else Reason.JOINED,
         stage=incident.stage,
-        body={
-            "impact": decision.impact,
-            "checks": joined(incident, decision.checks),
-            "evidence": decision.evidence,
-        },
-        words=texts.update_text(News.JOINED, report),
+        impact=decision.impact,
+        new=decision.checks,
+        evidence=decision.evidence,
+        changed_at=_first_failing(decision.evidence),
     )
+    return _moved_on(change, situation, picture)
 
 
 def _worsened(decision: Worsen, situation: Situation, picture: Picture) -> Entry:
-    incident = _open(situation)
-    report = _report(situation, picture, started_at=incident.started_at)
-    return _updated(
-        incident,
-        situation,
+    change = _Change(
+        news=News.WORSENED,
         reason=Reason.WORSENED,
-        stage=incident.stage,
-        body={"impact": decision.impact, "checks": incident.checks, "evidence": decision.evidence},
-        words=texts.update_text(News.WORSENED, report),
+        stage=_open(situation).stage,
+        impact=decision.impact,
+        evidence=decision.evidence,
     )
+    return _moved_on(change, situation, picture)
 
 
 def _eased(decision: Ease, situation: Situation, picture: Picture) -> Entry:
-    incident = _open(situation)
-    report = _report(situation, picture, started_at=incident.started_at)
-    return _updated(
-        incident,
-        situation,
-        reason=Reason.EASED,
-        stage=incident.stage,
-        body={"impact": decision.impact, "checks": incident.checks},
-        words=texts.update_text(News.EASED, report),
-    )
+    stage = _open(situation).stage
+    change = _Change(news=News.EASED, reason=Reason.EASED, stage=stage, impact=decision.impact)
+    return _moved_on(change, situation, picture)
 
 
 def _recovering(decision: Recover, situation: Situation, picture: Picture) -> Entry:
-    incident = _open(situation)
-    report = _report(situation, picture, started_at=incident.started_at, ended_at=decision.ended_at)
-    return _updated(
-        incident,
-        situation,
+    change = _Change(
+        news=News.RECOVERING,
         reason=Reason.RECOVERING,
         stage=Stage.MONITORING,
-        body={"impact": incident.impact, "checks": incident.checks, "ended_at": decision.ended_at},
-        words=texts.update_text(News.RECOVERING, report),
+        impact=_open(situation).impact,
+        ended_at=decision.ended_at,
     )
+    return _moved_on(change, situation, picture)
 
 
 def _relapsed(decision: Relapse, situation: Situation, picture: Picture) -> Entry:
-    incident = _open(situation)
-    changed_at = min((one.failing_since for one in decision.evidence), default=situation.moment)
-    report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
-    return _updated(
-        incident,
-        situation,
+    change = _Change(
+        news=News.RELAPSED,
         reason=Reason.RELAPSED,
         stage=Stage.INVESTIGATING,
-        body={
-            "impact": decision.impact,
-            "checks": joined(incident, decision.checks),
-            "evidence": decision.evidence,
-        },
-        words=texts.update_text(News.RELAPSED, report),
+        impact=decision.impact,
+        new=decision.checks,
+        evidence=decision.evidence,
+        changed_at=_first_failing(decision.evidence),
     )
+    return _moved_on(change, situation, picture)
 
 
 def _reopened(decision: Reopen, situation: Situation, picture: Picture) -> Entry:
     incident = decision.incident
-    changed_at = min((one.failing_since for one in decision.evidence), default=situation.moment)
+    changed_at = _first_failing(decision.evidence)
     report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
     body = IncidentReopened(
         incident=incident.id,
@@ -258,36 +238,57 @@ def _report(
 
 def _report_of(incident: Incident, picture: Picture, moment: datetime, *, ended_at: datetime) -> Report:
     server = picture.servers[ServerId(incident.servers[0])]
-    report = Report(
+    return Report(
         server=server,
         judged=judge(picture.standings(server, {})),
         zone=picture.zone,
         moment=moment,
         started_at=incident.started_at,
+        ended_at=ended_at,
     )
-    return replace(report, ended_at=ended_at)
 
 
-def _updated(
-    incident: Incident,
-    situation: Situation,
-    *,
-    reason: Reason,
-    stage: Stage,
-    body: Mapping[str, Any],
-    words: Texts,
-) -> Entry:
-    update = IncidentUpdated(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """How an open incident moves on: `new` checks join it, `changed_at` is when that began which makes this news."""
+
+    news: News
+    reason: Reason
+    stage: Stage
+    impact: Impact
+    new: tuple[CheckKey, ...] = ()
+    evidence: tuple[CheckEvidence, ...] = ()
+    ended_at: datetime | None = None
+    changed_at: datetime | None = None
+
+
+def _moved_on(change: _Change, situation: Situation, picture: Picture) -> Entry:
+    incident = _open(situation)
+    report = _report(
+        situation,
+        picture,
+        started_at=incident.started_at,
+        ended_at=change.ended_at,
+        changed_at=change.changed_at,
+    )
+    body = IncidentUpdated(
         incident=incident.id,
-        reason=reason,
-        stage=stage,
+        reason=change.reason,
+        stage=change.stage,
+        impact=change.impact,
         servers=incident.servers,
+        checks=joined(incident, change.new),
         # What customers read at the top follows what is hit now; when all is well again it still names what was.
         title=texts.title(situation.server, situation.judged) if situation.failing else None,
-        update=_update(stage, words, situation.moment),
-        **body,
+        update=_update(change.stage, texts.update_text(change.news, report), situation.moment),
+        evidence=change.evidence,
+        ended_at=change.ended_at,
     )
-    return _entry(Kind.INCIDENT_UPDATED, incident.id, update, situation.moment)
+    return _entry(Kind.INCIDENT_UPDATED, incident.id, body, situation.moment)
+
+
+def _first_failing(evidence: tuple[CheckEvidence, ...]) -> datetime | None:
+    return min((one.failing_since for one in evidence), default=None)
 
 
 def _resolution(incident: Incident, words: Texts, ended_at: datetime, moment: datetime) -> Entry:
