@@ -13,7 +13,7 @@ from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options
 from monitor.checks.durations import PositiveDuration
 from monitor.checks.icmp import Echoes, echo
 from monitor.checks.shell import word
-from monitor.checks.targets import FamilyName, Host
+from monitor.checks.targets import FamilyName, Host, at_host
 from monitor.health.words import Service
 from monitor.observation import Cause, Outcome
 
@@ -92,10 +92,6 @@ def _short(value: object) -> dict[str, Any]:
     raise ValueError("the short form of ping is a name or an address (192.0.2.3)")
 
 
-def _complete(options: dict[str, Any], host: str) -> dict[str, Any]:
-    return {"host": host, **options} if host else options
-
-
 def _service(_options: PingOptions) -> Service:
     return Service.NETWORK
 
@@ -104,7 +100,7 @@ KIND = Kind(
     name="ping",
     options=PingOptions,
     build=PingCheck,
-    complete=_complete,
+    complete=at_host,
     short=_short,
     service=_service,
     bare=True,

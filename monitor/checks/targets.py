@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -53,6 +53,21 @@ def split_host_port(text: str) -> tuple[str, int]:
             f"{text[:80]!r} names no port: write host:22, or [2001:db8::1]:22 for an IPv6 address"
         )
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def port_or_place(value: object, forms: str) -> dict[str, Any]:
+    """Return the options that a port (`22`) or a host and a port (`host:22`) stand for; ValueError says which `forms` there are."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"port": value}
+    if isinstance(value, str):
+        host, port = split_host_port(value)
+        return {"host": host, "port": port}
+    raise ValueError(forms)
+
+
+def at_host(options: dict[str, Any], host: str) -> dict[str, Any]:
+    """Return options that look at the server's own host unless they name another."""
+    return {"host": host, **options} if host else options
 
 
 def ascii_host(host: str) -> str:

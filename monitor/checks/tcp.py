@@ -11,7 +11,7 @@ from pydantic import Field
 from monitor.checks.connecting import open_connection
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, Tools
 from monitor.checks.shell import word
-from monitor.checks.targets import FamilyName, Host, Port, bracketed, service_of_port, split_host_port
+from monitor.checks.targets import FamilyName, Host, Port, at_host, bracketed, port_or_place, service_of_port
 from monitor.health.words import Service
 from monitor.observation import Outcome
 
@@ -46,22 +46,11 @@ class TcpCheck:
 
 
 def _short(value: object) -> dict[str, Any]:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return {"port": value}
-    if isinstance(value, str):
-        host, port = split_host_port(value)
-        return {"host": host, "port": port}
-    raise ValueError('the short form of tcp is a port (22) or a host and a port ("192.0.2.1:22")')
-
-
-def _complete(options: dict[str, Any], host: str) -> dict[str, Any]:
-    return {"host": host, **options} if host else options
+    return port_or_place(value, 'the short form of tcp is a port (22) or a host and a port ("192.0.2.1:22")')
 
 
 def _service(options: TcpOptions) -> Service:
     return service_of_port(options.port)
 
 
-KIND = Kind(
-    name="tcp", options=TcpOptions, build=TcpCheck, complete=_complete, short=_short, service=_service
-)
+KIND = Kind(name="tcp", options=TcpOptions, build=TcpCheck, complete=at_host, short=_short, service=_service)

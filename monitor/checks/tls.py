@@ -16,10 +16,11 @@ from monitor.checks.targets import (
     FamilyName,
     Host,
     Port,
+    at_host,
     bracketed,
     is_address,
+    port_or_place,
     service_of_port,
-    split_host_port,
 )
 from monitor.health.words import Service
 from monitor.observation import Cause, Outcome
@@ -116,16 +117,9 @@ def _warned(seen: Look, warn: timedelta, now: datetime) -> Look:
 
 
 def _short(value: object) -> dict[str, Any]:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return {"port": value}
-    if isinstance(value, str):
-        host, port = split_host_port(value)
-        return {"host": host, "port": port}
-    raise ValueError('the short form of tls is a port (443) or a host and a port ("mail.example:993")')
-
-
-def _complete(options: dict[str, Any], host: str) -> dict[str, Any]:
-    return {"host": host, **options} if host else options
+    return port_or_place(
+        value, 'the short form of tls is a port (443) or a host and a port ("mail.example:993")'
+    )
 
 
 def _service(options: TlsOptions) -> Service:
@@ -136,7 +130,7 @@ KIND = Kind(
     name="tls",
     options=TlsOptions,
     build=TlsCheck,
-    complete=_complete,
+    complete=at_host,
     short=_short,
     service=_service,
     bare=True,
