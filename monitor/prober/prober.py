@@ -8,7 +8,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePath
 
 from monitor.checks.contract import Check, Look, OwnFaultError, TargetFaultError, Tools
@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 # A kind ends its look by itself; this much later the prober ends it for it.
 _GRACE = 0.5
 _LATE = 5.0
+_TIMEOUTS = frozenset(cause for cause in Cause if cause.startswith("timeout"))
 # Everything that a terminal, a page or a log line would act upon, and the halves of characters that UTF-8 cannot hold.
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
@@ -134,7 +135,7 @@ class Prober:
         look = await self._look(plan, check)
         took_ms = 1000 * (self._clock.monotonic() - began)
         stalled = self._lag.worst_since(loop_began)
-        if stalled > _LATE:
+        if _is_ours(look, stalled, plan.timeout):
             look = Look(
                 outcome=Outcome.UNKNOWN,
                 cause=Cause.OWN,
@@ -162,6 +163,14 @@ class Prober:
             return _own_fault(plan.key, error)
         except Exception as error:  # noqa: BLE001 - no defect of a kind may end the prober or count against a target
             return _own_fault(plan.key, error)
+
+
+def _is_ours(look: Look, stalled: float, timeout: timedelta) -> bool:
+    """Did our own standing still for `stalled` seconds spoil this look?
+
+    Five seconds spoil any. A look that ran out of time is spoilt by as little as half the time that it had.
+    """
+    return stalled > _LATE or (look.cause in _TIMEOUTS and stalled > timeout.total_seconds() / 2)
 
 
 @dataclass(frozen=True, slots=True)

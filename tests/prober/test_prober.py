@@ -168,6 +168,22 @@ def test_a_look_during_which_our_loop_stood_still_says_nothing() -> None:
     assert "stood still" in seen.found
 
 
+def test_a_look_that_had_half_of_its_time_taken_by_us_did_not_run_out_of_it() -> None:
+    async def cut_short(_deadline: float) -> Look:
+        blocked = asyncio.Event()
+        asyncio.get_running_loop().call_soon(hold, 1.6)
+        asyncio.get_running_loop().call_later(0.1, blocked.set)
+        await blocked.wait()
+        return Look(outcome=Outcome.DOWN, cause=Cause.TIMEOUT_CONNECT)
+
+    async def refused(_deadline: float) -> Look:
+        await cut_short(_deadline)
+        return Look(outcome=Outcome.DOWN, cause=Cause.REFUSED)
+
+    assert observe(Scripted(cut_short), seconds=2).outcome is Outcome.UNKNOWN
+    assert observe(Scripted(refused), seconds=2).outcome is Outcome.DOWN
+
+
 def hold(seconds: float) -> None:
     """Block the loop's thread, as a stalled disk or a starved machine would."""
     threading.Event().wait(seconds)
