@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "configuration"
 ENVIRONMENT = {
     "EMPTY": "",
     "IMPOSSIBLE_HOST": "un host imposible",
-    "SHORT": "corto",
+    "SHORT": "uno",
     "LONG_SECRET": "s\n" * 90,
 }
 

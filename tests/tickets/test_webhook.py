@@ -268,7 +268,7 @@ def test_a_wish_to_wait_is_read_by_seconds_or_by_date(value: str, seconds: int |
 
 def test_the_secret_must_not_be_short() -> None:
     with pytest.raises(ValidationError):
-        WebhookOptions(url="https://helpdesk.example/", secret=SecretStr("short"))
+        WebhookOptions(url="https://helpdesk.example/", secret=SecretStr("abc"))
 
 
 class _tls_server:  # noqa: N801 - it reads as a verb where it is used
