@@ -91,6 +91,9 @@ class Nginx:
         )
 
     def start(self) -> None:
+        """Start it, unless it runs: a second one could not listen, and the first would be forgotten."""
+        if self._process is not None:
+            return
         self._process = subprocess.Popen(
             ["nginx", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf")],
             stdin=subprocess.DEVNULL,
