@@ -11,6 +11,9 @@ from monitor.identifiers import CheckKey
 
 FOUND_LIMIT = 200
 EXCERPT_LIMIT = 2000
+# A look may bring so many figures; a plugin that prints a thousand would fill the disk.
+MEASURES_LIMIT = 32
+MEASURE_NAME = r"[a-z][a-z0-9_]{0,62}"
 
 
 class Outcome(StrEnum):
@@ -46,6 +49,24 @@ class Cause(StrEnum):
     CAPACITY = "capacity"
     RIGHTS = "rights"
     OWN = "own"
+    LOGIN = "login"
+    OVERDUE = "overdue"
+    LISTED = "listed"
+    DOMAIN_ENDING = "domain_ending"
+    HOST_KEY = "host_key"
+    DNSSEC = "dnssec"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One figure that a look took beside its time: the offset of a clock, the perfdata of a plugin, echoes lost.
+
+    `name` matches `MEASURE_NAME`, `unit` is a base unit (`seconds`, `bytes`, `ratio`, `percent`) or empty for a mere count.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +76,8 @@ class Observation:
     `phases` maps phase names (name, connect, tls, first_byte, total) to milliseconds since the look began
     each phase, not cumulated. `found` is one short line of fact ("503, expected 2xx"). `excerpt` is a bounded piece of
     what came back and is never shown to customers. `reproduce` is a shell line that repeats this very look with
-    secrets left out; it is empty for looks that are `ok`.
+    secrets left out; it is empty for looks that are `ok`. `remember` replaces what the check knows from earlier looks
+    (a host key, when a registry was asked); None leaves that as it is.
     """
 
     check: CheckKey
@@ -70,3 +92,5 @@ class Observation:
     reproduce: str = ""
     tls_expires_at: datetime | None = None
     sequence: int = 0
+    measures: tuple[Measure, ...] = ()
+    remember: Mapping[str, str] | None = None

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from monitor.errors import VigiaError
 from monitor.health.words import CheckImpact, Service
-from monitor.observation import Cause, Outcome
+from monitor.observation import Cause, Measure, Outcome
 
 
 class Options(BaseModel):
@@ -38,7 +38,8 @@ class Family(StrEnum):
 class Look:
     """What one look saw; the prober adds when, how long and the line that reproduces it.
 
-    `via` names the places that redirects led to, in order; `address` belongs to the last of them.
+    `via` names the places that redirects led to, in order; `address` belongs to the last of them. `measures` are figures
+    beside the times. `remember` replaces what the next look of this check finds in `Tools.memory`; None leaves it as it is.
     """
 
     outcome: Outcome
@@ -49,6 +50,8 @@ class Look:
     excerpt: str = ""
     tls_expires_at: datetime | None = None
     via: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    remember: Mapping[str, str] | None = None
 
 
 class TargetFaultError(VigiaError):
@@ -150,11 +153,15 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What the prober lends to a look."""
+    """What the prober lends to a look.
+
+    `memory` holds what the last look of this very check left in `Look.remember`; it survives restarts.
+    """
 
     resolver: Resolver
     transport: Transport
     now: Callable[[], datetime]
+    memory: Mapping[str, str] = field(default_factory=dict)
 
 
 DEFAULT_TIMEOUT = timedelta(seconds=10)
@@ -189,6 +196,7 @@ class Kind:
     what the short form may be. `bare` tells whether the kind may stand alone, as in `- ping`. `service` is the service that its
     checks belong to unless configured, which may depend on the options (port 3306 is databases). `impact` is what a failure
     means for the server unless configured: none for a kind that only warns, or its server could never be wholly out.
+    `needs` names the modules of a client library that not every installation has, and `extra` the extra of this package that brings it.
     """
 
     name: str
@@ -199,6 +207,8 @@ class Kind:
     service: Callable[[Any], Service]
     bare: bool = False
     impact: CheckImpact = CheckImpact.OUTAGE
+    needs: tuple[str, ...] = ()
+    extra: str = ""
 
 
 class Secrets(Protocol):

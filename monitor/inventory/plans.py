@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -51,12 +52,19 @@ def plan(item: Plain, path: Path, ground: Ground) -> CheckPlan | list[Finding]:
     taken = _take_apart(item, path)
     if isinstance(taken, Finding):
         return [taken]
+    if _lacks(taken.kind):
+        return [Finding(path=path, said=phrase("check.extra", kind=taken.kind.name, extra=taken.kind.extra))]
     options = taken.kind.complete(dict(taken.options), ground.host)
     findings = [*_common_faults(taken), *_option_faults(taken, options, ground)]
     if findings:
         return findings
     common = CheckCommon.model_validate(taken.common)
     return _planned(taken.kind, options, common, ground)
+
+
+def _lacks(kind: Kind) -> bool:
+    """Is the client library missing that looks of this kind need?"""
+    return any(find_spec(module) is None for module in kind.needs)
 
 
 def _take_apart(item: Plain, path: Path) -> _Item | Finding:

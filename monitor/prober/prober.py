@@ -7,7 +7,7 @@ import logging
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePath
 
@@ -16,7 +16,7 @@ from monitor.clock import Clock
 from monitor.errors import VigiaError
 from monitor.fleet.fleet import CheckPlan
 from monitor.identifiers import CheckKey, ServerId
-from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Cause, Observation, Outcome
+from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, MEASURES_LIMIT, Cause, Observation, Outcome
 from monitor.prober.lag import LagWatch
 
 _log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Prober:
         self._host_slots: dict[ServerId, asyncio.Semaphore] = {}
         self._entries: dict[CheckKey, _Entry] = {}
         self._sequences: dict[CheckKey, int] = {}
+        self._memories: dict[CheckKey, Mapping[str, str]] = {}
         self._lag = LagWatch()
         self.skipped = 0
         self.on_start: Callable[[CheckKey, float], None] | None = None
@@ -84,9 +85,16 @@ class Prober:
                 new.running = old.running
             elif old.running is not None:
                 old.running.cancel()
+            if new is None or (new.plan.kind, new.plan.options) != (old.plan.kind, old.plan.options):
+                # What is known of one target says nothing about another.
+                self._memories.pop(key, None)
         self._sequences = {key: number for key, number in self._sequences.items() if key in self._entries}
         servers = {key.server for key in self._entries}
         self._host_slots = {server: slots for server, slots in self._host_slots.items() if server in servers}
+
+    def remember(self, memories: Mapping[CheckKey, Mapping[str, str]]) -> None:
+        """Take over what checks knew before this process began."""
+        self._memories.update(memories)
 
     def begin(self, key: CheckKey, due: float) -> bool:
         """Start a look that should begin at `due` (monotonic), unless one of that check is under way or the check is unknown."""
@@ -102,9 +110,9 @@ class Prober:
         return True
 
     async def look_once(self, plan: CheckPlan, check: Check) -> Observation:
-        """Look now, whatever else is under way, and return what was seen; nothing is delivered."""
+        """Look now, whatever else is under way, and return all that was seen; nothing is delivered or remembered."""
         self._lag.start()
-        return await self._observe(plan, check)
+        return await self._observe(plan, check, whole=True)
 
     async def close(self) -> None:
         """Drop every look that is under way."""
@@ -120,6 +128,8 @@ class Prober:
             if self.on_start is not None:
                 self.on_start(key, max(0.0, self._clock.monotonic() - due))
             observation = await self._observe(entry.plan, entry.check)
+        if observation.remember is not None:
+            self._memories[key] = observation.remember
         self._deliver(observation)
 
     def _ended(self, key: CheckKey, task: asyncio.Task[None]) -> None:
@@ -129,7 +139,7 @@ class Prober:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a look at %s was lost on its way to the record: %s", key, _summary(error))
 
-    async def _observe(self, plan: CheckPlan, check: Check) -> Observation:
+    async def _observe(self, plan: CheckPlan, check: Check, *, whole: bool = False) -> Observation:
         started_at, began = self._clock.now(), self._clock.monotonic()
         loop_began = asyncio.get_running_loop().time()
         look = await self._look(plan, check)
@@ -142,7 +152,12 @@ class Prober:
                 found=f"our own clockwork stood still for {stalled:.1f} s",
             )
         self._sequences[plan.key] = sequence = self._sequences.get(plan.key, 0) + 1
-        return _observation(plan, check, look, _Timing(started_at, took_ms, sequence))
+        timing = _Timing(started_at, took_ms, sequence)
+        return _observation(plan, check, look, timing, whole=whole or look.outcome is not Outcome.OK)
+
+    def _tools_of(self, key: CheckKey) -> Tools:
+        memory = self._memories.get(key)
+        return replace(self._tools, memory=memory) if memory else self._tools
 
     async def _look(self, plan: CheckPlan, check: Check) -> Look:
         """Return what the check saw; whatever escapes it is our own fault."""
@@ -150,7 +165,7 @@ class Prober:
         hard = asyncio.timeout_at(deadline + _GRACE)
         try:
             async with hard:
-                return await check.look(self._tools, deadline)
+                return await check.look(self._tools_of(plan.key), deadline)
         except TargetFaultError as fault:
             return fault.look
         except OwnFaultError as fault:
@@ -182,8 +197,8 @@ class _Timing:
     sequence: int
 
 
-def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing) -> Observation:
-    fine = look.outcome is Outcome.OK
+def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing, *, whole: bool) -> Observation:
+    """Return what is handed over of a look; of one that was fine nobody asks for more than its figures."""
     return Observation(
         check=plan.key,
         started_at=timing.started_at,
@@ -193,10 +208,12 @@ def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing) -> 
         found=clean(look.found, FOUND_LIMIT).replace("\n", " "),
         address=look.address,
         phases=dict(look.phases),
-        excerpt="" if fine else clean(look.excerpt, EXCERPT_LIMIT),
-        reproduce="" if fine else _line(plan, check, look),
+        excerpt=clean(look.excerpt, EXCERPT_LIMIT) if whole else "",
+        reproduce=_line(plan, check, look) if whole else "",
         tls_expires_at=look.tls_expires_at,
         sequence=timing.sequence,
+        measures=look.measures[:MEASURES_LIMIT],
+        remember=look.remember,
     )
 
 

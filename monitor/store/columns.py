@@ -41,6 +41,12 @@ CAUSE_NUMBERS: Mapping[Cause, int] = {
     Cause.CAPACITY: 19,
     Cause.RIGHTS: 20,
     Cause.OWN: 21,
+    Cause.LOGIN: 22,
+    Cause.OVERDUE: 23,
+    Cause.LISTED: 24,
+    Cause.DOMAIN_ENDING: 25,
+    Cause.HOST_KEY: 26,
+    Cause.DNSSEC: 27,
 }
 _OUTCOMES = {number: outcome for outcome, number in OUTCOME_NUMBERS.items()}
 _CAUSES = {number: cause for cause, number in CAUSE_NUMBERS.items()}
