@@ -73,7 +73,8 @@ async def _look(loaded: Configuration, plans: tuple[CheckPlan, ...]) -> list[Obs
             with _spinner() as progress:
                 progress.add_task(f"looking at {', '.join(str(plan.key) for plan in plans)} …")
                 looks = (
-                    prober.look_once(plan, build(plan.kind, plan.options, loaded.secrets)) for plan in plans
+                    prober.look_once(plan, build(plan.kind, plan.options, loaded.secrets), whole=True)
+                    for plan in plans
                 )
                 return list(await asyncio.gather(*looks))
         finally:

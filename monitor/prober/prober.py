@@ -109,10 +109,13 @@ class Prober:
         entry.running.add_done_callback(lambda task: self._ended(key, task))
         return True
 
-    async def look_once(self, plan: CheckPlan, check: Check) -> Observation:
-        """Look now, whatever else is under way, and return all that was seen; nothing is delivered or remembered."""
+    async def look_once(self, plan: CheckPlan, check: Check, *, whole: bool = False) -> Observation:
+        """Look now, whatever else is under way, and return what was seen; nothing is delivered or remembered.
+
+        `whole` keeps excerpt and line of a look that was fine as well.
+        """
         self._lag.start()
-        return await self._observe(plan, check, whole=True)
+        return await self._observe(plan, check, whole=whole)
 
     async def close(self) -> None:
         """Drop every look that is under way."""
