@@ -121,13 +121,14 @@ async def open_connection(tools: Tools, host: str, port: int, family: Family, de
 
     async def attempt(address: str, within: float | None) -> Connected:
         now = asyncio.get_running_loop().time()
-        return await _connect(address, port, deadline if within is None else min(deadline, now + within))
+        return await connect(address, port, deadline if within is None else min(deadline, now + within))
 
     connected, named = await over_addresses(tools, host, family, deadline, attempt)
     return replace(connected, phases=named | connected.phases)
 
 
-async def _connect(address: str, port: int, deadline: float) -> Connected:
+async def connect(address: str, port: int, deadline: float) -> Connected:
+    """Return a connected, non-blocking socket to one address; trouble raises TargetFaultError or OwnFaultError."""
     began = time.perf_counter()
     try:
         opened = socket.socket(_socket_family(address), socket.SOCK_STREAM | socket.SOCK_NONBLOCK)

@@ -155,12 +155,13 @@ class Transport(Protocol):
 class Tools:
     """What the prober lends to a look.
 
-    `memory` holds what the last look of this very check left in `Look.remember`; it survives restarts.
+    `ca_file` holds the CA certificates that are trusted where a check names no others. `memory` holds what the last look of this very check left in `Look.remember`; it survives restarts.
     """
 
     resolver: Resolver
     transport: Transport
     now: Callable[[], datetime]
+    ca_file: str = ""
     memory: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from monitor.checks.contract import Tools
 from monitor.clock import Clock
 from monitor.prober.resolver import Resolver, ResolverSettings
-from monitor.prober.transport import CurlTransport
+from monitor.prober.transport import CurlTransport, system_ca_file
 
 
 @asynccontextmanager
@@ -16,9 +16,10 @@ async def open_tools(
     settings: ResolverSettings | None, clock: Clock, *, ca_file: str | None = None
 ) -> AsyncIterator[Tools]:
     """Lend resolver and transport for the running loop; `ca_file` replaces the system's CA certificates for every look."""
-    resolver, transport = Resolver(settings), CurlTransport(ca_file)
+    trusted = ca_file or system_ca_file()
+    resolver, transport = Resolver(settings), CurlTransport(trusted)
     try:
-        yield Tools(resolver=resolver, transport=transport, now=clock.now)
+        yield Tools(resolver=resolver, transport=transport, now=clock.now, ca_file=trusted)
     finally:
         await resolver.close()
         await transport.close()

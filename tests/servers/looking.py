@@ -19,7 +19,7 @@ from monitor.identifiers import CheckKey, ServerId
 from monitor.observation import Observation
 from monitor.prober import Prober, ResolverSettings
 from monitor.prober.resolver import Resolver
-from monitor.prober.transport import CurlTransport
+from monitor.prober.transport import CurlTransport, system_ca_file
 
 POLICY = Policy(
     confirm=Attempts(attempts=3, retry=timedelta(seconds=15)),
@@ -94,7 +94,12 @@ async def looker(
     resolver = Resolver(settings, hosts=hosts_file, resolv_conf=folder / "resolv.conf")
     transport = CurlTransport(None if ca_file is None else str(ca_file))
     clock = SystemClock()
-    tools = Tools(resolver=resolver, transport=transport, now=clock.now)
+    tools = Tools(
+        resolver=resolver,
+        transport=transport,
+        now=clock.now,
+        ca_file=str(ca_file) if ca_file else system_ca_file(),
+    )
     prober = Prober(tools=tools, clock=clock, deliver=lambda _observation: None)
     try:
         yield Looker(tools, prober)

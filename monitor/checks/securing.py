@@ -1,0 +1,291 @@
+"""TLS for every protocol that libcurl does not speak for us: the whole chain is seen, also of a handshake that fails.
+
+The handshake is completed whatever the certificate is like, nothing is said over it, and only then is the certificate judged.
+That is how a refused certificate still tells when it ends and what was wrong with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography import x509
+from OpenSSL import SSL
+from pydantic import Field
+from service_identity import VerificationError
+from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+
+from monitor.checks.contract import Look, Options, OwnFaultError, TargetFaultError
+from monitor.checks.durations import Duration
+from monitor.checks.targets import Host, ascii_host, is_address
+from monitor.observation import FOUND_LIMIT, Cause, Outcome
+
+# OpenSSL's X509_V_ERR_* numbers: not yet valid, expired.
+_EXPIRED = frozenset({9, 10})
+_CHUNK = 65536
+_VERSIONS = {
+    "1.0": SSL.TLS1_VERSION,
+    "1.1": SSL.TLS1_1_VERSION,
+    "1.2": SSL.TLS1_2_VERSION,
+    "1.3": SSL.TLS1_3_VERSION,
+}
+VERSIONS = tuple(_VERSIONS)
+"""The versions of TLS, the weakest first."""
+
+
+class Secured(Options):
+    """What every check takes whose protocol may run inside TLS."""
+
+    tls_name: Host | None = Field(
+        default=None,
+        description="The name that the certificate must carry and that is asked for (SNI); the host if left out.",
+    )
+    ca: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A file of CA certificates (PEM) to trust instead of the system's.",
+    )
+    verify: bool = Field(default=True, description="Whether a bad certificate counts as a fault.")
+    certificate: Duration = Field(
+        default=timedelta(days=14),
+        description="Warn when the certificate ends sooner than this, such as 14d; 0d never.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Whom a look believes, and as whom it introduces itself.
+
+    `lowest` and `highest` bound the protocol version; without them it is 1.2 and whatever is newest. With `weak` old ciphers are
+    offered as well, which only a look that asks how weak a server is may want.
+    """
+
+    name: str
+    ca: str
+    verify: bool = True
+    certificate: str | None = None
+    key: str | None = None
+    lowest: str = "1.2"
+    highest: str = "1.3"
+    weak: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the other side showed: its chain as sent, the leaf first, and the version and cipher that were agreed on."""
+
+    chain: tuple[x509.Certificate, ...]
+    version: str
+    cipher: str
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the leaf ends."""
+        return self.chain[0].not_valid_after_utc if self.chain else None
+
+    @property
+    def first_end(self) -> tuple[datetime, str] | None:
+        """When the first of the chain ends, and whose it is."""
+        ends = [(one.not_valid_after_utc, one.subject.rfc4514_string()) for one in self.chain]
+        return min(ends, default=None)
+
+
+class NotTlsError(Exception):
+    """What came is no TLS, or the other side will not agree on any; the argument says what OpenSSL made of it."""
+
+
+def trust_of(options: Secured, host: str, ca_file: str) -> Trust:
+    """Return whom a check trusts: its own CA file, else `ca_file`, for the certificate of its name, else of `host`."""
+    return Trust(name=options.tls_name or host, ca=options.ca or ca_file, verify=options.verify)
+
+
+@dataclass(slots=True)
+class TlsClient:
+    """A TLS connection without a socket: bytes from the wire go in, bytes for the wire come out."""
+
+    trust: Trust
+    _connection: SSL.Connection = field(init=False)
+    _errors: list[int] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        trust = self.trust
+        context = _context(replace(trust, name=""), _changed_at(trust.ca, trust.certificate, trust.key))
+        self._connection = connection = SSL.Connection(context, None)
+        connection.set_app_data(self._errors)
+        if not is_address(trust.name):
+            connection.set_tlsext_host_name(ascii_host(trust.name).encode())
+        connection.set_connect_state()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the wire."""
+        while data:
+            data = data[self._connection.bio_write(data) :]
+
+    def outgoing(self) -> bytes:
+        """Return the bytes that are to go onto the wire now."""
+        gathered = bytearray()
+        while True:
+            try:
+                gathered += self._connection.bio_read(_CHUNK)
+            except SSL.WantReadError:
+                return bytes(gathered)
+
+    def shake(self) -> bool:
+        """Go on with the handshake; True when it is done, False when more bytes are needed. Raises NotTlsError."""
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            return False
+        except SSL.Error as error:
+            raise NotTlsError(_words(error)) from error
+        return True
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Return what `data` becomes on the wire."""
+        while data:
+            data = data[self._connection.send(data[:_CHUNK]) :]
+        return self.outgoing()
+
+    def decrypt(self) -> bytes | None:
+        """Return the next bytes in clear, b"" at the end, None when more from the wire is needed. Raises NotTlsError."""
+        try:
+            return self._connection.recv(_CHUNK)
+        except SSL.WantReadError:
+            return None
+        except (SSL.ZeroReturnError, SSL.SysCallError):
+            return b""
+        except SSL.Error as error:
+            raise NotTlsError(_words(error)) from error
+
+    def identity(self) -> Identity:
+        """Return what the other side showed."""
+        chain = self._connection.get_peer_cert_chain(as_cryptography=True) or []
+        return Identity(
+            chain=tuple(chain),
+            version=self._connection.get_protocol_version_name().removeprefix("TLSv"),
+            cipher=self._connection.get_cipher_name() or "",
+        )
+
+    def fault(self, identity: Identity) -> TargetFaultError | None:
+        """Return what is wrong with the certificate, the time before the issuer and the issuer before the name."""
+        if not self.trust.verify:
+            return None
+        if not identity.chain:
+            return TargetFaultError(Cause.CERTIFICATE_ISSUER, "showed no certificate")
+        ends = identity.ends_at
+        expired = [code for code in self._errors if code in _EXPIRED]
+        if expired:
+            found = SSL_WORDS.get(expired[0], "outside its period of validity")
+            return TargetFaultError(Cause.CERTIFICATE_EXPIRED, f"certificate {found}", tls_expires_at=ends)
+        if self._errors:
+            found = SSL_WORDS.get(self._errors[0], f"not trusted ({self._errors[0]})")
+            return TargetFaultError(Cause.CERTIFICATE_ISSUER, f"certificate {found}", tls_expires_at=ends)
+        return self._name_fault(identity)
+
+    def _name_fault(self, identity: Identity) -> TargetFaultError | None:
+        name, leaf = self.trust.name, identity.chain[0]
+        try:
+            if is_address(name):
+                verify_certificate_ip_address(leaf, name)
+            else:
+                verify_certificate_hostname(leaf, ascii_host(name))
+        except (VerificationError, ValueError):
+            found = f"the certificate is not made out to {name}, but to {_made_out_to(leaf)}"
+            return TargetFaultError(
+                Cause.CERTIFICATE_HOST, found[:FOUND_LIMIT], tls_expires_at=identity.ends_at
+            )
+        return None
+
+
+# What X509_V_ERR_* numbers mean to whoever has to mend it.
+SSL_WORDS = {
+    9: "not yet valid",
+    10: "has expired",
+    18: "self-signed",
+    19: "chain ends in a root that is not trusted",
+    20: "issuer not found: an intermediate is missing, or the root is not trusted",
+    21: "cannot be verified: its chain is incomplete",
+    23: "revoked",
+    24: "issued by a certificate that is no authority",
+    66: "has a key that is too weak",
+    67: "chain holds a key that is too weak",
+    68: "signed by a digest that is too weak",
+}
+
+
+def warned(look: Look, warn: timedelta, now: datetime) -> Look:
+    """Return a fine look as a warning when its certificate ends sooner than `warn`; any other look as it is."""
+    ends = look.tls_expires_at
+    if look.outcome is not Outcome.OK or ends is None or ends - now >= warn:
+        return look
+    return replace(
+        look,
+        outcome=Outcome.WARN,
+        cause=Cause.CERTIFICATE_ENDING,
+        found=f"the certificate ends in {(ends - now).days} days, on {ends:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+@lru_cache(maxsize=64)
+def _context(trust: Trust, changed: tuple[int, ...]) -> SSL.Context:
+    """Return the context of everybody who trusts so: reading the CA certificates costs forty handshakes."""
+    del changed
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(_VERSIONS[trust.lowest])
+    context.set_max_proto_version(_VERSIONS[trust.highest])
+    if trust.weak:
+        context.set_cipher_list(b"ALL:@SECLEVEL=0")
+    try:
+        context.load_verify_locations(trust.ca)
+    except SSL.Error as error:
+        raise OwnFaultError(Cause.OWN, f"the CA certificates in {trust.ca} cannot be read") from error
+    if trust.certificate is not None:
+        _introduce(context, trust.certificate, trust.key or trust.certificate)
+    context.set_verify(SSL.VERIFY_PEER if trust.verify else SSL.VERIFY_NONE, _note)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return context
+
+
+def _introduce(context: SSL.Context, certificate: str, key: str) -> None:
+    try:
+        context.use_certificate_chain_file(certificate)
+        context.use_privatekey_file(key)
+        context.check_privatekey()
+    except SSL.Error as error:
+        raise OwnFaultError(
+            Cause.OWN,
+            f"the client certificate {certificate} and its key {key} cannot be used: {_words(error)}",
+        ) from error
+
+
+def _note(connection: SSL.Connection, _certificate: object, code: int, _depth: int, fine: int) -> bool:
+    if not fine:
+        connection.get_app_data().append(code)
+    return True
+
+
+def _changed_at(*paths: str | None) -> tuple[int, ...]:
+    """Return when files were last written, so that a renewed certificate is read anew."""
+    return tuple(_written_at(path) for path in paths if path is not None)
+
+
+def _written_at(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _words(error: SSL.Error) -> str:
+    reasons = [reason for *_, reason in (error.args[0] if error.args else []) if reason]
+    return ", ".join(reasons) or type(error).__name__
+
+
+def _made_out_to(leaf: x509.Certificate) -> str:
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return "nobody"
+    return ", ".join(str(name.value) for name in list(names)[:3]) or "nobody"
