@@ -126,6 +126,11 @@ async def hangs_up(found: Peer, reader: asyncio.StreamReader, writer: asyncio.St
 async def resets(found: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Read a little and reset the connection."""
     await reader.read(16)
+    cut(writer)
+
+
+def cut(writer: asyncio.StreamWriter) -> None:
+    """Reset a connection: the other side is told that it is gone, whatever was on its way."""
     raw = writer.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
