@@ -79,10 +79,21 @@ def has_route(address: str) -> bool:
 async def resolve(
     tools: Tools, host: str, family: Family, deadline: float
 ) -> tuple[tuple[str, ...], dict[str, float]]:
-    """Return the addresses of `host` and the `name` phase in milliseconds."""
+    """Return the addresses of `host` that a look may go to, and the `name` phase in milliseconds.
+
+    When none of them may be looked at, OwnFaultError says what would allow it.
+    """
     began = time.perf_counter()
     addresses = await tools.resolver.addresses(host, family, deadline)
-    return addresses, {"name": 1000 * (time.perf_counter() - began)}
+    named = {"name": 1000 * (time.perf_counter() - began)}
+    refusals = [tools.policy.refusal(address) for address in addresses]
+    allowed = tuple(address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None)
+    if not allowed:
+        raise OwnFaultError(
+            Cause.RIGHTS,
+            f"{addresses[0]} is not looked at ({refusals[0]}); list it under `targets: {{allow: [...]}}` to do so",
+        )
+    return allowed, named
 
 
 async def over_addresses(

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from monitor.checks.policy import TargetPolicy
 from monitor.errors import VigiaError
 from monitor.health.words import CheckImpact, Service
 from monitor.observation import Cause, Measure, Outcome
@@ -155,13 +156,14 @@ class Transport(Protocol):
 class Tools:
     """What the prober lends to a look.
 
-    `ca_file` holds the CA certificates that are trusted where a check names no others. `memory` holds what the last look of this very check left in `Look.remember`; it survives restarts.
+    Every address is held to `policy` before anything connects to it. `ca_file` holds the CA certificates that are trusted where a check names no others. `memory` holds what the last look of this very check left in `Look.remember`; it survives restarts.
     """
 
     resolver: Resolver
     transport: Transport
     now: Callable[[], datetime]
     ca_file: str = ""
+    policy: TargetPolicy = field(default_factory=TargetPolicy)
     memory: Mapping[str, str] = field(default_factory=dict)
 
 

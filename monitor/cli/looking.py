@@ -67,7 +67,8 @@ def _chosen(loaded: Configuration, what: str) -> tuple[CheckPlan, ...]:
 
 
 async def _look(loaded: Configuration, plans: tuple[CheckPlan, ...]) -> list[Observation]:
-    async with open_tools(resolver_settings(loaded.settings), clock) as tools:
+    settings = loaded.settings
+    async with open_tools(resolver_settings(settings), clock, policy=settings.targets) as tools:
         prober = Prober(tools=tools, clock=clock, deliver=lambda _observation: None)
         try:
             with _spinner() as progress:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from monitor.checks.policy import TargetPolicy
 from monitor.fleet import CheckPlan, Department, Fleet, Group, PlannedWindow, Server, Site
 from monitor.identifiers import GroupId, ServerId
 from monitor.inventory import model
@@ -72,6 +73,7 @@ def settings_of(file: model.File, helpdesk: ChosenHelpdesk, bound: Bound) -> Set
         helpdesk_kind=helpdesk.kind,
         helpdesk=helpdesk.options,
         resolver=_resolver(file.resolver),
+        targets=TargetPolicy(refuse=tuple(file.targets.refuse), allow=tuple(file.targets.allow)),
         operators=tuple(file.notify.operators),
         sentinels=tuple(sentinel.model_dump(exclude_none=True) for sentinel in file.sentinels),
     )

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from monitor.checks.durations import format_duration, parse_duration
+from monitor.checks.policy import RANGES
 from monitor.inventory.phrases import nearest
 from monitor.language import LANGUAGES
 from monitor.maintenance.recurrence import parse_rule
@@ -171,6 +172,18 @@ def _network(value: str) -> str:
     return str(loose)
 
 
+def _target_range(value: str) -> str:
+    if value in RANGES:
+        return value
+    try:
+        return _network(value)
+    except PydanticCustomError:
+        near = nearest(value, RANGES)
+        key = "configuration.target_range.near" if near else "configuration.target_range.far"
+        context = {"nearest": near or "", "allowed": ", ".join(RANGES)}
+        raise PydanticCustomError(key, "no range", context) from None
+
+
 def _matching(
     pattern: re.Pattern[str], key: Literal["email", "operator_url", "clock"]
 ) -> Callable[[str], str]:
@@ -248,6 +261,7 @@ Host = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 NameServer = Annotated[str, AfterValidator(_name_server)]
 Network = Annotated[str, AfterValidator(_network)]
+TargetRange = Annotated[str, AfterValidator(_target_range)]
 Email = Annotated[str, AfterValidator(_matching(_EMAIL, "email"))]
 OperatorUrl = Annotated[SecretStr, AfterValidator(_operator_url)]
 WindowRule = Annotated[str, StringConstraints(max_length=100), AfterValidator(_rule)]

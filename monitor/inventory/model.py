@@ -27,6 +27,7 @@ from monitor.inventory.fields import (
     Network,
     OperatorUrl,
     SiteUrl,
+    TargetRange,
     Text,
     Texts,
     Weekdays,
@@ -137,6 +138,19 @@ class Resolver(Model):
     reference: Host | None = Field(
         default=None,
         description="A name that always exists: if even that is not answered, the fault is our resolver's.",
+    )
+
+
+class Targets(Model):
+    """Which addresses may be looked at."""
+
+    refuse: list[TargetRange] = Field(
+        default=[],
+        description="Ranges that are not looked at, by name (private, loopback, shared) or as networks.",
+    )
+    allow: list[TargetRange] = Field(
+        default=[],
+        description="Ranges that are looked at all the same; without that link-local and cloud metadata addresses never are.",
     )
 
 
@@ -259,6 +273,9 @@ class File(Model):
     keep: Keep = Field(default_factory=Keep, description="How long measurements are kept.")
     defaults: Defaults = Field(default_factory=Defaults, description="What holds where nothing else is said.")
     resolver: Resolver | None = Field(default=None, description="Name servers instead of the system's.")
+    targets: Targets = Field(
+        default_factory=Targets, description="Where looks may go: ranges that are refused or allowed."
+    )
     sentinels: list[Sentinel] = Field(default=[], description="Targets that tell whether we are online.")
     groups: list[Group] = Field(min_length=1, description="Groups of servers, in the order of the page.")
     servers: list[Server] = Field(min_length=1, description="What is watched, in the order of the page.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from monitor.checks.policy import TargetPolicy
 from monitor.fleet import Fleet
 from monitor.inventory.references import Secrets
 from monitor.tickets.port import HelpdeskOptions
@@ -47,6 +48,7 @@ class Settings:
     helpdesk: HelpdeskOptions
     resolver: ResolverChoice | None = None
     operators: tuple[SecretStr, ...] = ()
+    targets: TargetPolicy = field(default_factory=TargetPolicy)
     sentinels: tuple[Mapping[str, object], ...] = field(default=())
 
 

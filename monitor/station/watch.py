@@ -98,7 +98,8 @@ class _Watch:
     async def run(self) -> None:
         """Live from the first look to the last word."""
         self._listen_to_signals()
-        async with open_tools(resolver_settings(self._configuration.settings), self._clock) as tools:
+        settings = self._configuration.settings
+        async with open_tools(resolver_settings(settings), self._clock, policy=settings.targets) as tools:
             self._prober = Prober(tools=tools, clock=self._clock, deliver=self._recorder.put)
             self._prober.on_start = self._started
             await self._persistently(partial(self._bureau.begin, self._configuration.fleet))

@@ -12,6 +12,7 @@ from typing import Any
 from monitor.checks import KINDS
 from monitor.checks.building import build
 from monitor.checks.contract import Check, Tools
+from monitor.checks.policy import TargetPolicy
 from monitor.clock import SystemClock
 from monitor.fleet.fleet import CheckPlan
 from monitor.health.state import Attempts, Policy
@@ -86,7 +87,12 @@ class Looker:
 
 @asynccontextmanager
 async def looker(
-    folder: Path, ca_file: Path | None = None, *, settings: ResolverSettings | None = None, hosts: str = ""
+    folder: Path,
+    ca_file: Path | None = None,
+    *,
+    settings: ResolverSettings | None = None,
+    hosts: str = "",
+    policy: TargetPolicy | None = None,
 ) -> AsyncIterator[Looker]:
     """Lend a prober that knows `ok.test`, trusts `ca_file`, and asks no name server of the machine."""
     hosts_file = folder / "hosts"
@@ -99,6 +105,7 @@ async def looker(
         transport=transport,
         now=clock.now,
         ca_file=str(ca_file) if ca_file else system_ca_file(),
+        policy=policy or TargetPolicy(),
     )
     prober = Prober(tools=tools, clock=clock, deliver=lambda _observation: None)
     try:
