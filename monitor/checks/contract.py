@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from monitor.checks.policy import TargetPolicy
+from monitor.checks.questions import Answers, Question
 from monitor.errors import VigiaError
 from monitor.health.words import CheckImpact, Service
 from monitor.observation import Cause, Measure, Outcome
@@ -89,13 +90,19 @@ class OwnFaultError(VigiaError):
 
 
 class Resolver(Protocol):
-    """Names to addresses, with a deadline of its own and the hosts file respected."""
+    """Names to addresses and whatever else our name servers know, with a deadline of its own."""
 
     async def addresses(self, name: str, family: Family, deadline: float) -> tuple[str, ...]:
         """Return the addresses of `name` (an address literal is returned as it is), IPv4 and IPv6 in the system's order.
 
         `deadline` is a moment of the loop's monotonic clock. A dead name raises TargetFaultError with Cause.NAME;
         a resolver that does not answer even its reference name raises OwnFaultError.
+        """
+
+    async def ask(self, question: Question, deadline: float) -> Answers:
+        """Return what our name servers answer, whatever its rcode; the hosts file has no say.
+
+        Whose fault silence and failure are is judged as for `addresses`: the target's when our servers are seen to work.
         """
 
 

@@ -80,7 +80,8 @@ def ascii_host(host: str) -> str:
         raise ValueError(f"{host[:80]!r} cannot be written as a name on the wire: {error}") from error
 
 
-def _host(text: str) -> str:
+def host_of(text: str) -> str:
+    """Return `text` if it is a name or an address, or holds a reference that may become one; anything else raises ValueError."""
     if not is_address(text) and (
         text.startswith("-") or not _HOST.fullmatch(REFERENCE.sub("reference", text))
     ):
@@ -90,6 +91,6 @@ def _host(text: str) -> str:
     return text
 
 
-Host = Annotated[str, AfterValidator(_host)]
+Host = Annotated[str, AfterValidator(host_of)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 FamilyName = Literal["any", "ipv4", "ipv6"]

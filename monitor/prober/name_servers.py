@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -19,6 +19,7 @@ import dns.rcode
 import dns.rdatatype
 
 from monitor.checks.contract import Family, OwnFaultError
+from monitor.checks.questions import PORT, Answers, Question, records_of
 from monitor.checks.targets import is_address, split_host_port
 from monitor.observation import Cause
 
@@ -26,7 +27,6 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 # Enough that a hundred dead names do not hold up the living ones, few enough that a name server takes it for one client.
 QUERIES_AT_ONCE = 128
 _SERVERS = 3
-_PORT = 53
 _OUR_LIMITS = frozenset({errno.EMFILE, errno.ENFILE})
 # RFC 8305: once one family is here, the other gets this long to follow.
 _OTHER_FAMILY = 0.05
@@ -48,10 +48,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One verdict and the addresses of a name that was found."""
+    """One verdict, the addresses of a name that was found, and what a general question was answered."""
 
     verdict: Verdict
     addresses: tuple[str, ...] = ()
+    said: Answers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,10 @@ class Server:
     """Where a name server listens."""
 
     address: str
-    port: int = _PORT
+    port: int = PORT
 
     def __str__(self) -> str:
-        return self.address if self.port == _PORT else f"{self.address}:{self.port}"
+        return self.address if self.port == PORT else f"{self.address}:{self.port}"
 
 
 def parse_server(text: str) -> Server:
@@ -107,14 +108,28 @@ class NameServers:
             for query in queries:
                 query.cancel()
 
+    async def ask_in_general(self, server: Server, question: Question, until: float) -> Answer:
+        """Return what one server answers to any question by `until`, a moment of the loop."""
+        return await self._put(
+            server, question.message(), until, lambda message: _read_in_general(message, server)
+        )
+
     async def _query(
         self, server: Server, name: str, record: dns.rdatatype.RdataType, until: float
     ) -> Answer:
+        return await self._put(server, dns.message.make_query(name, record), until, _read)
+
+    async def _put(
+        self,
+        server: Server,
+        question: dns.message.QueryMessage,
+        until: float,
+        read: Callable[[dns.message.Message], Answer],
+    ) -> Answer:
         gate = self._gates.setdefault(server, asyncio.Semaphore(self._queries_at_once))
-        question = dns.message.make_query(name, record)
         try:
             async with asyncio.timeout_at(until), gate:
-                return _read(await _sent(question, server, until))
+                return read(await _sent(question, server, until))
         except (TimeoutError, dns.exception.Timeout):
             return Answer(Verdict.SILENT)
         except dns.exception.DNSException:
@@ -146,6 +161,15 @@ def _read(message: dns.message.Message) -> Answer:
     if answer is None:
         return Answer(Verdict.ABSENT)
     return Answer(Verdict.FOUND, tuple(record.to_text() for record in answer))
+
+
+def _read_in_general(message: dns.message.Message, server: Server) -> Answer:
+    if not isinstance(message, dns.message.QueryMessage):
+        return Answer(Verdict.FAILED)
+    said = Answers(message=message, address=server.address, port=server.port)
+    if message.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
+        return Answer(Verdict.FAILED, said=said)
+    return Answer(Verdict.FOUND if records_of(message) else Verdict.ABSENT, said=said)
 
 
 def _joined(answers: list[Answer]) -> Answer:

@@ -7,12 +7,15 @@ threads. Here a look-up costs a datagram and a timer, has a deadline of its own,
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from monitor.checks.connecting import has_route
 from monitor.checks.contract import Family, OwnFaultError, TargetFaultError
+from monitor.checks.questions import Answers, Question
 from monitor.checks.targets import ascii_host, is_address
 from monitor.observation import Cause
 from monitor.prober.hosts_file import HOSTS, HostsFile
@@ -47,6 +50,9 @@ class ResolverSettings:
     def __post_init__(self) -> None:
         for server in self.servers:
             parse_server(server)
+
+
+_Ask = Callable[[Server], Coroutine[Any, Any, Answer]]
 
 
 class Resolver:
@@ -84,6 +90,18 @@ class Resolver:
         found = await self._flight(wanted, family, deadline)
         return _preferred(found)
 
+    async def ask(self, question: Question, deadline: float) -> Answers:
+        """Return what our name servers answer, whatever its rcode; the hosts file has no say.
+
+        Records from one server end the asking; "no such name" is weighed against the others as for addresses. Silence of
+        servers that know the reference raises TargetFaultError, everything that speaks against our servers OwnFaultError.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._answers(question, _until(deadline))
+        except TimeoutError as error:
+            raise _late(question.name) from error
+
     async def close(self) -> None:
         """Give up every look-up that is in flight."""
         flights = [*self._flights.values(), *([self._reference] if self._reference else [])]
@@ -95,17 +113,13 @@ class Resolver:
         key = (name, family)
         flight = self._flights.get(key)
         if flight is None:
-            now = asyncio.get_running_loop().time()
-            until = now + max(0.0, min(_LONGEST, _SHARE * (deadline - now)))
-            flight = self._flights[key] = asyncio.create_task(self._look_up(name, family, until))
+            flight = self._flights[key] = asyncio.create_task(self._look_up(name, family, _until(deadline)))
             flight.add_done_callback(partial(self._landed, key))
         try:
             async with asyncio.timeout_at(deadline):
                 return await asyncio.shield(flight)
         except TimeoutError as error:
-            raise OwnFaultError(
-                Cause.OWN, f"the look-up of {name} did not end in time; give the check more time"
-            ) from error
+            raise _late(name) from error
 
     def _landed(self, key: tuple[str, Family], flight: asyncio.Task[tuple[str, ...]]) -> None:
         self._flights.pop(key, None)
@@ -114,70 +128,63 @@ class Resolver:
             flight.exception()
 
     async def _look_up(self, name: str, family: Family, until: float) -> tuple[str, ...]:
+        async def ask(server: Server) -> Answer:
+            return await self._name_servers.ask(server, name, family, until)
+
+        answers, reference = await self._asked(name, ask, until)
+        if _is_found(answers):
+            return next(answer.addresses for answer in answers if answer.verdict is Verdict.FOUND)
+        raise await self._our_fault(name, answers, reference) or _target_fault(name, family, answers)
+
+    async def _answers(self, question: Question, until: float) -> Answers:
+        async def ask(server: Server) -> Answer:
+            return await self._name_servers.ask_in_general(server, question, until)
+
+        answers, reference = await self._asked(question.name, ask, until)
+        if not _is_found(answers) and (ours := await self._our_fault(question.name, answers, reference)):
+            raise ours
+        said = [answer.said for answer in sorted(answers, key=_rank) if answer.said is not None]
+        if not said:
+            raise _target_fault(question.name, Family.ANY, answers)
+        return said[0]
+
+    async def _asked(
+        self, name: str, ask: _Ask, until: float
+    ) -> tuple[list[Answer], asyncio.Task[bool] | None]:
+        """Return what our servers said and, unless one found something, the question whether they know the reference."""
         servers = self._configured or system_servers(self._resolv_conf)
         if not servers:
             raise OwnFaultError(Cause.OWN, f"cannot look up {name}: no name server is configured; {_REMEDY}")
-        asking = asyncio.create_task(self._ask_all(servers, name, family, until))
+        asking = asyncio.create_task(_ask_all(servers, ask, until))
         try:
             now = asyncio.get_running_loop().time()
             await asyncio.wait({asking}, timeout=_DOUBT * (until - now))
             # In doubt the reference is asked while the name still has time to answer, so that both verdicts come by `until`.
             reference = None if asking.done() else self._reference_check(servers, until)
             answers = await asking
-            if any(answer.verdict is Verdict.FOUND for answer in answers):
-                return next(answer.addresses for answer in answers if answer.verdict is Verdict.FOUND)
-            raise await self._judged(
-                name, family, answers, reference or self._reference_check(servers, until)
-            )
         finally:
             asking.cancel()
+        if reference is None and not _is_found(answers):
+            reference = self._reference_check(servers, until)
+        return answers, reference
 
-    async def _ask_all(
-        self, servers: tuple[Server, ...], name: str, family: Family, until: float
-    ) -> list[Answer]:
-        """Ask the servers one after the other, without waiting for the silent; the first address ends it.
-
-        "No such name" from one server is weighed against the others: only a name that none of them knows is dead.
-        """
-        budget = until - asyncio.get_running_loop().time()
-        tasks: list[asyncio.Task[Answer]] = []
-        try:
-            for server in servers:
-                tasks.append(asyncio.create_task(self._name_servers.ask(server, name, family, until)))
-                await asyncio.wait(tasks, timeout=_STAGGER * budget, return_when=asyncio.FIRST_COMPLETED)
-                if _found(tasks):
-                    break
-            pending = {task for task in tasks if not task.done()}
-            while pending and not _found(tasks):
-                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            return [task.result() for task in tasks if task.done()]
-        finally:
-            for task in tasks:
-                task.cancel()
-
-    async def _judged(
-        self, name: str, family: Family, answers: list[Answer], reference: asyncio.Task[bool] | None
-    ) -> TargetFaultError | OwnFaultError:
-        """Return whose fault it is that no server had an address for `name`.
+    async def _our_fault(
+        self, name: str, answers: list[Answer], reference: asyncio.Task[bool] | None
+    ) -> OwnFaultError | None:
+        """Return our own fault when it is not to be believed that no server had an answer about `name`.
 
         Without a reference "no such name" is believed, and a failure only when several servers agree on it; silence never is.
         """
-        absent = any(answer.verdict is Verdict.ABSENT for answer in answers)
-        silent = all(answer.verdict is Verdict.SILENT for answer in answers)
         failed = all(answer.verdict is Verdict.FAILED for answer in answers)
-        said = "no name server answered" if silent else "the name servers had no answer"
         if reference is not None:
             ours = not await asyncio.shield(reference)
             remedy = f"nor do they know {self._settings.reference}; look at the name servers"
         else:
-            ours = not absent and not (failed and len(answers) > 1)
+            ours = not _is_absent(answers) and not (failed and len(answers) > 1)
             remedy = _REMEDY
-        if ours:
-            return OwnFaultError(Cause.OWN, f"cannot look up {name}: {said}, {remedy}")
-        if absent:
-            return TargetFaultError(Cause.NAME, _absent(name, family))
-        cause = Cause.TIMEOUT_NAME if silent else Cause.NAME
-        return TargetFaultError(cause, f"{said} about {name}")
+        return (
+            OwnFaultError(Cause.OWN, f"cannot look up {name}: {_said(answers)}, {remedy}") if ours else None
+        )
 
     def _reference_check(self, servers: tuple[Server, ...], until: float) -> asyncio.Task[bool] | None:
         """Return the running question whether our servers know the reference, shared by all who doubt at once."""
@@ -189,8 +196,68 @@ class Resolver:
         return self._reference
 
     async def _knows(self, servers: tuple[Server, ...], name: str, until: float) -> bool:
-        answers = await self._ask_all(servers, name, Family.ANY, until)
-        return any(answer.verdict is Verdict.FOUND for answer in answers)
+        async def ask(server: Server) -> Answer:
+            return await self._name_servers.ask(server, name, Family.ANY, until)
+
+        return _is_found(await _ask_all(servers, ask, until))
+
+
+async def _ask_all(servers: tuple[Server, ...], ask: _Ask, until: float) -> list[Answer]:
+    """Ask the servers one after the other, without waiting for the silent; the first that finds something ends it.
+
+    "No such name" from one server is weighed against the others: only a name that none of them knows is dead.
+    """
+    budget = until - asyncio.get_running_loop().time()
+    tasks: list[asyncio.Task[Answer]] = []
+    try:
+        for server in servers:
+            tasks.append(asyncio.create_task(ask(server)))
+            await asyncio.wait(tasks, timeout=_STAGGER * budget, return_when=asyncio.FIRST_COMPLETED)
+            if _found(tasks):
+                break
+        pending = {task for task in tasks if not task.done()}
+        while pending and not _found(tasks):
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        return [task.result() for task in tasks if task.done()]
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _until(deadline: float) -> float:
+    now = asyncio.get_running_loop().time()
+    return now + max(0.0, min(_LONGEST, _SHARE * (deadline - now)))
+
+
+def _late(name: str) -> OwnFaultError:
+    return OwnFaultError(Cause.OWN, f"the look-up of {name} did not end in time; give the check more time")
+
+
+def _rank(answer: Answer) -> int:
+    return list(Verdict).index(answer.verdict)
+
+
+def _is_found(answers: list[Answer]) -> bool:
+    return any(answer.verdict is Verdict.FOUND for answer in answers)
+
+
+def _is_absent(answers: list[Answer]) -> bool:
+    return any(answer.verdict is Verdict.ABSENT for answer in answers)
+
+
+def _is_silent(answers: list[Answer]) -> bool:
+    return all(answer.verdict is Verdict.SILENT for answer in answers)
+
+
+def _said(answers: list[Answer]) -> str:
+    return "no name server answered" if _is_silent(answers) else "the name servers had no answer"
+
+
+def _target_fault(name: str, family: Family, answers: list[Answer]) -> TargetFaultError:
+    if _is_absent(answers):
+        return TargetFaultError(Cause.NAME, _absent(name, family))
+    cause = Cause.TIMEOUT_NAME if _is_silent(answers) else Cause.NAME
+    return TargetFaultError(cause, f"{_said(answers)} about {name}")
 
 
 def _found(tasks: list[asyncio.Task[Answer]]) -> bool:
