@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -107,10 +107,33 @@ class Resolver(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """A certificate that we show: PEM files, the key in one of its own or in the same, and what opens the key."""
+
+    file: str
+    key: str | None = None
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """An HTTP proxy that is asked in our stead; user and password are empty where it asks for none."""
+
+    port: int
+    user: str = ""
+    password: str = ""
+
+
+HttpVersion = Literal["auto", "1.1", "2"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One HTTP exchange with one address, without following redirects.
 
-    `connect_within` bounds connecting and the TLS handshake in seconds, so that a silent address leaves time for the next one.
+    `address` is the proxy's where there is one: the proxy then finds the host of the URL by itself. `connect_within` bounds
+    connecting and the TLS handshake in seconds, so that a silent address leaves time for the next one. `version` is what is
+    offered: `auto` and `2` offer HTTP/2 to a server that speaks TLS.
     """
 
     url: str
@@ -120,20 +143,39 @@ class Request:
     body: bytes | None = None
     verify: bool = True
     ca_file: str | None = None
+    certificate: ClientCertificate | None = None
+    proxy: Proxy | None = None
+    version: HttpVersion = "1.1"
     connect_within: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What came back: the head, a body cut at `BODY_LIMIT`, phases in milliseconds, and the leaf certificate's end."""
+    """What came back: the head, a body cut at `BODY_LIMIT`, phases in milliseconds, and the leaf certificate's end.
+
+    `head` is the last one as it came (an interim answer has one of its own): most looks need nothing of it but the status.
+    """
 
     status: int
-    headers: tuple[tuple[str, str], ...]
+    head: bytes
     body: bytes
     truncated: bool
     phases: Mapping[str, float]
     address: str
     tls_expires_at: datetime | None = None
+    version: str = "1.1"
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers in the order in which they came, each name as it was written."""
+        pairs = [line.partition(":") for line in self.head.decode("latin-1").split("\n")[1:]]
+        return tuple([(name.strip(), value.strip()) for name, colon, value in pairs if colon])
+
+    def header(self, name: str) -> str | None:
+        """Return the value of a header, values of several joined by commas, None if there is none."""
+        wanted = name.lower()
+        values = [value for key, value in self.headers if key.lower() == wanted]
+        return ", ".join(values) if values else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ _WRONG_NAME = frozenset({62, 64})
 
 # Numbers of CURLE_* that pycurl has no name for.
 _WEIRD_SERVER_REPLY = 8
+_HTTP2_STREAM = 92
 _TOO_LARGE = 100
 
 _AT_THE_TARGET: Mapping[int, tuple[Cause, str]] = {
@@ -31,14 +33,25 @@ _AT_THE_TARGET: Mapping[int, tuple[Cause, str]] = {
     _TOO_LARGE: (Cause.PROTOCOL, "a part of the answer is too large"),
     pycurl.E_BAD_CONTENT_ENCODING: (Cause.PROTOCOL, "a transfer encoding that cannot be read"),
     pycurl.E_HTTP2: (Cause.PROTOCOL, "broken HTTP/2"),
+    _HTTP2_STREAM: (Cause.PROTOCOL, "broken HTTP/2"),
     pycurl.E_SSL_CIPHER: (Cause.PROTOCOL, "no common cipher"),
 }
+# What a server says, in the handshake or after it, to a client whose certificate it wants and did not get or does not take.
+_REFUSED_CERTIFICATE = (
+    "alert certificate required",
+    "alert bad certificate",
+    "alert unknown ca",
+    "alert certificate expired",
+)
 _CERTIFICATE = frozenset({pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_ISSUER_ERROR})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """All that libcurl tells about a transfer that failed."""
+    """All that libcurl tells about a transfer that failed.
+
+    `proxy_code` is None without a proxy; else what the proxy said to CONNECT, 0 when it was not asked or has not answered.
+    """
 
     code: int
     text: str
@@ -49,19 +62,64 @@ class Failure:
     tls_expires_at: datetime | None
     address: str
     ca_file: str
+    certificate_file: str = ""
+    proxy_code: int | None = None
 
 
 def fault_of_curl(failure: Failure) -> TargetFaultError | OwnFaultError:
     """Return whose fault a failed transfer is, with its cause; a code that we cannot place is our own trouble."""
+    through = _fault_on_the_way(failure)
+    if through is not None:
+        return through
     if failure.code == pycurl.E_OPERATION_TIMEDOUT:
         return _at_target(failure, *_late(failure))
     if failure.code in _CERTIFICATE:
         return _at_target(failure, _certificate_cause(failure), failure.text or "a bad certificate")
     if failure.code == pycurl.E_COULDNT_CONNECT and failure.errno:
         return fault_of(failure.errno, failure.address, dict(failure.phases))
+    return _of_a_file(failure) or _at_target_or_ours(failure)
+
+
+def _fault_on_the_way(failure: Failure) -> TargetFaultError | OwnFaultError | None:
+    """Return whose fault it is that a proxy brought us no further; None without a proxy, or beyond it.
+
+    A proxy is a part of our own way: only what it says of the target counts against the target.
+    """
+    said = failure.proxy_code
+    if said is None:
+        return None
+    if said >= 500:
+        return _at_target(failure, Cause.UNREACHABLE, f"the proxy cannot reach it ({said})")
+    if said >= 400:
+        return OwnFaultError(
+            Cause.OWN, f"the proxy refuses us ({said}); look at `proxy_auth` and at its rules"
+        )
+    if "connect" not in failure.phases:
+        why = f": {os.strerror(failure.errno)}" if failure.errno else ""
+        return OwnFaultError(Cause.OWN, f"the proxy at {failure.address} cannot be reached{why}")
+    if not failure.tls or said:
+        return None
+    if failure.code == pycurl.E_OPERATION_TIMEDOUT:
+        seconds = failure.phases.get("total", 0.0) / 1000
+        return _at_target(
+            failure, Cause.TIMEOUT_CONNECT, f"no connection through the proxy within {seconds:.1f} s"
+        )
+    return OwnFaultError(
+        Cause.OWN, f"the proxy at {failure.address} gives no answer: {failure.text}"[:FOUND_LIMIT]
+    )
+
+
+def _of_a_file(failure: Failure) -> OwnFaultError | None:
+    """Return what is wrong with a file of ours, if that is the trouble."""
     if failure.code == pycurl.E_SSL_CACERT_BADFILE:
         return OwnFaultError(Cause.OWN, f"the CA certificates in {failure.ca_file} cannot be read")
-    return _at_target_or_ours(failure)
+    if failure.code == pycurl.E_SSL_CERTPROBLEM:
+        return OwnFaultError(
+            Cause.OWN,
+            f"the client certificate {failure.certificate_file} or its key cannot be used; "
+            "look at the paths, who may read them and the password under `cert`",
+        )
+    return None
 
 
 def _at_target_or_ours(failure: Failure) -> TargetFaultError | OwnFaultError:
@@ -71,6 +129,8 @@ def _at_target_or_ours(failure: Failure) -> TargetFaultError | OwnFaultError:
     # libcurl tells a handshake that was cut off by the same code as one that was nonsense.
     if failure.code == pycurl.E_SSL_CONNECT_ERROR and _was_cut(failure):
         return _at_target(failure, Cause.RESET, "hung up during the TLS handshake")
+    if any(alert in failure.text.lower() for alert in _REFUSED_CERTIFICATE):
+        return _at_target(failure, Cause.LOGIN, f"our certificate was refused: {failure.text}")
     return _at_target(failure, cause, f"{found}: {failure.text}" if failure.text else found)
 
 

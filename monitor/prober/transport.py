@@ -13,9 +13,9 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import pycurl
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -23,9 +23,12 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from monitor.checks.contract import (
     BODY_LIMIT,
     HEADERS_LIMIT,
+    ClientCertificate,
     Exchange,
     Handshake,
+    HttpVersion,
     OwnFaultError,
+    Proxy,
     Request,
     TargetFaultError,
 )
@@ -40,6 +43,13 @@ _SYSTEM_CA_FILES = (
     "/etc/ssl/cert.pem",
 )
 _STOP = -1
+_VERSIONS: Mapping[HttpVersion, int] = {
+    "1.1": pycurl.CURL_HTTP_VERSION_1_1,
+    "auto": pycurl.CURL_HTTP_VERSION_2TLS,
+    "2": pycurl.CURL_HTTP_VERSION_2TLS,
+}
+# Methods whose request has a body, if only an empty one.
+_SENDING = frozenset({"POST", "PUT", "PATCH"})
 # The classic groups. By default a key of the post-quantum kind goes along, which costs a tenth of every look and protects
 # nothing here: what a look says and hears is no secret for the next decades.
 _GROUPS = "X25519:P-256:P-384:P-521"
@@ -82,10 +92,6 @@ class _Received:
             return _STOP
         return None
 
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        pairs = [line.partition(":") for line in self.head.decode("latin-1").split("\n")[1:]]
-        return tuple([(name.strip(), value.strip()) for name, colon, value in pairs if colon])
-
 
 class CurlTransport:
     """The shared engine of every look that speaks HTTP or TLS; belongs to the loop that it is first used on."""
@@ -110,12 +116,13 @@ class CurlTransport:
                     raise self._fault(curl, request, error, received) from error
             return Exchange(
                 status=int(curl.getinfo(pycurl.RESPONSE_CODE)),
-                headers=received.headers(),
+                head=bytes(received.head),
                 body=bytes(received.body),
                 truncated=received.truncated,
                 phases=_phases(curl),
                 address=request.address,
                 tls_expires_at=_leaf_end(curl) if request.url.startswith("https:") else None,
+                version="1.1" if request.version == "1.1" else _spoken(curl),
             )
         finally:
             self._release(curl)
@@ -176,17 +183,19 @@ class CurlTransport:
     def _configure(self, curl: pycurl.Curl, request: Request, deadline: float) -> None:
         left_ms = max(1, round(1000 * (deadline - asyncio.get_running_loop().time())))
         connect_ms = left_ms if request.connect_within is None else round(1000 * request.connect_within)
-        parts = urlsplit(request.url)
         curl.setopt(pycurl.URL, request.url)
-        curl.setopt(pycurl.CONNECT_TO, [f"::{bracketed(request.address)}:"])
+        if request.proxy is None:
+            curl.setopt(pycurl.CONNECT_TO, [f"::{bracketed(request.address)}:"])
+            curl.setopt(pycurl.PROXY, "")
+        else:
+            _go_through(curl, request.proxy, request.address)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.PROXY, "")
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.TIMEOUT_MS, left_ms)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, min(left_ms, connect_ms)))
         curl.setopt(pycurl.FRESH_CONNECT, 1)
         curl.setopt(pycurl.FORBID_REUSE, 1)
-        if parts.scheme == "https":
+        if request.url.startswith("https:"):
             curl.setopt(pycurl.CAINFO, request.ca_file or self._ca_file)
             # libcurl keeps parsed certificates only when they come from the file alone.
             curl.setopt(pycurl.CAPATH, None)
@@ -195,6 +204,8 @@ class CurlTransport:
             curl.setopt(pycurl.OPT_CERTINFO, 1)
             curl.setopt(pycurl.SSL_VERIFYPEER, int(request.verify))
             curl.setopt(pycurl.SSL_VERIFYHOST, 2 if request.verify else 0)
+            if request.certificate is not None:
+                _show(curl, request.certificate)
 
     def _fault(
         self, curl: pycurl.Curl, request: Request, error: pycurl.error, received: _Received | None
@@ -219,6 +230,8 @@ class CurlTransport:
                 tls_expires_at=_leaf_end(curl) if tls else None,
                 address=request.address,
                 ca_file=request.ca_file or self._ca_file,
+                certificate_file=request.certificate.file if request.certificate is not None else "",
+                proxy_code=None if request.proxy is None else int(curl.getinfo(pycurl.HTTP_CONNECTCODE)),
             )
         )
 
@@ -239,23 +252,55 @@ def _descriptor_trouble() -> int:
     return 0
 
 
+def _go_through(curl: pycurl.Curl, proxy: Proxy, address: str) -> None:
+    curl.setopt(pycurl.PROXY, f"http://{bracketed(address)}:{proxy.port}")
+    # Otherwise the environment could name hosts that are reached without it.
+    curl.setopt(pycurl.NOPROXY, "")
+    curl.setopt(pycurl.USERAGENT, AGENT)
+    if proxy.user or proxy.password:
+        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC)
+        curl.setopt(pycurl.PROXYUSERNAME, proxy.user)
+        curl.setopt(pycurl.PROXYPASSWORD, proxy.password)
+
+
+def _show(curl: pycurl.Curl, certificate: ClientCertificate) -> None:
+    curl.setopt(pycurl.SSLCERT, certificate.file)
+    curl.setopt(pycurl.SSLKEY, certificate.key or certificate.file)
+    # Without a password of ours OpenSSL would ask for one at the terminal.
+    curl.setopt(pycurl.SSLKEYPASSWD, certificate.password or "")
+
+
 def _configure_http(curl: pycurl.Curl, request: Request, received: _Received) -> None:
-    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[request.version])
     curl.setopt(pycurl.HTTP09_ALLOWED, 0)
     curl.setopt(pycurl.HEADERFUNCTION, received.take_line)
     curl.setopt(pycurl.WRITEFUNCTION, received.take_body)
-    names = {name.lower() for name, _ in request.headers}
-    headers = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
-    headers += [] if "accept-encoding" in names else ["Accept-Encoding: identity"]
-    headers += [] if "user-agent" in names else [f"User-Agent: {AGENT}"]
-    curl.setopt(pycurl.HTTPHEADER, headers)
+    curl.setopt(pycurl.HTTPHEADER, _sent_headers(request.headers))
     if request.method == "HEAD":
         curl.setopt(pycurl.NOBODY, 1)
-    elif request.method == "POST":
+    elif request.method != "GET" or request.body is not None:
+        _configure_sending(curl, request)
+
+
+def _configure_sending(curl: pycurl.Curl, request: Request) -> None:
+    if request.body is not None or request.method in _SENDING:
         curl.setopt(pycurl.POST, 1)
         curl.setopt(pycurl.POSTFIELDS, request.body or b"")
-    elif request.method != "GET":
+    if request.method != "POST":
         curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+
+
+@lru_cache(maxsize=1024)
+def _sent_headers(given: tuple[tuple[str, str], ...]) -> list[str]:
+    names = {name.lower() for name, _ in given}
+    headers = [f"{name}: {value}" if value else f"{name};" for name, value in given]
+    headers += [] if "accept-encoding" in names else ["Accept-Encoding: identity"]
+    headers += [] if "user-agent" in names else [f"User-Agent: {AGENT}"]
+    return headers
+
+
+def _spoken(curl: pycurl.Curl) -> str:
+    return "2" if curl.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0 else "1.1"
 
 
 def _phases(curl: pycurl.Curl) -> Mapping[str, float]:
@@ -279,7 +324,11 @@ def _leaf_end(curl: pycurl.Curl) -> datetime | None:
     chain = curl.getinfo(pycurl.INFO_CERTINFO)
     if not chain:
         return None
-    text = next((value for name, value in chain[0] if name == "Expire date"), "")
+    return _moment(next((value for name, value in chain[0] if name == "Expire date"), ""))
+
+
+@lru_cache(maxsize=1024)
+def _moment(text: str) -> datetime | None:
     try:
         return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
     except ValueError:
