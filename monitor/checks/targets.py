@@ -13,6 +13,7 @@ from monitor.health.words import Service
 
 # A configured text may hold references; they are filled, and the text judged again, when the check is built.
 REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[^\s/@#?%\\\[\]:,'\"]{1,253}")
 
 _PORTS: dict[Service, frozenset[int]] = {
@@ -91,6 +92,13 @@ def host_of(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("holds a line break or another control character")
+    return text
+
+
 Host = Annotated[str, AfterValidator(host_of)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+OneLine = Annotated[str, Field(max_length=4096), AfterValidator(_one_line)]
 FamilyName = Literal["any", "ipv4", "ipv6"]
