@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +16,9 @@ EXCERPT_LIMIT = 2000
 # A look may bring so many figures; a plugin that prints a thousand would fill the disk.
 MEASURES_LIMIT = 32
 MEASURE_NAME = r"[a-z][a-z0-9_]{0,62}"
+# What a check may know from one look to the next.
+MEMORY_KEYS_LIMIT = 64
+MEMORY_LIMIT = 4096
 
 
 class Outcome(StrEnum):
@@ -57,7 +62,7 @@ class Cause(StrEnum):
     DNSSEC = "dnssec"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Measure:
     """One figure that a look took beside its time: the offset of a clock, the perfdata of a plugin, echoes lost.
 
@@ -94,3 +99,21 @@ class Observation:
     sequence: int = 0
     measures: tuple[Measure, ...] = ()
     remember: Mapping[str, str] | None = None
+
+
+def sound_measures(measures: Iterable[Measure]) -> tuple[Measure, ...]:
+    """Return the measures that can be kept: well named, finite, one of each name, at most `MEASURES_LIMIT`."""
+    kept: dict[str, Measure] = {}
+    for one in measures:
+        if math.isfinite(one.value) and re.fullmatch(MEASURE_NAME, one.name):
+            kept.setdefault(one.name, one)
+    return tuple(kept.values())[:MEASURES_LIMIT]
+
+
+def sound_memory(memory: Mapping[str, str]) -> dict[str, str]:
+    """Return what of a memory can be kept: at most `MEMORY_KEYS_LIMIT` keys, and nothing longer than `MEMORY_LIMIT`.
+
+    What is too long is left out whole: half a key of a host would be another host's.
+    """
+    short = {key: value for key, value in memory.items() if max(len(key), len(value)) <= MEMORY_LIMIT}
+    return dict(list(short.items())[:MEMORY_KEYS_LIMIT])

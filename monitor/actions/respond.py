@@ -238,5 +238,4 @@ def _evidence(case: _Case, one: Standing) -> CheckEvidence:
     for transition in reversed(case.transitions):
         if transition.check == key:
             return evidence_of(transition, kind)
-    looks = readings.evidence_of(case.ground.tx, key, 1)
-    return held_evidence(one.health, kind, looks[0].reproduce if looks else "")
+    return held_evidence(one.health, kind, readings.last_line(case.ground.tx, key))

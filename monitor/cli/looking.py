@@ -26,7 +26,7 @@ from monitor.errors import NotFoundError
 from monitor.fleet import CheckPlan
 from monitor.identifiers import ServerId
 from monitor.inventory import Configuration
-from monitor.observation import Observation, Outcome
+from monitor.observation import Measure, Observation, Outcome
 from monitor.prober import Prober, open_tools
 from monitor.station.opening import resolver_settings
 from monitor.station.shapes import observation_shape
@@ -100,6 +100,8 @@ def _show(observation: Observation, target: str) -> None:
     if observation.found:
         rows.append(("found", observation.found))
     rows.append(("took", f"{observation.took_ms:.1f} ms{_phases(observation.phases)}"))
+    if observation.measures:
+        rows.append(("measures", " · ".join(map(_measure, observation.measures))))
     if observation.tls_expires_at is not None:
         rows.append(("certificate until", local(observation.tls_expires_at, "UTC") + " UTC"))
     if observation.reproduce:
@@ -114,6 +116,10 @@ def _show(observation: Observation, target: str) -> None:
 def _phases(phases: Mapping[str, float]) -> str:
     spent = " · ".join(f"{name} {took:.1f}" for name, took in phases.items() if name != "total")
     return f"  ({spent})" if spent else ""
+
+
+def _measure(measure: Measure) -> str:
+    return f"{measure.name} {measure.value:g} {measure.unit}".rstrip()
 
 
 def _colour(outcome: Outcome) -> str:

@@ -19,7 +19,7 @@ from monitor.cli.common import (
 )
 from monitor.health.words import Status
 from monitor.language import text
-from monitor.station.reader import present
+from monitor.station.reader import present, present_measures
 from monitor.station.shapes import status_shape
 
 _BAD = frozenset({Status.PARTIAL_OUTAGE, Status.MAJOR_OUTAGE})
@@ -33,8 +33,9 @@ def status(config: Path, data: Path | None, *, as_json: bool) -> int:
     """Show servers, checks, incidents and windows at a glance; exit status 1 if anything is down."""
     with closing(open_database(config, data)) as database:
         snapshot, tickets = present(database, clock.now())
+        measures = present_measures(database) if as_json else {}
     if as_json:
-        print_json(status_shape(snapshot, tickets))
+        print_json(status_shape(snapshot, tickets, measures))
     else:
         zone = snapshot.site.timezone
         print_table(

@@ -14,8 +14,8 @@ from monitor.fleet import CheckPlan
 from monitor.health.state import Health
 from monitor.health.words import State
 from monitor.identifiers import CheckKey
-from monitor.metrics.lines import CHECK_STATE, CHECK_UP, PROBE_DURATION, TLS_EXPIRY, labels, number
-from monitor.observation import Observation, Outcome
+from monitor.metrics.lines import CHECK_STATE, CHECK_UP, MEASURE, PROBE_DURATION, TLS_EXPIRY, labels, number
+from monitor.observation import Measure, Observation, Outcome, sound_measures
 
 LOCATION = "local"
 
@@ -28,6 +28,7 @@ class _Lines:
     up: str = ""
     state: str = ""
     durations: str = ""
+    measures: str = ""
     expiry: str = ""
     expires: datetime | None = None
     shown: State | None = None
@@ -50,6 +51,7 @@ class _Lines:
         phases = {**observation.phases, "total": observation.took_ms}
         # Six digits tell microseconds of a second-long look, and cost a third of the exact way.
         self.durations = "".join([f"{self._phase(name)}{took / 1000:.6g}\n" for name, took in phases.items()])
+        self.measures = "".join(map(self._measure, sound_measures(observation.measures)))
         # A look that failed before it met the certificate says nothing about it.
         met = observation.tls_expires_at is not None or observation.outcome in (Outcome.OK, Outcome.WARN)
         if met and observation.tls_expires_at != self.expires:
@@ -63,6 +65,10 @@ class _Lines:
 
     def _expiry(self, expires: datetime | None) -> str:
         return f"{TLS_EXPIRY.name}{{{self.held}}} {number(expires.timestamp())}\n" if expires else ""
+
+    def _measure(self, measure: Measure) -> str:
+        named = labels(measure=measure.name, **({"unit": measure.unit} if measure.unit else {}))
+        return f"{MEASURE.name}{{{self.held},{named}}} {measure.value:.15g}\n"
 
     def _phase(self, name: str) -> str:
         prefix = self.phases.get(name)
@@ -111,6 +117,8 @@ class CheckLines:
                 *(lines.durations for lines in every),
                 TLS_EXPIRY.head,
                 *(lines.expiry for lines in every),
+                MEASURE.head,
+                *(lines.measures for lines in every),
             )
         )
 

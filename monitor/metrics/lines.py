@@ -33,6 +33,10 @@ TLS_EXPIRY = Family(
     name="vigia_tls_expiry_timestamp_seconds",
     tells="When the certificate that was met last ends, in Unix time.",
 )
+MEASURE = Family(
+    name="vigia_measure",
+    tells="Figures that the newest look took beside its times, by name and base unit.",
+)
 SERVER_STATUS = Family(
     name="vigia_server_status",
     tells="The status that the page shows: 1 for the present one, 0 for the others.",
@@ -56,7 +60,7 @@ PUBLISHED = Family(
     tells="When the watching process last published its own figures, in Unix time.",
 )
 
-CHECK_FAMILIES = (CHECK_UP, CHECK_STATE, PROBE_DURATION, TLS_EXPIRY)
+CHECK_FAMILIES = (CHECK_UP, CHECK_STATE, PROBE_DURATION, TLS_EXPIRY, MEASURE)
 SNAPSHOT_FAMILIES = (
     SERVER_STATUS,
     INCIDENTS_OPEN,

@@ -16,7 +16,15 @@ from monitor.clock import Clock
 from monitor.errors import VigiaError
 from monitor.fleet.fleet import CheckPlan
 from monitor.identifiers import CheckKey, ServerId
-from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, MEASURES_LIMIT, Cause, Observation, Outcome
+from monitor.observation import (
+    EXCERPT_LIMIT,
+    FOUND_LIMIT,
+    Cause,
+    Observation,
+    Outcome,
+    sound_measures,
+    sound_memory,
+)
 from monitor.prober.lag import LagWatch
 
 _log = logging.getLogger(__name__)
@@ -215,8 +223,8 @@ def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing, *, 
         reproduce=_line(plan, check, look) if whole else "",
         tls_expires_at=look.tls_expires_at,
         sequence=timing.sequence,
-        measures=look.measures[:MEASURES_LIMIT],
-        remember=look.remember,
+        measures=sound_measures(look.measures),
+        remember=None if look.remember is None else sound_memory(look.remember),
     )
 
 

@@ -78,6 +78,11 @@ class Bureau:
         with self._database.writing() as tx:
             return observations.installation_id(tx, new_installation)
 
+    def memories(self) -> Mapping[CheckKey, Mapping[str, str]]:
+        """Return what the checks remember from their looks before this process began."""
+        with self._database.reading() as tx:
+            return readings.memories(tx)
+
     def apply(self, fleet: Fleet) -> None:
         """Apply a changed fleet while running; healths of untouched checks are kept."""
         moment = self._clock.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +55,14 @@ def present(database: Database, now: datetime) -> tuple[Snapshot, Mapping[str, s
         return summarise(tx, now, number=last_number(tx)), {
             row.incident: row.reference for row in readings.tickets(tx)
         }
+
+
+def present_measures(database: Database) -> Mapping[CheckKey, Sequence[observations.Figure]]:
+    """Return the newest figures that looks took beside their times, by check."""
+    with database.reading() as tx:
+        newest = observations.last_measures(tx)
+        numbers = readings.check_numbers(tx)
+    return {key: newest[number] for key, number in numbers.items() if number in newest}
 
 
 class DatabaseReader:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from monitor.health.words import Service, Status
+from monitor.identifiers import CheckKey
 from monitor.incidents.incident import Incident, Update
 from monitor.language import LANGUAGES, Texts
 from monitor.maintenance.window import Window
@@ -14,6 +15,7 @@ from monitor.observation import Observation
 from monitor.status.snapshot import CheckView, ServerView, Snapshot
 from monitor.store.deliveries import Attempt, DeliveryRow
 from monitor.store.desk import DeskMessage, DeskTicket
+from monitor.store.observations import Figure
 from monitor.store.readings import TicketRow
 
 Shape = dict[str, Any]
@@ -26,7 +28,13 @@ def instant(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def server_shape(server: ServerView) -> Shape:
+Measures = Mapping[CheckKey, Sequence[Figure]]
+"""The newest figures that looks took beside their times, by check."""
+
+_NO_MEASURES: Measures = {}
+
+
+def server_shape(server: ServerView, measures: Measures = _NO_MEASURES) -> Shape:
     """Return one server with its checks and services."""
     return {
         "id": server.id,
@@ -36,12 +44,14 @@ def server_shape(server: ServerView) -> Shape:
         "last_known": server.last_known,
         "since": instant(server.since),
         "uptime": server.uptime,
-        "checks": [_check_shape(check) for check in server.checks],
+        "checks": [
+            _check_shape(check, measures.get(CheckKey(server.id, check.id), ())) for check in server.checks
+        ],
         "services": _services_shape(server.services),
     }
 
 
-def _check_shape(check: CheckView) -> Shape:
+def _check_shape(check: CheckView, measures: Sequence[Figure]) -> Shape:
     return {
         "id": check.id,
         "kind": check.kind,
@@ -51,6 +61,10 @@ def _check_shape(check: CheckView) -> Shape:
         "cause": check.cause,
         "took_ms": check.took_ms,
         "checked_at": instant(check.checked_at),
+        "measures": [
+            {"name": one.name, "value": one.value, "unit": one.unit, "at": instant(one.at)}
+            for one in measures
+        ],
     }
 
 
@@ -127,6 +141,9 @@ def observation_shape(observation: Observation, target: str) -> Shape:
         "took_ms": round(observation.took_ms, 3),
         "phases": {name: round(spent, 3) for name, spent in observation.phases.items()},
         "tls_expires_at": instant(observation.tls_expires_at),
+        "measures": [
+            {"name": one.name, "value": one.value, "unit": one.unit} for one in observation.measures
+        ],
         "excerpt": observation.excerpt,
         "reproduce": observation.reproduce,
     }
@@ -150,7 +167,7 @@ def ticket_shape(ticket: TicketRow) -> Shape:
     }
 
 
-def status_shape(snapshot: Snapshot, tickets: Mapping[str, str]) -> Shape:
+def status_shape(snapshot: Snapshot, tickets: Mapping[str, str], measures: Measures = _NO_MEASURES) -> Shape:
     """Return servers, open incidents and windows at a glance; `tickets` maps incidents to references."""
     windows = (*snapshot.active_windows, *snapshot.upcoming_windows)
     return {
@@ -158,7 +175,7 @@ def status_shape(snapshot: Snapshot, tickets: Mapping[str, str]) -> Shape:
         "freshness": snapshot.freshness,
         "generated_at": instant(snapshot.generated_at),
         "heard_at": instant(snapshot.heard_at),
-        "servers": [server_shape(server) for server in snapshot.servers()],
+        "servers": [server_shape(server, measures) for server in snapshot.servers()],
         "incidents": [
             incident_shape(incident, tickets.get(incident.id)) for incident in snapshot.open_incidents
         ],

@@ -103,6 +103,7 @@ class _Watch:
             self._prober = Prober(tools=tools, clock=self._clock, deliver=self._recorder.put)
             self._prober.on_start = self._started
             await self._persistently(partial(self._bureau.begin, self._configuration.fleet))
+            self._prober.remember(await self._persistently(self._bureau.memories))
             installation = await self._persistently(self._bureau.installation)
             self._deliverer = deliverer_of(
                 self._configuration, self._database, self._clock, installation, self._instruments.ticket

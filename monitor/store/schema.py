@@ -37,6 +37,10 @@ OPERATIONAL = (
     "hot",
     "observations",
     "evidence",
+    "measure_names",
+    "hot_measures",
+    "measures",
+    "memories",
     "streaks",
     "rollup_five_minutes",
     "rollup_hours",
@@ -52,7 +56,16 @@ OPERATIONAL = (
 )
 
 # The time series make up nearly all of the file. A check of them takes ten seconds a gigabyte.
-SERIES = ("hot", "observations", "evidence", "rollup_five_minutes", "rollup_hours", "rollup_days")
+SERIES = (
+    "hot",
+    "observations",
+    "evidence",
+    "hot_measures",
+    "measures",
+    "rollup_five_minutes",
+    "rollup_hours",
+    "rollup_days",
+)
 
 MIGRATIONS = Migrations("vigia")
 
@@ -67,4 +80,10 @@ def unknown_steps(database: Database) -> list[str]:
 def _first_house(database: Database) -> None:
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     for statement in tables.EVERY:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.2 measures")
+def _measures(database: Database) -> None:
+    for statement in tables.MEASURES:
         database.execute(statement)

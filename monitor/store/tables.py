@@ -1,4 +1,4 @@
-"""The tables as the first release made them. A later migration changes them in words of its own, never in these.
+"""The tables as each migration made them. A later one changes them in words of its own, never in these.
 
 Columns named `*_ms` hold an instant as UTC milliseconds, columns named `*_us` a duration in microseconds.
 """
@@ -373,3 +373,45 @@ SERVICE_TABLES = (
 )
 
 EVERY = (*JOURNAL_TABLES, *FOLDED_TABLES, *OBSERVATION_TABLES, *SERVICE_TABLES)
+
+# What 0.2 added: figures beside the times, what checks remember, and a way to find evidence that is kept whole.
+MEASURES = (
+    # A figure names its series by a number, or the names would be most of the file.
+    """
+    CREATE TABLE measure_names (
+        number INTEGER PRIMARY KEY,
+        check_number INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        unit TEXT NOT NULL,
+        UNIQUE (check_number, name, unit)
+    ) STRICT
+    """,
+    # Appended to and nothing else, as `hot` is.
+    """
+    CREATE TABLE hot_measures (
+        measure_number INTEGER NOT NULL,
+        started_ms INTEGER NOT NULL,
+        value REAL NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE measures (
+        measure_number INTEGER NOT NULL,
+        started_ms INTEGER NOT NULL,
+        value REAL NOT NULL,
+        PRIMARY KEY (measure_number, started_ms)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE memories (
+        check_number INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (check_number, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE INDEX evidence_kept_whole ON evidence (check_number, started_ms)
+    WHERE (excerpt <> '' OR reproduce <> '')
+    """,
+)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 from hypothesis import given
@@ -11,7 +12,7 @@ from monitor.health.words import State, Status
 from monitor.identifiers import CheckKey, ServerId
 from monitor.incidents.incident import Impact
 from monitor.metrics import CheckLines, Counts, snapshot_lines
-from monitor.observation import Observation, Outcome
+from monitor.observation import MEASURES_LIMIT, Measure, Observation, Outcome
 from tests.metrics.builders import MAIL, NOW, health, incident, look, plan, server, snapshot
 
 
@@ -78,6 +79,25 @@ def test_exactly_one_state_is_the_present_one():
         assert {state: value(text, "vigia_check_state", state=state) for state in State} == {
             state: float(state is State.DOWN) for state in State
         }
+
+
+def test_a_figure_is_shown_with_its_name_and_unit_and_goes_with_its_look():
+    lines = lines_after(
+        (look(measures=(Measure("rta", 0.0011, "seconds"), Measure("octets", 1234567890123))), health())
+    )
+    held = {"server": "gye1", "check": "smtp", "kind": "smtp", "location": "local"}
+    assert value(lines.text(), "vigia_measure", measure="rta", unit="seconds", **held) == 0.0011
+    assert value(lines.text(), "vigia_measure", measure="octets", **held) == 1234567890123
+    assert 'measure="octets"}' in lines.text()
+    lines.observe(look(), health())
+    assert "vigia_measure" not in names(lines.text())
+
+
+def test_only_so_many_figures_of_a_check_are_shown_and_none_that_is_no_figure():
+    many = [Measure(f"m{number}", number) for number in range(MEASURES_LIMIT + 5)]
+    lines = lines_after((look(measures=(Measure("a b", 1), Measure("nan", math.nan), *many)), health()))
+    shown = [dict(held)["measure"] for name, held in samples(lines.text()) if name == "vigia_measure"]
+    assert sorted(shown) == sorted(f"m{number}" for number in range(MEASURES_LIMIT))
 
 
 def test_the_end_of_a_certificate_outlives_a_failed_look_but_not_a_healthy_one_without_it():

@@ -16,8 +16,9 @@ from monitor.identifiers import CheckKey, IncidentId, ServerId, TicketId, Update
 from monitor.incidents.incident import Impact, Incident, Stage, Update
 from monitor.journal.consequences import DeliveryState
 from monitor.maintenance.window import Window
-from monitor.observation import Observation
+from monitor.observation import Measure, Observation
 from monitor.station import shapes
+from monitor.station.reader import present_measures
 from monitor.store.deliveries import Attempt, DeliveryRow
 from monitor.store.desk import DeskMessage, DeskTicket
 from monitor.store.readings import TicketRow
@@ -67,7 +68,12 @@ def window() -> Window:
 def observation() -> Observation:
     seen = look("gye1/http", "down", NOON)
     return replace(
-        seen, phases={"connect": 1.23456}, address="192.0.2.10", excerpt="<html>", tls_expires_at=NOON
+        seen,
+        phases={"connect": 1.23456},
+        address="192.0.2.10",
+        excerpt="<html>",
+        tls_expires_at=NOON,
+        measures=(Measure("load1", 0.25), Measure("rta", 0.0011, "seconds")),
     )
 
 
@@ -129,9 +135,12 @@ def message() -> DeskMessage:
 def picture(lookout: Lookout) -> dict[str, Any]:
     """Return the picture a moment after the first looks."""
     lookout.see("gye1/http ok", "gye1/smtp ok", "gye1/tls ok")
+    weighed = look("gye1/disk", "ok", lookout.clock.now())
+    lookout.bureau.record([replace(weighed, measures=(Measure("used", 0.5, "ratio"),))])
     lookout.bureau.publish("", "", "")
+    measures = present_measures(lookout.database)
     with lookout.database.reading() as tx:
-        return shapes.status_shape(summarise(tx, lookout.clock.now(), number=1), {})
+        return shapes.status_shape(summarise(tx, lookout.clock.now(), number=1), {}, measures)
 
 
 MADE: dict[str, Callable[[], Any]] = {

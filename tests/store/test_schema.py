@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import closing
 
-from monitor.errors import StoreError
+import pytest
+import sqlite_utils
+from sqlite_utils import Migrations
+
+from monitor.errors import SchemaError, StoreError
 from monitor.store import schema
+from monitor.store.database import Database, dbapi2
 from tests.store.history import append, applied, incident, opened
 
 
@@ -73,3 +78,20 @@ def test_the_table_itself_refuses_a_second_open_detected_incident_of_a_server(da
         with pytest.raises(StoreError, match=r"UNIQUE constraint failed: incident_servers\.server"):
             tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'gye1', 1, 1, 1)")
         tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'uio1', 1, 1, 1)")
+
+
+def test_a_file_of_the_first_release_is_brought_up_to_date_and_loses_nothing(tmp_path):
+    path = tmp_path / "vigia.db"
+    with closing(dbapi2.connect(path)) as connection:
+        first = Migrations("vigia")
+        first(name="0.1 the first house")(schema._first_house)
+        first.apply(sqlite_utils.Database(connection))
+        connection.execute("INSERT INTO hot VALUES (1, 0, 0, NULL, 12500, NULL, NULL, NULL, NULL, NULL)")
+        connection.commit()
+    with pytest.raises(SchemaError, match="older than this program"):
+        Database.open(path, owner=False)
+    opened = Database.open(path, owner=True)
+    with opened.writing() as tx:
+        assert [row["took_us"] for row in tx.rows("SELECT took_us FROM hot")] == [12500]
+        assert tx.execute("INSERT INTO memories VALUES (1, 'key', 'value')") == 1
+    opened.close()

@@ -5,18 +5,24 @@ old goes in small slices.
 """
 
 from monitor.store.observations.looks import Point, Step, looks, series
+from monitor.store.observations.measures import Figure, last_measures, measure_series
+from monitor.store.observations.memories import forget
 from monitor.store.observations.notes import beat, installation_id, note, publish
 from monitor.store.observations.recording import record, save_healths
 from monitor.store.observations.retention import Keep, prune
 from monitor.store.observations.settling import settle
 
 __all__ = [
+    "Figure",
     "Keep",
     "Point",
     "Step",
     "beat",
+    "forget",
     "installation_id",
+    "last_measures",
     "looks",
+    "measure_series",
     "note",
     "prune",
     "publish",

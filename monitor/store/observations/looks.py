@@ -96,7 +96,8 @@ def _look(row: Row) -> Look:
         took_ms=row["took_us"] / 1000,
         outcome=outcome_of(row["outcome"]),
         cause=cause_of(row["cause"]),
-        phases=json.loads(row["phases"]) if unhealthy else hot,
+        # Evidence that was not kept whole has no phases of its own.
+        phases=(json.loads(row["phases"]) if unhealthy else None) or hot,
         found=row["found"] if unhealthy else "",
         address=row["address"],
         excerpt=row["excerpt"] if unhealthy else "",

@@ -10,19 +10,33 @@ from monitor.identifiers import CheckKey, milliseconds
 from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Observation, Outcome
 from monitor.store.columns import OUTCOME_NUMBERS, cause_number, microseconds, ms_of, to_json
 from monitor.store.database import Transaction, Value
+from monitor.store.observations.measures import Taken, record_measures
+from monitor.store.observations.memories import record_memories
 
 PHASES = ("name", "connect", "tls", "first_byte", "total")
 
+# How much evidence an hour of a check is kept whole: of looks that found the same, and of all that were not healthy.
+SAME_AN_HOUR = 5
+MOST_AN_HOUR = 20
+_HOUR_MS = 3_600_000
+
 
 def record(tx: Transaction, rows: Sequence[tuple[int, Observation]]) -> None:
-    """Store looks, each under the number of its check, and the evidence of those that were not healthy."""
+    """Store looks, each under the number of its check: what was found, figured and remembered.
+
+    A look that was not healthy leaves evidence. Of the looks of a long outage, which would fill the disk with one page over and over, only a
+    few an hour are kept whole; of the others there remains what was found and where.
+    """
     tx.executemany("INSERT INTO hot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_hot(*row) for row in rows])
-    unhealthy = [_evidence(*row) for row in rows if row[1].outcome is not Outcome.OK]
-    if unhealthy:
-        tx.executemany(
-            "INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            unhealthy,
-        )
+    for number, seen in rows:
+        if seen.outcome is not Outcome.OK:
+            _record_evidence(tx, number, seen)
+    if taken := [
+        Taken(number, milliseconds(seen.started_at), seen.measures) for number, seen in rows if seen.measures
+    ]:
+        record_measures(tx, taken)
+    if memories := {number: seen.remember for number, seen in rows if seen.remember is not None}:
+        record_memories(tx, memories)
 
 
 def save_healths(tx: Transaction, healths: Iterable[Health], numbers: Mapping[CheckKey, int]) -> None:
@@ -43,6 +57,32 @@ def _hot(number: int, seen: Observation) -> tuple[Value, ...]:
         microseconds(seen.took_ms),
         *(microseconds(phases[phase]) if phase in phases else None for phase in PHASES),
     )
+
+
+def _record_evidence(tx: Transaction, number: int, seen: Observation) -> None:
+    row = _evidence(number, seen)
+    if not _tells_more(tx, number, seen):
+        row = (*row[:7], "{}", "", "")
+    tx.execute("INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+
+
+def _tells_more(tx: Transaction, number: int, seen: Observation) -> bool:
+    """Is there still room in the hour before this look for evidence that is kept whole?"""
+    started_ms = milliseconds(seen.started_at)
+    kept = tx.rows(
+        "SELECT COUNT(*) AS every, COALESCE(SUM(outcome = :outcome AND cause IS :cause AND found = :found), 0) AS same"
+        " FROM evidence WHERE check_number = :number AND started_ms > :since AND started_ms < :until"
+        " AND (excerpt <> '' OR reproduce <> '')",
+        {
+            "number": number,
+            "since": started_ms - _HOUR_MS,
+            "until": started_ms,
+            "outcome": OUTCOME_NUMBERS[seen.outcome],
+            "cause": cause_number(seen.cause),
+            "found": seen.found[:FOUND_LIMIT],
+        },
+    )[0]
+    return bool(kept["same"] < SAME_AN_HOUR and kept["every"] < MOST_AN_HOUR)
 
 
 def _evidence(number: int, seen: Observation) -> tuple[Value, ...]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from monitor.identifiers import milliseconds
 from monitor.store.database import Transaction
+from monitor.store.observations.measures import prune_measures
 from monitor.store.observations.rollups import Step
 
 SLICE = 5_000
@@ -24,11 +25,12 @@ class Keep:
 def prune(tx: Transaction, keep: Keep, now: datetime, most: int = SLICE) -> int:
     """Delete what is older than `keep` says, at most `most` rows; return how many, fewer than `most` when done.
 
-    Evidence goes with its observations.
+    Evidence and measures go with their observations.
     """
     oldest_ms = milliseconds(now - keep.observations)
     left = most - _prune_evidence(tx, oldest_ms, most)
     left -= _prune_by_check(tx, "observations", "started_ms", oldest_ms, left)
+    left -= prune_measures(tx, oldest_ms, left)
     for step, kept in ((Step.FIVE_MINUTES, keep.five_minutes), (Step.HOUR, keep.hours)):
         bucket = milliseconds(now - kept) // step.value.width_ms
         left -= _prune_by_check(tx, step.value.table, "bucket", bucket, left)

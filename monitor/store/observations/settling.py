@@ -11,6 +11,7 @@ from datetime import datetime
 from monitor.identifiers import milliseconds
 from monitor.store.database import Transaction
 from monitor.store.observations import rollups
+from monitor.store.observations.measures import settle_measures
 from monitor.store.observations.rollups import Counted, Step
 
 SLICE = 20_000
@@ -18,11 +19,15 @@ _HOUR_MS = Step.HOUR.value.width_ms
 
 
 def settle(tx: Transaction, now: datetime, most: int = SLICE) -> int:
-    """Settle looks of hours that are over, at most `most` of them; return how many, 0 when none is left.
+    """Settle looks and figures of hours that are over, at most `most` of each; return how many, 0 when none is left.
 
     Large slices are cheaper a row, small ones let other writers in sooner.
     """
     closed_ms = milliseconds(now) // _HOUR_MS * _HOUR_MS
+    return _settle_looks(tx, closed_ms, most) + settle_measures(tx, closed_ms, most)
+
+
+def _settle_looks(tx: Transaction, closed_ms: int, most: int) -> int:
     rows = tx.rows(
         "SELECT rowid AS place, check_number, started_ms, outcome, cause, took_us, EXISTS"
         " (SELECT 1 FROM observations AS o WHERE o.check_number = h.check_number AND o.started_ms = h.started_ms) AS known"

@@ -1,6 +1,13 @@
 """What the tables say, as the values of the house. Every function reads inside the transaction it is given."""
 
-from monitor.store.readings.checks import Look, check_numbers, evidence_of, healths
+from monitor.store.readings.checks import (
+    Look,
+    check_numbers,
+    evidence_of,
+    healths,
+    last_line,
+    memories,
+)
 from monitor.store.readings.fleet import fleet, fleet_number, retired_servers, standing, zone
 from monitor.store.readings.incidents import (
     incident,
@@ -34,8 +41,10 @@ __all__ = [
     "incident",
     "incidents_between",
     "installation",
+    "last_line",
     "last_resolved_of",
     "maintenance_spans",
+    "memories",
     "open_incident_of",
     "open_incidents",
     "open_warning_of",

@@ -19,7 +19,8 @@ from monitor.store.database import Row, Transaction
 class Look:
     """One look as it is stored. Healthy looks keep their phases for about an hour, the others as long as themselves.
 
-    `found`, `address`, `excerpt` and `reproduce` are known only of looks that were not healthy.
+    `found` and `address` are known only of looks that were not healthy, `excerpt` and `reproduce` only of those whose evidence was kept
+    whole.
     """
 
     started_at: datetime
@@ -69,6 +70,28 @@ def evidence_of(tx: Transaction, check: CheckKey, limit: int) -> tuple[Look, ...
         )
         for row in rows
     )
+
+
+def last_line(tx: Transaction, check: CheckKey) -> str:
+    """Return the newest line that repeats a look of this check that was not healthy, "" when there is none."""
+    row = tx.row(
+        "SELECT reproduce FROM evidence JOIN checks ON checks.number = check_number"
+        " WHERE checks.server = ? AND checks.check_id = ? AND (excerpt <> '' OR reproduce <> '')"
+        " ORDER BY started_ms DESC LIMIT 1",
+        (check.server, check.check),
+    )
+    return "" if row is None else str(row["reproduce"])
+
+
+def memories(tx: Transaction) -> Mapping[CheckKey, Mapping[str, str]]:
+    """Return what every check that is watched remembers from its earlier looks."""
+    found: dict[CheckKey, dict[str, str]] = {}
+    for row in tx.rows(
+        "SELECT server, check_id, key, value FROM memories JOIN checks ON checks.number = check_number"
+        " WHERE retired_ms IS NULL ORDER BY check_number, key"
+    ):
+        found.setdefault(CheckKey(ServerId(row["server"]), row["check_id"]), {})[row["key"]] = row["value"]
+    return found
 
 
 def _health(row: Row) -> Health:
