@@ -13,67 +13,100 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from monitor.checks.contract import TargetFaultError
+from monitor.checks.contract import OwnFaultError, TargetFaultError
 from monitor.checks.stream import Stream
+from monitor.observation import Cause
 
 Result = TypeVar("Result")
 
 _CHUNK = 65536
 # A library whose connection is gone gets this long to notice it.
 _FAREWELL = 0.4
+# So often may a library try a socket that has ended; one that tries on would never stop.
+_TRIES_AFTER_THE_END = 100
 
 
 async def lend(stream: Stream, work: Callable[[socket.socket], Result]) -> Result:
     """Return what `work` makes of a blocking socket that is connected to the stream's peer.
 
-    A fault of the stream (late, cut off, too much) is raised rather than what the library makes of it. What the library raises
-    by itself is the caller's to judge.
+    A fault of the stream (late, cut off, too much) is raised rather than what the library makes of it; only a peer that hangs up on
+    a library which has all that it wanted is no fault. What the library raises by itself is the caller's to judge.
     """
     ours, theirs = socket.socketpair()
     ours.settimeout(0)
-    done = _in_thread(work, theirs)
-    pumps = {asyncio.create_task(_outwards(ours, stream)), asyncio.create_task(_inwards(stream, ours))}
-    try:
-        fault = await _until_done(done, pumps, ours)
-        if fault is not None:
-            raise fault
-        return done.result()
-    finally:
-        for pump in pumps:
-            pump.cancel()
-        await asyncio.gather(*pumps, return_exceptions=True)
-        # Whoever still reads from the other end reads its end now.
-        with contextlib.suppress(OSError):
-            ours.shutdown(socket.SHUT_RDWR)
-        ours.close()
+    with contextlib.closing(ours):
+        done = _in_thread(work, theirs)
+        pumping = asyncio.create_task(_pumped(stream, ours))
+        try:
+            left = stream.deadline - asyncio.get_running_loop().time()
+            waiting: set[asyncio.Future[Any]] = {done, pumping}
+            await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if not done.done():
+                _hang_up(ours)
+                await asyncio.wait({done}, timeout=_FAREWELL)
+            return _outcome(stream, done, pumping)
+        finally:
+            _hang_up(ours)
+            pumping.cancel()
+            await asyncio.gather(pumping, return_exceptions=True)
 
 
-async def _until_done(
-    done: asyncio.Future[Result], pumps: set[asyncio.Task[None]], ours: socket.socket
-) -> BaseException | None:
-    """Wait for the library; return the fault of the stream that ended it, if that is what happened."""
-    waiting: set[asyncio.Future[Any]] = {done, *pumps}
-    while not done.done():
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for pump in [pump for pump in pumps if pump.done() and pump in waiting]:
-            waiting.discard(pump)
-            fault = pump.exception()
-            if fault is None:
-                continue
-            with contextlib.suppress(OSError):
-                ours.shutdown(socket.SHUT_RDWR)
-            await asyncio.wait({done}, timeout=_FAREWELL)
-            return fault
-    # The library may have given up over bytes that never came.
-    faults = [pump.exception() for pump in pumps if pump.done() and not pump.cancelled()]
-    broken = next((fault for fault in faults if isinstance(fault, TargetFaultError)), None)
-    return broken if done.exception() is not None else None
+def _outcome(stream: Stream, done: asyncio.Future[Result], pumping: asyncio.Task[None]) -> Result:
+    """Return or raise what came of it, once the library or the stream has ended, or the time is up."""
+    fault = pumping.exception() if pumping.done() else None
+    satisfied = done.done() and done.exception() is None
+    if fault is None and not done.done():
+        fault = stream.late()
+    cut = isinstance(fault, TargetFaultError) and fault.look.cause is Cause.RESET
+    if fault is not None and not (satisfied and cut):
+        raise fault
+    return done.result()
+
+
+class _EndedError(BaseException):
+    """Ends a library that reads or writes on and on where there is nothing any more; it catches no more than Exception."""
+
+
+class _Lent(socket.socket):
+    """A socket that is not tried for ever after its end."""
+
+    _tried = 0
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        return self._counted(lambda: super(_Lent, self).recv(bufsize, flags))
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        return self._counted(lambda: super(_Lent, self).recv_into(buffer, nbytes, flags))
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        return self._counted(lambda: super(_Lent, self).send(data, flags))
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        return self._counted(lambda: super(_Lent, self).sendall(data, flags))
+
+    def _counted(self, call: Callable[[], Result]) -> Result:
+        try:
+            result = call()
+        except (TimeoutError, BlockingIOError):
+            raise
+        except OSError:
+            self._try()
+            raise
+        if not result and result is not None:
+            self._try()
+        return result
+
+    def _try(self) -> None:
+        self._tried += 1
+        if self._tried > _TRIES_AFTER_THE_END:
+            raise _EndedError
 
 
 def _in_thread(work: Callable[[socket.socket], Result], theirs: socket.socket) -> asyncio.Future[Result]:
     """Run `work` in a thread of its own: one from a pool could be waited for behind the looks at slow targets."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Result] = loop.create_future()
+    lent = _Lent(fileno=theirs.detach())
 
     def settle(result: Result | None, error: BaseException | None) -> None:
         if done.done():
@@ -88,19 +121,42 @@ def _in_thread(work: Callable[[socket.socket], Result], theirs: socket.socket) -
     def run() -> None:
         result, error = None, None
         try:
-            result = work(theirs)
+            result = work(lent)
         except BaseException as caught:  # noqa: BLE001 - whatever the library raises goes to whoever asked
             error = caught
         finally:
-            theirs.close()
+            lent.close()
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name="client library", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="client library", daemon=True).start()
+    except RuntimeError as error:
+        lent.close()
+        raise OwnFaultError(Cause.OWN, "no thread is left; raise the limit of tasks (TasksMax=)") from error
     return done
 
 
-async def _outwards(ours: socket.socket, stream: Stream) -> None:
+def _hang_up(ours: socket.socket) -> None:
+    """Let whoever still works at the other end read its end."""
+    with contextlib.suppress(OSError):
+        ours.shutdown(socket.SHUT_RDWR)
+
+
+async def _pumped(stream: Stream, ours: socket.socket) -> None:
+    """Carry bytes both ways; only a fault of the stream ends it, and is raised."""
+    ways = [asyncio.create_task(way(stream, ours)) for way in (_outwards, _inwards)]
+    try:
+        await asyncio.gather(*ways)
+        # Nothing is left to carry, but the library may still be thinking.
+        await asyncio.Event().wait()
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _outwards(stream: Stream, ours: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     while data := await loop.sock_recv(ours, _CHUNK):
         await stream.write(data)
@@ -109,5 +165,10 @@ async def _outwards(ours: socket.socket, stream: Stream) -> None:
 async def _inwards(stream: Stream, ours: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     while data := await stream.read_some():
-        await loop.sock_sendall(ours, data)
-    ours.shutdown(socket.SHUT_WR)
+        try:
+            await loop.sock_sendall(ours, data)
+        except OSError:
+            # The library has hung up by itself: what the peer still says is for nobody.
+            return
+    with contextlib.suppress(OSError):
+        ours.shutdown(socket.SHUT_WR)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from cryptography import x509
 from OpenSSL import SSL
 from pydantic import Field
-from service_identity import VerificationError
-from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 
 from monitor.checks.contract import Look, Options, OwnFaultError, TargetFaultError
 from monitor.checks.durations import Duration
@@ -159,14 +158,28 @@ class TlsClient:
         except SSL.Error as error:
             raise NotTlsError(_words(error)) from error
 
+    def farewell(self) -> bytes:
+        """Return what tells the other side that we hang up; nothing where there is no handshake to speak of."""
+        try:
+            self._connection.shutdown()
+        except SSL.Error:
+            return b""
+        return self.outgoing()
+
     def identity(self) -> Identity:
-        """Return what the other side showed."""
-        chain = self._connection.get_peer_cert_chain(as_cryptography=True) or []
-        return Identity(
-            chain=tuple(chain),
-            version=self._connection.get_protocol_version_name().removeprefix("TLSv"),
-            cipher=self._connection.get_cipher_name() or "",
-        )
+        """Return what the other side showed. A certificate that cannot be read raises NotTlsError."""
+        try:
+            chain = self._connection.get_peer_cert_chain(as_cryptography=True) or []
+            identity = Identity(
+                chain=tuple(chain),
+                version=self._connection.get_protocol_version_name().removeprefix("TLSv"),
+                cipher=self._connection.get_cipher_name() or "",
+            )
+            # OpenSSL takes certificates that the stricter reader only chokes on when it comes to this.
+            _ = identity.first_end
+        except ValueError as error:
+            raise NotTlsError(f"a certificate that cannot be read: {error}") from error
+        return identity
 
     def fault(self, identity: Identity) -> TargetFaultError | None:
         """Return what is wrong with the certificate, the time before the issuer and the issuer before the name."""
@@ -185,18 +198,40 @@ class TlsClient:
         return self._name_fault(identity)
 
     def _name_fault(self, identity: Identity) -> TargetFaultError | None:
-        name, leaf = self.trust.name, identity.chain[0]
-        try:
-            if is_address(name):
-                verify_certificate_ip_address(leaf, name)
-            else:
-                verify_certificate_hostname(leaf, ascii_host(name))
-        except (VerificationError, ValueError):
-            found = f"the certificate is not made out to {name}, but to {_made_out_to(leaf)}"
-            return TargetFaultError(
-                Cause.CERTIFICATE_HOST, found[:FOUND_LIMIT], tls_expires_at=identity.ends_at
-            )
-        return None
+        names = names_of(identity.chain[0])
+        if covers(names, self.trust.name):
+            return None
+        made_out = ", ".join(str(name) for name in names[:3]) or "nobody"
+        found = f"the certificate is not made out to {self.trust.name}, but to {made_out}"
+        return TargetFaultError(Cause.CERTIFICATE_HOST, found[:FOUND_LIMIT], tls_expires_at=identity.ends_at)
+
+
+Name = str | IPv4Address | IPv6Address
+
+
+def names_of(leaf: x509.Certificate) -> tuple[Name, ...]:
+    """Return the names and addresses that a certificate is made out to; none when they cannot be read."""
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        return ()
+    written = names.get_values_for_type(x509.DNSName)
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return (*written, *(one for one in addresses if isinstance(one, IPv4Address | IPv6Address)))
+
+
+def covers(names: tuple[Name, ...], wanted: str) -> bool:
+    """Is a certificate that is made out to `names` good for `wanted`?
+
+    An asterisk stands for one whole label, the first, as browsers have it. The rest of what a certificate may say (a common name, an
+    address written as a name) counts for nothing and does no harm.
+    """
+    if is_address(wanted):
+        return ip_address(wanted) in names
+    host = ascii_host(wanted).lower().removesuffix(".")
+    parent = host.partition(".")[2]
+    patterns = {name.lower().removesuffix(".") for name in names if isinstance(name, str)}
+    return host in patterns or ("." in parent and f"*.{parent}" in patterns)
 
 
 # What X509_V_ERR_* numbers mean to whoever has to mend it.
@@ -281,11 +316,3 @@ def _written_at(path: str) -> int:
 def _words(error: SSL.Error) -> str:
     reasons = [reason for *_, reason in (error.args[0] if error.args else []) if reason]
     return ", ".join(reasons) or type(error).__name__
-
-
-def _made_out_to(leaf: x509.Certificate) -> str:
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return "nobody"
-    return ", ".join(str(name.value) for name in list(names)[:3]) or "nobody"

@@ -7,6 +7,7 @@ TargetFaultError that carries address, phases and what was heard so far, so that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -39,8 +40,8 @@ class Stream:
         self.address = address
         self.identity: Identity | None = None
         self.phases: dict[str, float] = {}
+        self.deadline = deadline
         self._socket = opened
-        self._deadline = deadline
         self._began = began
         self._asked = time.perf_counter()
         self._tls: TlsClient | None = None
@@ -111,10 +112,13 @@ class Stream:
 
     def extend(self, deadline: float) -> None:
         """Let the conversation go on until `deadline`; connecting may have been given less."""
-        self._deadline = deadline
+        self.deadline = deadline
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up; inside TLS the other side is told so, or its log would speak of a connection that broke."""
+        if self._tls is not None and self._socket.fileno() >= 0:
+            with contextlib.suppress(OSError):
+                self._socket.send(self._tls.farewell())
         self._socket.close()
 
     def excerpt(self) -> str:
@@ -124,6 +128,15 @@ class Stream:
     def fault(self, cause: Cause, found: str) -> TargetFaultError:
         """Return a fault at the target with everything that is known so far."""
         return self.completed(TargetFaultError(cause, found))
+
+    def late(self, cause: Cause | None = None) -> TargetFaultError:
+        """Return the fault of a peer whose time is up, by how far it came unless `cause` says so."""
+        seconds = time.perf_counter() - self._began
+        if cause is Cause.TIMEOUT_TLS:
+            return self.fault(cause, f"no TLS handshake within {seconds:.1f} s")
+        if "first_byte" not in self.phases:
+            return self.fault(Cause.TIMEOUT_FIRST_BYTE, f"no answer within {seconds:.1f} s")
+        return self.fault(Cause.TIMEOUT_TOTAL, f"the answer did not end within {seconds:.1f} s")
 
     def completed(self, fault: TargetFaultError) -> TargetFaultError:
         """Give a fault what it does not say itself: the address, the phases, what was heard, the certificate's end."""
@@ -193,6 +206,8 @@ class Stream:
         try:
             data = self._tls.decrypt()
             if data is None:
+                # What came may ask for something: new keys, another handshake.
+                await self._send(self._tls.outgoing())
                 arrived = await self._received()
                 if not arrived:
                     return b""
@@ -211,10 +226,12 @@ class Stream:
     async def _received(self, late: Cause | None = None) -> bytes:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self.deadline):
+                # Where bytes always lie ready nothing else would ever have its turn, not even the deadline.
+                await asyncio.sleep(0)
                 data = await loop.sock_recv(self._socket, _CHUNK)
         except TimeoutError as error:
-            raise self._late(late) from error
+            raise self.late(late) from error
         except OSError as error:
             raise self._broken(error) from error
         self._taken += len(data)
@@ -226,20 +243,12 @@ class Stream:
         if not data:
             return
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self.deadline):
                 await asyncio.get_running_loop().sock_sendall(self._socket, data)
         except TimeoutError as error:
-            raise self._late(None) from error
+            raise self.late() from error
         except OSError as error:
             raise self._broken(error) from error
-
-    def _late(self, late: Cause | None) -> TargetFaultError:
-        seconds = time.perf_counter() - self._began
-        if late is Cause.TIMEOUT_TLS:
-            return self.fault(late, f"no TLS handshake within {seconds:.1f} s")
-        if "first_byte" not in self.phases:
-            return self.fault(Cause.TIMEOUT_FIRST_BYTE, f"no answer within {seconds:.1f} s")
-        return self.fault(Cause.TIMEOUT_TOTAL, f"the answer did not end within {seconds:.1f} s")
 
     def _broken(self, error: OSError) -> Exception:
         fault = fault_of(error.errno or 0, self.address)

@@ -129,5 +129,6 @@ def stalls(after: int = 0) -> Behaviour:
 
 
 async def _first(size: int, found: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    if size:
-        await found.send(writer, await reader.readexactly(size))
+    while size and (data := await reader.read(min(size, _CHUNK))):
+        await found.send(writer, data)
+        size -= len(data)
