@@ -249,6 +249,8 @@ class Kind:
     checks belong to unless configured, which may depend on the options (port 3306 is databases). `impact` is what a failure
     means for the server unless configured: none for a kind that only warns, or its server could never be wholly out.
     `needs` names the modules of a client library that not every installation has, and `extra` the extra of this package that brings it.
+    A `passive` kind is never looked at: what it watches reports by itself, one missed report is believed, and so is one that comes.
+    `references` names the options that may only be written as references, because what is written stays in the journal.
     """
 
     name: str
@@ -261,6 +263,8 @@ class Kind:
     impact: CheckImpact = CheckImpact.OUTAGE
     needs: tuple[str, ...] = ()
     extra: str = ""
+    passive: bool = False
+    references: tuple[str, ...] = ()
 
 
 class Secrets(Protocol):
