@@ -32,7 +32,8 @@ async def lend(stream: Stream, work: Callable[[socket.socket], Result]) -> Resul
     A fault of the stream (late, cut off, too much) is raised rather than what the library makes of it; only a peer that hangs up on
     a library which has all that it wanted is no fault. What the library raises by itself is the caller's to judge.
     """
-    ours, theirs = socket.socketpair()
+    ours, other = socket.socketpair()
+    theirs = _Lent(fileno=other.detach())
     ours.settimeout(0)
     with contextlib.closing(ours):
         done = _in_thread(work, theirs)
@@ -41,25 +42,26 @@ async def lend(stream: Stream, work: Callable[[socket.socket], Result]) -> Resul
             left = stream.deadline - asyncio.get_running_loop().time()
             waiting: set[asyncio.Future[Any]] = {done, pumping}
             await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            fault = pumping.exception() if pumping.done() else None
             if not done.done():
-                _hang_up(ours)
+                fault = fault or stream.late()
+                _hang_up(ours, theirs)
                 await asyncio.wait({done}, timeout=_FAREWELL)
-            return _outcome(stream, done, pumping)
+            return _outcome(stream, done, fault)
         finally:
-            _hang_up(ours)
+            _hang_up(ours, theirs)
             pumping.cancel()
             await asyncio.gather(pumping, return_exceptions=True)
 
 
-def _outcome(stream: Stream, done: asyncio.Future[Result], pumping: asyncio.Task[None]) -> Result:
-    """Return or raise what came of it, once the library or the stream has ended, or the time is up."""
-    fault = pumping.exception() if pumping.done() else None
+def _outcome(stream: Stream, done: asyncio.Future[Result], fault: BaseException | None) -> Result:
+    """Return or raise what came of it: a fault of the stream, unless all it means is a farewell, else what the library made."""
     satisfied = done.done() and done.exception() is None
-    if fault is None and not done.done():
-        fault = stream.late()
     cut = isinstance(fault, TargetFaultError) and fault.look.cause is Cause.RESET
     if fault is not None and not (satisfied and cut):
         raise fault
+    if isinstance(done.exception(), _EndedError):
+        raise stream.fault(Cause.RESET, "hung up before its answer was whole")
     return done.result()
 
 
@@ -68,8 +70,9 @@ class _EndedError(BaseException):
 
 
 class _Lent(socket.socket):
-    """A socket that is not tried for ever after its end."""
+    """A socket that nobody tries for ever: neither at its own end nor once it is `over`, whatever still lies in it."""
 
+    over = False
     _tried = 0
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
@@ -92,7 +95,7 @@ class _Lent(socket.socket):
         except OSError:
             self._try()
             raise
-        if not result and result is not None:
+        if self.over or result in (b"", 0):
             self._try()
         return result
 
@@ -102,11 +105,10 @@ class _Lent(socket.socket):
             raise _EndedError
 
 
-def _in_thread(work: Callable[[socket.socket], Result], theirs: socket.socket) -> asyncio.Future[Result]:
+def _in_thread(work: Callable[[socket.socket], Result], lent: _Lent) -> asyncio.Future[Result]:
     """Run `work` in a thread of its own: one from a pool could be waited for behind the looks at slow targets."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Result] = loop.create_future()
-    lent = _Lent(fileno=theirs.detach())
 
     def settle(result: Result | None, error: BaseException | None) -> None:
         if done.done():
@@ -137,8 +139,9 @@ def _in_thread(work: Callable[[socket.socket], Result], theirs: socket.socket) -
     return done
 
 
-def _hang_up(ours: socket.socket) -> None:
+def _hang_up(ours: socket.socket, theirs: _Lent) -> None:
     """Let whoever still works at the other end read its end."""
+    theirs.over = True
     with contextlib.suppress(OSError):
         ours.shutdown(socket.SHUT_RDWR)
 
