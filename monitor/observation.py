@@ -81,7 +81,7 @@ class Observation:
     `phases` maps phase names (name, connect, tls, first_byte, total) to milliseconds since the look began
     each phase, not cumulated. `found` is one short line of fact ("503, expected 2xx"). `excerpt` is a bounded piece of
     what came back and is never shown to customers. `reproduce` is a shell line that repeats this very look with
-    secrets left out; it is empty for looks that are `ok`. `remember` replaces what the check knows from earlier looks
+    secrets left out; it is empty for looks that are `ok`. `via` names the places that redirects led to. `remember` replaces what the check knows from earlier looks
     (a host key, when a registry was asked); None leaves that as it is.
     """
 
@@ -97,6 +97,7 @@ class Observation:
     reproduce: str = ""
     tls_expires_at: datetime | None = None
     sequence: int = 0
+    via: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     remember: Mapping[str, str] | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -26,10 +26,15 @@ from monitor.errors import NotFoundError
 from monitor.fleet import CheckPlan
 from monitor.identifiers import ServerId
 from monitor.inventory import Configuration
-from monitor.observation import Measure, Observation, Outcome
+from monitor.observation import Observation, Outcome
 from monitor.prober import Prober, open_tools
 from monitor.station.opening import resolver_settings
 from monitor.station.shapes import observation_shape
+
+
+_NAMES = 20
+_WIDTH = 40
+_LINES = 20
 
 
 @click.command()
@@ -90,36 +95,50 @@ def _spinner() -> Progress:
 
 
 def _show(observation: Observation, target: str) -> None:
+    """Print one look from the verdict down to the line that repeats it."""
     cause = "" if observation.cause is None else f" · {observation.cause}"
-    click.secho(
+    verdict = click.style(
         f"{observation.check}  {observation.outcome}{cause}", bold=True, fg=_colour(observation.outcome)
     )
-    rows: list[tuple[str, str]] = [("target", target)]
-    if observation.address is not None:
-        rows.append(("address", observation.address))
+    click.echo(f"{verdict}  {_milliseconds(observation.took_ms)}")
     if observation.found:
-        rows.append(("found", observation.found))
-    rows.append(("took", f"{observation.took_ms:.1f} ms{_phases(observation.phases)}"))
-    if observation.measures:
-        rows.append(("measures", " · ".join(map(_measure, observation.measures))))
+        click.echo(f"  {observation.found}")
+    for name, value in (*_facts(observation, target), *_timeline(observation.phases)):
+        click.echo(f"  {name:<{_NAMES}}{value}")
+    for heading, body in (("came back", observation.excerpt), ("repeat it with", observation.reproduce)):
+        lines = body.splitlines()[:_LINES]
+        if lines:
+            click.secho(f"  {heading}", dim=True)
+            click.echo("\n".join(f"    {line}" for line in lines))
+
+
+def _facts(observation: Observation, target: str) -> Iterator[tuple[str, str]]:
+    yield "target", target
+    for place in observation.via:
+        yield "led to", place
+    if observation.address is not None:
+        yield "address", observation.address
     if observation.tls_expires_at is not None:
-        rows.append(("certificate until", local(observation.tls_expires_at, "UTC") + " UTC"))
-    if observation.reproduce:
-        rows.append(("reproduce", observation.reproduce))
-    for name, value in rows:
-        click.echo(f"  {name:<18}{value}")
-    if observation.excerpt:
-        click.echo("  excerpt")
-        click.echo("\n".join(f"    {line}" for line in observation.excerpt.splitlines()[:20]))
+        days = (observation.tls_expires_at - observation.started_at).days
+        yield "certificate until", f"{local(observation.tls_expires_at, 'UTC')} UTC ({days} days)"
+    for measure in observation.measures:
+        yield measure.name.replace("_", " "), f"{measure.value:g} {measure.unit}".rstrip()
 
 
-def _phases(phases: Mapping[str, float]) -> str:
-    spent = " · ".join(f"{name} {took:.1f}" for name, took in phases.items() if name != "total")
-    return f"  ({spent})" if spent else ""
+def _timeline(phases: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Give each phase a bar that begins where the one before ended."""
+    spent = [(name, took) for name, took in phases.items() if name != "total"]
+    whole = max(sum(took for _, took in spent), phases.get("total", 0.0)) or 1.0
+    begun = 0.0
+    for name, took in spent:
+        length = max(1, round(_WIDTH * took / whole))
+        before = min(round(_WIDTH * begun / whole), _WIDTH - length)
+        yield name.replace("_", " "), f"{' ' * before + '█' * length:<{_WIDTH}} {_milliseconds(took):>10}"
+        begun += took
 
 
-def _measure(measure: Measure) -> str:
-    return f"{measure.name} {measure.value:g} {measure.unit}".rstrip()
+def _milliseconds(took: float) -> str:
+    return f"{took:.1f} ms" if took < 1000 else f"{took / 1000:.2f} s"
 
 
 def _colour(outcome: Outcome) -> str:

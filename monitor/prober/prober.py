@@ -223,6 +223,7 @@ def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing, *, 
         reproduce=_line(plan, check, look) if whole else "",
         tls_expires_at=look.tls_expires_at,
         sequence=timing.sequence,
+        via=tuple(clean(place, FOUND_LIMIT) for place in look.via),
         measures=sound_measures(look.measures),
         remember=None if look.remember is None else sound_memory(look.remember),
     )

@@ -141,6 +141,7 @@ def observation_shape(observation: Observation, target: str) -> Shape:
         "took_ms": round(observation.took_ms, 3),
         "phases": {name: round(spent, 3) for name, spent in observation.phases.items()},
         "tls_expires_at": instant(observation.tls_expires_at),
+        "via": list(observation.via),
         "measures": [
             {"name": one.name, "value": one.value, "unit": one.unit} for one in observation.measures
         ],
