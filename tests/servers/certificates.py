@@ -21,6 +21,27 @@ class Certificates:
     soon: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """One certificate as servers of the system want it: PEM files of its authority, its chain and its key."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+def make_files(folder: Path, *, not_after: datetime | None = None) -> Files:
+    """Make an authority and one certificate for `NAME` and the addresses of loopback below `folder`."""
+    authority = trustme.CA()
+    leaf = authority.issue_cert(NAME, "127.0.0.1", "::1", not_after=not_after)
+    files = Files(folder / "files-ca.pem", folder / "files-chain.pem", folder / "files-key.pem")
+    authority.cert_pem.write_to_path(str(files.ca))
+    files.certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+    files.key.touch(mode=0o600)
+    leaf.private_key_pem.write_to_path(str(files.key))
+    return files
+
+
 def make_certificates(folder: Path, now: datetime) -> Certificates:
     """Make one authority and its leaves below `folder`; `soon` ends five days after `now`."""
     authority, stranger = trustme.CA(), trustme.CA()
