@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from monitor.checks import host, http, ping, tcp, tls
+from monitor.checks import host, http, ldap, ping, tcp, tls
 from monitor.checks.contract import Kind
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
-    {kind.name: kind for kind in (http.KIND, tcp.KIND, tls.KIND, ping.KIND, host.KIND)}
+    {kind.name: kind for kind in (http.KIND, tcp.KIND, tls.KIND, ping.KIND, host.KIND, ldap.KIND)}
 )
 
 __all__ = ["KINDS"]
