@@ -14,8 +14,10 @@ _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# A commit each 100 ms makes full durability nearly free; see docs/performance.md.
+# A commit each 100 ms makes full durability nearly free; looks that change nothing wait longer for company, because on a
+# quiet machine a commit costs as much CPU as a look. See docs/performance.md.
 GATHER_S = 0.1
+CALM_S = 1.0
 BUSY_PAUSE_S = 0.2
 TROUBLE_PAUSE_S = 1.0
 LIMIT = 50_000
@@ -25,8 +27,9 @@ LARGEST_BATCH = 5_000
 class Recorder:
     """Keeps looks in order until they are stored.
 
-    A database that is held by another process, full or broken delays what is recorded. Only beyond `LIMIT` waiting looks the
-    oldest are let go, and counted by `on_drop`.
+    Looks that `is_news` are written within `GATHER_S`, with all that wait; others within `CALM_S`. A database that is held by another
+    process, full or broken delays what is recorded. Only beyond `LIMIT` waiting looks the oldest are let go, and counted by
+    `on_drop`.
     """
 
     def __init__(
@@ -34,11 +37,15 @@ class Recorder:
         *,
         write: Callable[[Sequence[Observation]], Awaitable[None]],
         on_drop: Callable[[int], None],
+        is_news: Callable[[Observation], bool] = lambda _look: True,
     ) -> None:
         self._write = write
         self._on_drop = on_drop
+        self._is_news = is_news
         self._waiting: list[Observation] = []
-        self._arrived = asyncio.Event()
+        self._due = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._pressing = False
         self._stopping = False
 
     def __len__(self) -> int:
@@ -51,22 +58,35 @@ class Recorder:
         if over > 0:
             del self._waiting[:over]
             self._on_drop(over)
-        self._arrived.set()
+        if self._timer is None:
+            self._pressing = self._is_news(observation)
+            self._write_within(GATHER_S if self._pressing else CALM_S)
+        elif not self._pressing and self._is_news(observation):
+            self._pressing = True
+            self._timer.cancel()
+            self._write_within(GATHER_S)
 
     async def run(self) -> None:
         """Write what arrives until `stop`, then write what is left."""
         while not (self._stopping and not self._waiting):
-            await self._arrived.wait()
-            self._arrived.clear()
-            if not self._stopping:
-                await asyncio.sleep(GATHER_S)
+            await self._due.wait()
+            self._due.clear()
             while self._waiting:
                 await self._write_some()
 
     def stop(self) -> None:
         """Let `run` end once everything is written."""
         self._stopping = True
-        self._arrived.set()
+        self._now()
+
+    def _write_within(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._now)
+
+    def _now(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due.set()
 
     async def _write_some(self, most: int = LARGEST_BATCH) -> None:
         """Write the oldest looks, at most so many; what cannot be written now stays where it is."""

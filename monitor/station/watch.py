@@ -22,6 +22,7 @@ from monitor.checks.contract import Check
 from monitor.clock import Clock
 from monitor.errors import BusyError, StoreError, VigiaError
 from monitor.fleet import CheckPlan
+from monitor.health.advance import wants_retry
 from monitor.identifiers import CheckKey
 from monitor.inventory import Configuration
 from monitor.metrics.collector import CheckLines
@@ -80,7 +81,9 @@ class _Watch:
         found = engine()
         self._instruments = Instruments(version=__version__, engine=f"{found.name} {found.version}")
         self._lines = CheckLines()
-        self._recorder = Recorder(write=self._record, on_drop=self._instruments.dropped)
+        self._recorder = Recorder(
+            write=self._record, on_drop=self._instruments.dropped, is_news=self._is_news
+        )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._plans: dict[CheckKey, CheckPlan] = {}
         self._stop = asyncio.Event()
@@ -166,6 +169,11 @@ class _Watch:
     def _started(self, key: CheckKey, late_s: float) -> None:
         del key
         self._instruments.late(late_s)
+
+    def _is_news(self, look: Observation) -> bool:
+        """May this look change what we hold? One that finds what the one before found, on a settled check, does not."""
+        health = self._bureau.picture.healths.get(look.check)
+        return health is None or health.outcome is not look.outcome or wants_retry(health)
 
     async def _record(self, looks: Sequence[Observation]) -> None:
         """Write a batch, then act on what it confirmed: look again soon, publish, deliver."""

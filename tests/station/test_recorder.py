@@ -42,7 +42,7 @@ class Book:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses are figures of the room; here they need not be felt."""
-    for name in ("GATHER_S", "BUSY_PAUSE_S", "TROUBLE_PAUSE_S"):
+    for name in ("GATHER_S", "CALM_S", "BUSY_PAUSE_S", "TROUBLE_PAUSE_S"):
         monkeypatch.setattr(recorder, name, 0.001)
 
 
@@ -147,4 +147,32 @@ def test_what_is_left_at_the_end_is_written():
         keeper.stop()
 
     record(book, every, late)
+    assert book.written == every
+
+
+def test_calm_looks_wait_for_company_and_news_takes_them_along(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(recorder, "CALM_S", 3600.0)
+    book, every = Book(), looks(5)
+
+    async def run() -> None:
+        written = asyncio.Event()
+
+        async def write(batch: Sequence[Observation]) -> None:
+            await book.write(batch)
+            written.set()
+
+        keeper = Recorder(write=write, on_drop=lambda _count: None, is_news=lambda each: each is every[3])
+        running = asyncio.create_task(keeper.run())
+        for each in every[:3]:
+            keeper.put(each)
+        await asyncio.sleep(0.02)
+        assert len(keeper) == 3
+        keeper.put(every[3])
+        await asyncio.wait_for(written.wait(), 60)
+        keeper.put(every[4])
+        keeper.stop()
+        await running
+
+    asyncio.run(run())
+    assert book.batches == [4, 1]
     assert book.written == every
