@@ -132,6 +132,11 @@ def _after_name(wire: bytes, offset: int) -> int:
     return offset + (2 if length else 1)
 
 
+def said_of(error: Exception) -> str:
+    """Return what an error of the library says, its name when it says nothing."""
+    return str(error) or type(error).__name__
+
+
 def is_truncated(message: dns.message.Message) -> bool:
     """Was the answer cut, so that it has to be asked for over TCP?"""
     return bool(message.flags & dns.flags.TC)
