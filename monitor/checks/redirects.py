@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from monitor.checks.contract import TargetFaultError
+from monitor.checks.policy import plain
 from monitor.checks.targets import ascii_host, bracketed
 from monitor.observation import Cause
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-LIMIT = 5
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_OF_A_BODY = frozenset({"content-type", "content-length", "content-encoding"})
 # What may be said to a stranger. Everything else that was configured may be a credential, whatever its name.
 _HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One request on the way: an http or https URL without user, password and fragment."""
+class Hop:
+    """One request on the way: an http or https URL without user, password and fragment.
+
+    `trusted` tells whether it goes to the origin that our credentials are meant for.
+    """
 
     url: str
-    method: str
-    headers: tuple[tuple[str, str], ...]
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    trusted: bool = True
 
     @property
     def host(self) -> str:
@@ -34,10 +39,6 @@ class Step:
     def port(self) -> int:
         parts = urlsplit(self.url)
         return parts.port or _DEFAULT_PORTS[parts.scheme]
-
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        return urlsplit(self.url).scheme, self.host, self.port
 
 
 class Reach(IntEnum):
@@ -52,9 +53,7 @@ class Reach(IntEnum):
 
 def reach(address: str) -> Reach:
     """Return how near an address literal is; an IPv4 address in IPv6 clothes counts as what it is."""
-    found: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or found.sixtofour or _translated(found) or found
+    found = plain(address)
     if found.is_loopback:
         return Reach.MACHINE
     if found.is_link_local:
@@ -64,13 +63,13 @@ def reach(address: str) -> Reach:
     return Reach.WORLD if found.is_global else Reach.PRIVATE
 
 
-def may_lead(origin: str, address: str) -> bool:
-    """May a redirect from a target at `origin` lead to `address`?
+def may_lead(origin: str | None, address: str) -> bool:
+    """May a redirect from a target at `origin` lead to `address`? None is somewhere outside.
 
     What answers from outside must not point us at our own page, a metadata service or the network behind us.
     """
     wanted = reach(address)
-    return wanted is not Reach.NOWHERE and wanted >= reach(origin)
+    return wanted is not Reach.NOWHERE and wanted >= (Reach.WORLD if origin is None else reach(origin))
 
 
 def clean_url(text: str) -> str:
@@ -95,32 +94,44 @@ def clean_url(text: str) -> str:
     ).geturl()
 
 
-def follow(step: Step, status: int, location: str) -> Step:
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a clean URL."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
+def follow(hop: Hop, status: int, location: str) -> Hop:
     """Return the request that a redirect asks for; one that leaves the web raises TargetFaultError.
 
-    To another origin only harmless headers go along. A POST becomes a GET as in browsers, except after 307 and 308.
+    To another origin neither a body nor any header goes along that may be a credential. A POST becomes a GET as in browsers,
+    except after 307 and 308.
     """
     try:
-        url = clean_url(urljoin(step.url, location.strip()))
+        url = clean_url(urljoin(hop.url, location.strip()))
     except ValueError as error:
         raise TargetFaultError(Cause.PROTOCOL, f"{status}, redirects astray: {error}") from error
-    method = "GET" if step.method == "POST" and status not in {307, 308} else step.method
-    onward = Step(url=url, method=method, headers=step.headers)
-    if onward.origin == step.origin:
+    onward = replace(hop, url=url)
+    if _asks_anew(hop.method, status):
+        onward = replace(onward, method="GET", body=None, headers=_without(hop.headers, _OF_A_BODY))
+    if origin_of(url) == origin_of(hop.url):
         return onward
-    return Step(
-        url=url, method=method, headers=tuple(pair for pair in step.headers if pair[0].lower() in _HARMLESS)
-    )
+    return replace(onward, body=None, headers=harmless(onward.headers), trusted=False)
+
+
+def harmless(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return what of the headers may be said to a stranger."""
+    return tuple(pair for pair in headers if pair[0].lower() in _HARMLESS)
+
+
+def _asks_anew(method: str, status: int) -> bool:
+    return (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST")
+
+
+def _without(headers: tuple[tuple[str, str], ...], names: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for pair in headers if pair[0].lower() not in names)
 
 
 def _on_the_wire(text: str) -> str:
     return "".join(
         letter if letter.isascii() else "".join(f"%{byte:02X}" for byte in letter.encode()) for letter in text
     )
-
-
-def _translated(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address inside 64:ff9b::/96, by which NAT64 reaches the older network."""
-    if int(address) >> 32 == 0x0064_FF9B << 64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return None

@@ -42,6 +42,8 @@ _SYSTEM_CA_FILES = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 )
+_USUAL_NAMES = ("accept-encoding", "user-agent")
+_USUAL_HEADERS = [b"Accept-Encoding: identity", f"User-Agent: {AGENT}".encode()]
 _STOP = -1
 _VERSIONS: Mapping[HttpVersion, int] = {
     "1.1": pycurl.CURL_HTTP_VERSION_1_1,
@@ -290,13 +292,22 @@ def _configure_sending(curl: pycurl.Curl, request: Request) -> None:
         curl.setopt(pycurl.CUSTOMREQUEST, request.method)
 
 
-@lru_cache(maxsize=1024)
-def _sent_headers(given: tuple[tuple[str, str], ...]) -> list[str]:
+def _sent_headers(given: tuple[tuple[str, str], ...]) -> list[bytes]:
+    if not given:
+        return _USUAL_HEADERS
     names = {name.lower() for name, _ in given}
-    headers = [f"{name}: {value}" if value else f"{name};" for name, value in given]
-    headers += [] if "accept-encoding" in names else ["Accept-Encoding: identity"]
-    headers += [] if "user-agent" in names else [f"User-Agent: {AGENT}"]
-    return headers
+    headers = [_encoded(f"{name}: {value}" if value else f"{name};") for name, value in given]
+    return headers + [
+        line for name, line in zip(_USUAL_NAMES, _USUAL_HEADERS, strict=True) if name not in names
+    ]
+
+
+def _encoded(line: str) -> bytes:
+    """Return a header as browsers send it; what does not fit into Latin-1 goes as UTF-8."""
+    try:
+        return line.encode("latin-1")
+    except UnicodeEncodeError:
+        return line.encode(errors="replace")
 
 
 def _spoken(curl: pycurl.Curl) -> str:

