@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 from pydantic import Field
 
 from monitor.checks.contract import Look, Options, OwnFaultError, TargetFaultError
@@ -30,6 +31,9 @@ _VERSIONS = {
     "1.2": SSL.TLS1_2_VERSION,
     "1.3": SSL.TLS1_3_VERSION,
 }
+_WRITTEN = {number: version for version, number in _VERSIONS.items()}
+# What reading a certificate raises that OpenSSL itself lets pass.
+_UNREADABLE = (ValueError, x509.InvalidVersion)
 VERSIONS = tuple(_VERSIONS)
 """The versions of TLS, the weakest first."""
 
@@ -84,11 +88,13 @@ class Identity:
         """When the leaf ends."""
         return self.chain[0].not_valid_after_utc if self.chain else None
 
-    @property
-    def first_end(self) -> tuple[datetime, str] | None:
-        """When the first of the chain ends, and whose it is."""
-        ends = [(one.not_valid_after_utc, one.subject.rfc4514_string()) for one in self.chain]
-        return min(ends, default=None)
+    def __str__(self) -> str:
+        """Return the version and cipher, and a line for each certificate, for people to read."""
+        told = (
+            f"{subject_of(one)}, issued by {one.issuer.rfc4514_string()}, ends {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+            for one in self.chain
+        )
+        return "\n".join((f"TLS {self.version}, {self.cipher}", *told))
 
 
 class NotTlsError(Exception):
@@ -100,19 +106,37 @@ def trust_of(options: Secured, host: str, ca_file: str) -> Trust:
     return Trust(name=options.tls_name or host, ca=options.ca or ca_file, verify=options.verify)
 
 
+@dataclass(frozen=True, slots=True)
+class _Objection:
+    """What OpenSSL holds against a certificate, and how many steps from the leaf it stands."""
+
+    code: int
+    depth: int
+    certificate: X509
+
+    def __str__(self) -> str:
+        said = SSL_WORDS.get(self.code, f"is not trusted ({self.code})")
+        if self.depth == 0:
+            return f"certificate {said}"
+        try:
+            return f"certificate of the issuer {subject_of(self.certificate.to_cryptography())} {said}"
+        except _UNREADABLE:
+            return f"certificate of an issuer {said}"
+
+
 @dataclass(slots=True)
 class TlsClient:
     """A TLS connection without a socket: bytes from the wire go in, bytes for the wire come out."""
 
     trust: Trust
     _connection: SSL.Connection = field(init=False)
-    _errors: list[int] = field(init=False, default_factory=list)
+    _objections: list[_Objection] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         trust = self.trust
         context = _context(replace(trust, name=""), _changed_at(trust.ca, trust.certificate, trust.key))
         self._connection = connection = SSL.Connection(context, None)
-        connection.set_app_data(self._errors)
+        connection.set_app_data(self._objections)
         if not is_address(trust.name):
             connection.set_tlsext_host_name(ascii_host(trust.name).encode())
         connection.set_connect_state()
@@ -172,12 +196,12 @@ class TlsClient:
             chain = self._connection.get_peer_cert_chain(as_cryptography=True) or []
             identity = Identity(
                 chain=tuple(chain),
-                version=self._connection.get_protocol_version_name().removeprefix("TLSv"),
+                version=_WRITTEN.get(self._connection.get_protocol_version(), "of another kind"),
                 cipher=self._connection.get_cipher_name() or "",
             )
-            # OpenSSL takes certificates that the stricter reader only chokes on when it comes to this.
-            _ = identity.first_end
-        except ValueError as error:
+            # OpenSSL takes certificates that the stricter reader only chokes on when it comes to their names.
+            str(identity)
+        except _UNREADABLE as error:
             raise NotTlsError(f"a certificate that cannot be read: {error}") from error
         return identity
 
@@ -187,15 +211,11 @@ class TlsClient:
             return None
         if not identity.chain:
             return TargetFaultError(Cause.CERTIFICATE_ISSUER, "showed no certificate")
-        ends = identity.ends_at
-        expired = [code for code in self._errors if code in _EXPIRED]
-        if expired:
-            found = SSL_WORDS.get(expired[0], "outside its period of validity")
-            return TargetFaultError(Cause.CERTIFICATE_EXPIRED, f"certificate {found}", tls_expires_at=ends)
-        if self._errors:
-            found = SSL_WORDS.get(self._errors[0], f"not trusted ({self._errors[0]})")
-            return TargetFaultError(Cause.CERTIFICATE_ISSUER, f"certificate {found}", tls_expires_at=ends)
-        return self._name_fault(identity)
+        if not self._objections:
+            return self._name_fault(identity)
+        first = min(self._objections, key=lambda objection: objection.code not in _EXPIRED)
+        cause = Cause.CERTIFICATE_EXPIRED if first.code in _EXPIRED else Cause.CERTIFICATE_ISSUER
+        return TargetFaultError(cause, str(first)[:FOUND_LIMIT], tls_expires_at=identity.ends_at)
 
     def _name_fault(self, identity: Identity) -> TargetFaultError | None:
         names = names_of(identity.chain[0])
@@ -213,7 +233,7 @@ def names_of(leaf: x509.Certificate) -> tuple[Name, ...]:
     """Return the names and addresses that a certificate is made out to; none when they cannot be read."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, *_UNREADABLE):
         return ()
     written = names.get_values_for_type(x509.DNSName)
     addresses = names.get_values_for_type(x509.IPAddress)
@@ -234,19 +254,24 @@ def covers(names: tuple[Name, ...], wanted: str) -> bool:
     return host in patterns or ("." in parent and f"*.{parent}" in patterns)
 
 
-# What X509_V_ERR_* numbers mean to whoever has to mend it.
+def subject_of(certificate: x509.Certificate) -> str:
+    """Return whose certificate it is, as `CN=...`. What cannot be read raises ValueError."""
+    return certificate.subject.rfc4514_string() or "(no name)"
+
+
+# What X509_V_ERR_* numbers mean to whoever has to mend it, as the end of a sentence about a certificate.
 SSL_WORDS = {
-    9: "not yet valid",
+    9: "is not yet valid",
     10: "has expired",
-    18: "self-signed",
-    19: "chain ends in a root that is not trusted",
-    20: "issuer not found: an intermediate is missing, or the root is not trusted",
+    18: "is self-signed",
+    19: "is a root that is not trusted",
+    20: "has an unknown issuer: an intermediate is missing, or the root is not trusted",
     21: "cannot be verified: its chain is incomplete",
-    23: "revoked",
-    24: "issued by a certificate that is no authority",
+    23: "is revoked",
+    24: "issues others, but is no authority",
     66: "has a key that is too weak",
-    67: "chain holds a key that is too weak",
-    68: "signed by a digest that is too weak",
+    67: "has a key that is too weak",
+    68: "is signed by a digest that is too weak",
 }
 
 
@@ -295,9 +320,9 @@ def _introduce(context: SSL.Context, certificate: str, key: str) -> None:
         ) from error
 
 
-def _note(connection: SSL.Connection, _certificate: object, code: int, _depth: int, fine: int) -> bool:
+def _note(connection: SSL.Connection, certificate: X509, code: int, depth: int, fine: int) -> bool:
     if not fine:
-        connection.get_app_data().append(code)
+        connection.get_app_data().append(_Objection(code, depth, certificate))
     return True
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from monitor.checks.connecting import connect, fault_of, over_addresses
 from monitor.checks.contract import Family, Look, TargetFaultError, Tools
 from monitor.checks.securing import Identity, NotTlsError, TlsClient, Trust
-from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome
+from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Cause, Measure, Outcome
 
 BYTES_LIMIT = 1024 * 1024
 LINE_LIMIT = 8192
@@ -102,10 +102,10 @@ class Stream:
                 if done:
                     break
                 tls.feed(await self._hear(Cause.TIMEOUT_TLS, "hung up during the TLS handshake"))
+            self._tls, self.identity = tls, tls.identity()
         except NotTlsError as error:
-            raise self.fault(Cause.PROTOCOL, f"no TLS handshake: {error}") from error
+            raise self.fault(Cause.PROTOCOL, f"no TLS handshake: {error}"[:FOUND_LIMIT]) from error
         self.phases["tls"] = self.phases.get("tls", 0.0) + 1000 * (time.perf_counter() - began)
-        self._tls, self.identity = tls, tls.identity()
         if (wrong := tls.fault(self.identity)) is not None:
             raise wrong
         return self.identity
@@ -122,7 +122,9 @@ class Stream:
         self._socket.close()
 
     def excerpt(self) -> str:
-        """Return the beginning of what was heard in clear."""
+        """Return the beginning of what was heard; where nothing was said yet, the certificates that were shown."""
+        if not self._heard and self.identity is not None:
+            return str(self.identity)[:EXCERPT_LIMIT]
         return self._heard.decode(errors="replace")[:EXCERPT_LIMIT]
 
     def fault(self, cause: Cause, found: str) -> TargetFaultError:

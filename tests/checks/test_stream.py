@@ -381,10 +381,10 @@ def test_what_was_slipped_in_before_tls_is_not_taken_for_what_comes_inside(
     ("what", "cause", "found"),
     [
         ("expired", Cause.CERTIFICATE_EXPIRED, "certificate has expired"),
-        ("not yet", Cause.CERTIFICATE_EXPIRED, "certificate not yet valid"),
+        ("not yet", Cause.CERTIFICATE_EXPIRED, "certificate is not yet valid"),
         ("other name", Cause.CERTIFICATE_HOST, "made out to ok.test, but to elsewhere.test"),
-        ("stranger", Cause.CERTIFICATE_ISSUER, "issuer not found"),
-        ("self-signed", Cause.CERTIFICATE_ISSUER, "self-signed"),
+        ("stranger", Cause.CERTIFICATE_ISSUER, "certificate has an unknown issuer"),
+        ("self-signed", Cause.CERTIFICATE_ISSUER, "certificate is self-signed"),
     ],
 )
 def test_nothing_is_said_to_a_peer_whose_certificate_is_bad(
@@ -402,6 +402,8 @@ def test_nothing_is_said_to_a_peer_whose_certificate_is_bad(
     assert found in look.found
     assert look.tls_expires_at is not None
     assert "tls" in look.phases
+    assert look.excerpt.startswith("TLS 1.3, ")
+    assert f"ends {look.tls_expires_at:%Y-%m-%d %H:%M} UTC" in look.excerpt
     assert heard in ([], [b""])
 
 
