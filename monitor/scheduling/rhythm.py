@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from monitor.clock import Clock
 from monitor.identifiers import CheckKey
-from monitor.scheduling.timetable import Timetable, moment_of, phase, tick_at, ticks_in
+from monitor.scheduling.timetable import COARSEST, Timetable, grain_of, moment_of, phase, tick_at, ticks_in
 
 FIRST_ROUND = timedelta(seconds=5)
 # A start must not be a storm: above 2,000 checks the first round takes longer than its 5 s.
@@ -58,6 +58,7 @@ class Rhythm:
 
     def change(self, *, gone: Iterable[CheckKey], fresh: Iterable[CheckKey]) -> None:
         """Take checks out and bring others in; a fresh one that is already here gets a first look again."""
+        self._come_to_the_present()
         for key in gone:
             self._table.remove(key)
             self._fresh.pop(key, None)
@@ -65,6 +66,7 @@ class Rhythm:
         for key in welcome:
             self._table.add(key)
             self._fresh[key] = 0
+        self._regrain()
         if self._loop is not None:
             self._welcome(welcome)
             self._arm()
@@ -115,6 +117,23 @@ class Rhythm:
             self._skip(turn.passed)
             if not self._fresh or self._grid_has_begun(turn.key, turn.tick):
                 self._begin(turn.key, moment_of(turn.tick))
+
+    def _come_to_the_present(self) -> None:
+        """Count the time in which nothing was due as done: what is added now has no turns in it."""
+        following, now = self._table.following(self._done), tick_at(self._clock.monotonic())
+        self._done = max(self._done, now if following is None else min(now, following - 1))
+
+    def _regrain(self) -> None:
+        """Gather or scatter the looks as their number asks for. Each check keeps the turn that it has or had by now."""
+        grain = grain_of(self.every, len(self._table))
+        if grain == self._table.grain:
+            return
+        # Every grain divides the coarsest: what lies before its last edge lay there by the old grain as well.
+        edge = self._done // COARSEST * COARSEST
+        for turn in self._table.turns(edge + 1, self._done):
+            self._fresh[turn.key] = max(self._fresh.get(turn.key, 0), edge + COARSEST + 1)
+        self._done = edge
+        self._table = self._table.regrained(grain)
 
     def _make_up(self, since: int) -> None:
         """After a long stop of the whole process: one look each, spread out, for what was missed; the rest is skipped."""

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.scheduling import Scheduler, phase
-from monitor.scheduling.timetable import SLOT, tick_at, ticks_in
+from monitor.scheduling.timetable import COARSEST, SLOT, grain_of, tick_at, ticks_in
 from tests.scheduling.builders import key, plan
 from tests.scheduling.virtual import VirtualClock, run
 
@@ -64,10 +66,10 @@ def gaps(moments):
     return [later - earlier for earlier, later in pairwise(moments)]
 
 
-def on_grid(check, every, moment):
+def on_grid(check, every, moment, grain=1):
     count = ticks_in(timedelta(seconds=every))
     # The loop's own clock may be one slot behind by rounding.
-    return (tick_at(moment + 0.001) - phase(check, timedelta(seconds=every))) % count == 0
+    return (tick_at(moment + 0.001) - phase(check, timedelta(seconds=every))) % count < grain
 
 
 def test_ten_thousand_checks_neither_drift_nor_miss_nor_double_in_two_hours(diary):
@@ -81,7 +83,8 @@ def test_ten_thousand_checks_neither_drift_nor_miss_nor_double_in_two_hours(diar
     for each in plans:
         every = each.every.total_seconds()
         first, *grid = diary.moments(each.key)
-        assert all(on_grid(each.key, every, moment) for moment in grid)
+        grain = grain_of(each.every, 2000 if every == 60 else 8000)
+        assert all(on_grid(each.key, every, moment, grain) for moment in grid)
         assert all(abs(gap - every) < 0.001 for gap in gaps(grid))
         assert every / 2 <= grid[0] - first <= 1.5 * every + SLOT.total_seconds()
         assert grid[-1] > diary.clock.monotonic() - every - 1
@@ -142,6 +145,41 @@ def test_a_new_inventory_keeps_the_turns_of_what_it_left_alone(diary):
     reload = 5_200.0
     assert all(max(diary.moments(key(number))) < reload for number in range(5))
     assert all(reload <= diary.moments(key(number))[0] < reload + 5 for number in range(10, 15))
+
+
+@given(
+    changes=st.lists(
+        st.tuples(st.floats(0.001, 12), st.sampled_from([10, 60, 150, 300])),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_a_fleet_that_grows_and_shrinks_costs_nobody_a_turn(changes):
+    """How many looks begin together changes with the size of the fleet; whoever stays moves by less than a group."""
+    diary = Diary()
+    diary.scheduler.replace([plan(number, every=5) for number in range(10)])
+
+    async def main():
+        await diary.wait(15)
+        for seconds, size in changes:
+            diary.scheduler.replace([plan(number, every=5) for number in range(size)])
+            await diary.wait(seconds)
+        await diary.wait(15)
+
+    diary.run(main)
+    for number in range(10):
+        _, *grid = diary.moments(key(number))
+        assert all(on_grid(key(number), 5, moment, COARSEST) for moment in grid)
+        assert all(abs(gap - 5) < COARSEST * SLOT.total_seconds() for gap in gaps(grid))
+
+
+def test_looks_of_a_small_fleet_begin_in_small_company(diary):
+    diary.scheduler.replace([plan(number, every=20) for number in range(500)])
+    diary.run(lambda: diary.wait(100))
+    together = Counter(due for moments in diary.looks.values() for due, _ in moments if due > 5_060)
+    assert sum(together.values()) / len(together) == pytest.approx(5, abs=0.5)
+    assert max(together.values()) < 25
 
 
 def test_a_changed_check_is_looked_at_soon_and_keeps_its_phase(diary):

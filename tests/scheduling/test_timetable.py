@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.scheduling.timetable import Timetable, moment_of, phase, tick_at, ticks_in
+from monitor.scheduling.timetable import Timetable, grain_of, moment_of, phase, tick_at, ticks_in
 from tests.scheduling.builders import key
 
 MINUTE = timedelta(minutes=1)
@@ -41,13 +41,14 @@ def test_a_tick_begins_in_itself(tick):
 
 @given(
     numbers=st.sets(st.integers(0, 500), max_size=40),
-    every=st.sampled_from([0.1, 0.5, 1.0, 2.0]),
+    every=st.sampled_from([0.2, 0.4, 1.0, 2.0]),
+    grain=st.sampled_from([1, 2, 5, 10]),
     start=st.integers(0, 10_000),
     steps=st.lists(st.integers(1, 400), max_size=12),
 )
-def test_however_the_time_is_cut_every_turn_comes_once(numbers, every, start, steps):
+def test_however_the_time_is_cut_every_turn_comes_once(numbers, every, grain, start, steps):
     interval = timedelta(seconds=every)
-    table = Timetable(interval)
+    table = Timetable(interval).regrained(grain)
     for number in numbers:
         table.add(key(number))
     found: Counter[object] = Counter()
@@ -55,11 +56,13 @@ def test_however_the_time_is_cut_every_turn_comes_once(numbers, every, start, st
     for step in steps:
         for turn in table.turns(here, here + step - 1):
             assert here <= turn.tick < here + step
-            assert turn.tick % ticks_in(interval) == phase(turn.key, interval)
+            assert (turn.tick - phase(turn.key, interval)) % ticks_in(interval) < grain
+            assert turn.tick % grain == 0
             found[turn.key] += 1 + turn.passed
         here += step
     for number in numbers:
-        place, count = phase(key(number), interval), ticks_in(interval)
+        count = ticks_in(interval)
+        place = -(-phase(key(number), interval) // grain) * grain % count
         assert found[key(number)] == sum(tick % count == place for tick in range(start, here))
 
 
@@ -72,6 +75,26 @@ def test_the_following_tick_is_the_first_that_is_occupied(numbers, tick):
     assert following is not None
     assert list(table.turns(following, following))
     assert not list(table.turns(tick + 1, following - 1))
+
+
+@pytest.mark.parametrize(
+    ("every", "checks", "grain"),
+    [
+        (20, 1, 1),
+        (20, 99, 1),
+        (20, 100, 10),
+        (20, 500, 10),
+        (20, 501, 5),
+        (10, 500, 5),
+        (10, 2_500, 1),
+        (1, 50, 5),
+        (1.3, 65, 5),
+        (1.02, 51, 1),
+        (5, 2_000, 1),
+    ],
+)
+def test_the_fewer_looks_the_more_slots_they_share(every, checks, grain):
+    assert grain_of(timedelta(seconds=every), checks) == grain
 
 
 def test_a_check_that_was_taken_out_has_no_turns():
