@@ -98,7 +98,7 @@ class MailflowOptions(Options):
         default=None, alias="to", description="The recipient; the sender itself if left out."
     )
     expect: MailflowExpectation = Field(
-        default=MailflowExpectation(), description="What the delivery is held to."
+        default=MailflowExpectation(), description="How soon the message should arrive."
     )
 
     @property

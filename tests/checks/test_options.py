@@ -28,6 +28,17 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "tls": ("mail.test:993", {"host": "mail.test", "port": 993}),
     "ping": ("192.0.2.3", {"host": "192.0.2.3"}),
     "ldap": ("ldap.test:636", {"host": "ldap.test", "port": 636}),
+    "smtp": (587, {"host": "gye1.test", "port": 587}),
+    "imap": ("mail.test:993", {"host": "mail.test", "port": 993}),
+    "pop3": (995, {"host": "gye1.test", "port": 995}),
+}
+
+WHOLE: dict[str, dict[str, Any]] = {
+    "host": {"load": {"warn": 2}},
+    "mailflow": {
+        "from": "probe@gye1.test",
+        "imap": {"login": {"user": "probe", "password": "${SECRET}"}, "also": ["Junk"]},
+    },
 }
 
 
@@ -134,7 +145,7 @@ def test_every_option_is_described_in_the_schema(name: str) -> None:
 def test_options_survive_the_journal(name: str) -> None:
     """An applied inventory is written as JSON and read back."""
     kind = KINDS[name]
-    given = kind.short(SHORT[name][0]) if name in SHORT else {"load": {"warn": 2}}
+    given = kind.short(SHORT[name][0]) if name in SHORT else WHOLE[name]
     options = options_of(kind, given)
     assert kind.options.model_validate(json.loads(options.model_dump_json())) == options
 
