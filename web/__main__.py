@@ -46,9 +46,11 @@ def _listener(options: argparse.Namespace) -> socket.socket:
 
 def _load(data: Path) -> WSGIApplication:
     # The worker alone opens the database: a handle that is carried over a fork corrupts it.
+    from monitor.station.inbox import open_inbox  # noqa: PLC0415
     from monitor.station.reader import open_reader  # noqa: PLC0415
 
-    return create_server_application(open_reader(data))
+    reader = open_reader(data)
+    return create_server_application(reader, open_inbox(data, reader.clock))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

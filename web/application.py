@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from web.cache import ByteCache
 from web.feeds.routes import feed_addresses
+from web.heartbeats import Heartbeats, Inbox
 from web.i18n import language_of_path
 from web.picture import Picture
 from web.public.routes import public_pages, shell
@@ -36,11 +37,17 @@ def create_app(reader: Reader) -> Flask:
     return _application(reader, Picture(reader))
 
 
-def create_server_application(reader: Reader) -> WSGIApplication:
-    """Return the application as it is served: with its answers kept as bytes until the picture changes."""
+def create_server_application(reader: Reader, inbox: Inbox | None = None) -> WSGIApplication:
+    """Return the application as it is served: with its answers kept as bytes until the picture changes.
+
+    Heartbeats report to `inbox`, in front of everything else; without one there is no such address.
+    """
     picture = Picture(reader)
     app = _application(reader, picture)
-    return ByteCache(app.wsgi_app, version=picture.version, monotonic=reader.clock.monotonic, dynamic=DYNAMIC)
+    cache = ByteCache(
+        app.wsgi_app, version=picture.version, monotonic=reader.clock.monotonic, dynamic=DYNAMIC
+    )
+    return cache if inbox is None else Heartbeats(cache, inbox)
 
 
 def _application(reader: Reader, picture: Picture) -> Flask:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from monitor.checks import host, http, imap, ldap, mailflow, ping, pop3, smtp, tcp, tls
+from monitor.checks import heartbeat, host, http, imap, ldap, mailflow, ping, pop3, smtp, tcp, tls
 from monitor.checks.contract import Kind
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -17,6 +17,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             tls.KIND,
             ping.KIND,
             host.KIND,
+            heartbeat.KIND,
             ldap.KIND,
             smtp.KIND,
             imap.KIND,
@@ -26,4 +27,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 
-__all__ = ["KINDS"]
+
+def is_passive(kind: str) -> bool:
+    """Is it a kind that is never looked at, because what it watches reports by itself?"""
+    return kind in KINDS and KINDS[kind].passive
+
+
+__all__ = ["KINDS", "is_passive"]

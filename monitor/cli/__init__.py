@@ -28,6 +28,7 @@ _ROOMS = {
     "ticket": "tickets",
     "desk": "tickets",
     "window": "windows",
+    "heartbeat": "heartbeats",
     "rebuild": "keeping",
 }
 

@@ -12,6 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from monitor.checks import is_passive
 from monitor.checks.building import build
 from monitor.cli.common import (
     clock,
@@ -21,6 +22,7 @@ from monitor.cli.common import (
     json_option,
     local,
     print_json,
+    reading,
 )
 from monitor.errors import NotFoundError
 from monitor.fleet import CheckPlan
@@ -28,9 +30,9 @@ from monitor.identifiers import ServerId
 from monitor.inventory import Configuration
 from monitor.observation import Observation, Outcome
 from monitor.prober import Prober, open_tools
+from monitor.station.heartbeats import standing
 from monitor.station.opening import resolver_settings
 from monitor.station.shapes import observation_shape
-
 
 _NAMES = 20
 _WIDTH = 40
@@ -46,7 +48,9 @@ def probe(what: str, config: Path, data: Path | None, *, as_json: bool) -> int:
     """Look once, now, and show phases and evidence; nothing is recorded."""
     loaded = configuration(config, data=data)
     plans = _chosen(loaded, what)
-    observations = uvloop.run(_look(loaded, plans))
+    looked_at = tuple(plan for plan in plans if not is_passive(plan.kind))
+    seen = {each.check: each for each in (*uvloop.run(_look(loaded, looked_at)), *_standing(loaded, plans))}
+    observations = [seen[plan.key] for plan in plans]
     targets = {plan.key: build(plan.kind, plan.options, loaded.secrets).target for plan in plans}
     if as_json:
         shapes = [observation_shape(observation, targets[observation.check]) for observation in observations]
@@ -55,6 +59,16 @@ def probe(what: str, config: Path, data: Path | None, *, as_json: bool) -> int:
         for observation in observations:
             _show(observation, targets[observation.check])
     return 0 if all(observation.outcome in (Outcome.OK, Outcome.WARN) for observation in observations) else 1
+
+
+def _standing(loaded: Configuration, plans: tuple[CheckPlan, ...]) -> list[Observation]:
+    """Return what is known of the checks that report by themselves: there is nothing to look at."""
+    heartbeats = [plan for plan in plans if is_passive(plan.kind)]
+    if not heartbeats:
+        return []
+    now, zone = clock.now(), loaded.fleet.site.timezone
+    with reading(loaded.path, loaded.settings.data) as tx:
+        return [standing(tx, plan, zone, now) for plan in heartbeats]
 
 
 def _chosen(loaded: Configuration, what: str) -> tuple[CheckPlan, ...]:

@@ -9,10 +9,8 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import time, timedelta
-from functools import cache
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +27,7 @@ from monitor.checks.durations import format_duration, parse_duration
 from monitor.checks.policy import RANGES
 from monitor.inventory.phrases import nearest
 from monitor.language import LANGUAGES
+from monitor.language.zones import is_zone, nearest_zone
 from monitor.maintenance.recurrence import parse_rule
 
 IDENTIFIER = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -90,27 +89,11 @@ def split_listen(value: str) -> tuple[str, int]:
 
 
 def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if not is_zone(value):
         near = nearest_zone(value)
         key = "configuration.zone.near" if near else "configuration.zone.none"
-        raise PydanticCustomError(key, "no zone", {"nearest": near or ""}) from None
+        raise PydanticCustomError(key, "no zone", {"nearest": near or ""})
     return value
-
-
-@cache
-def _zones_by_lower_case() -> dict[str, str]:
-    return {zone.lower(): zone for zone in sorted(available_timezones())}
-
-
-def nearest_zone(word: str) -> str | None:
-    """Return the zone that was most likely meant; a bare city finds its zone as well."""
-    zones = _zones_by_lower_case()
-    cities = {zone.rpartition("/")[2]: zone for zone in zones}
-    wanted = word.strip().lower().replace(" ", "_")
-    near = nearest(wanted, zones) or cities.get(nearest(wanted, cities) or "")
-    return zones[near] if near else None
 
 
 def _site_url(value: str) -> str:

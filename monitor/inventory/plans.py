@@ -19,7 +19,7 @@ from monitor.inventory.complaints import Part, complaints, reason, wrong
 from monitor.inventory.faults import Finding, Path
 from monitor.inventory.model import CheckCommon, Confirm, Defaults
 from monitor.inventory.phrases import Phrase, Plain, listed, nearest, phrase, quoted
-from monitor.inventory.references import ReferenceFaultError, Secrets, refers
+from monitor.inventory.references import ReferenceFaultError, Secrets, has_reference, refers
 from monitor.inventory.shapes import keys_of
 from monitor.inventory.walking import replaced
 
@@ -112,7 +112,9 @@ def _short(kind: Kind, value: Plain, path: Path) -> _Item | Finding:
         options = kind.short(value)
     except ValueError as error:
         return Finding(path=path, said=phrase("said", reason=reason(error)))
-    return _Item(kind=kind, options=options, common={}, path=path, written=value)
+    # A kind whose short form is a rhythm means the key of every check by it.
+    common = {"every": options["every"]} if "every" in options else {}
+    return _Item(kind=kind, options=options, common=common, path=path, written=value)
 
 
 def _with_options(kind: Kind, value: dict[str, Plain], path: Path) -> _Item:
@@ -140,10 +142,18 @@ def _option_faults(item: _Item, options: dict[str, Any], ground: Ground) -> Iter
     """Validate options as they are written and, where they refer to secrets, as they will be."""
     model = item.kind.options
     part = Part(model=model, written=item.written, base=item.path, also=COMMON_KEYS, filled=False)
-    refused = list(_refusals(model, options, part))
+    refused = [*_refusals(model, options, part), *_literals(item)]
     if not refused and refers(options):
         refused = list(_refusals_when_filled(model, options, part, ground.secrets))
     yield from (_with_host_hint(finding, item, ground) for finding in refused)
+
+
+def _literals(item: _Item) -> Iterator[Finding]:
+    """Yield every secret that is written out where only a reference may stand."""
+    for key in item.kind.references:
+        value = item.options.get(key)
+        if isinstance(value, str) and not has_reference(value):
+            yield Finding(path=(*item.path, key), said=phrase("check.reference", key=quoted(key)))
 
 
 def _refusals(model: type[BaseModel], value: Mapping[str, Any], part: Part) -> Iterator[Finding]:
@@ -186,18 +196,20 @@ def _planned(kind: Kind, options: dict[str, Any], common: CheckCommon, ground: G
         every=common.every if "every" in given else base.every,
         timeout=common.timeout if "timeout" in given else base.timeout,
         policy=Policy(
-            confirm=_attempts(common.confirm, base.confirm), recover=_attempts(common.recover, base.recover)
+            confirm=_attempts(common.confirm, base.confirm, kind),
+            recover=_attempts(common.recover, base.recover, kind),
         ),
         impact=CheckImpact(common.impact) if "impact" in given else kind.impact,
         service=service,
     )
 
 
-def _attempts(own: Confirm, base: Confirm) -> Attempts:
-    """Each figure by itself: the check's own, else the default's."""
+def _attempts(own: Confirm, base: Confirm, kind: Kind) -> Attempts:
+    """Each figure by itself: the check's own, else the default's. What reports by itself is believed at once."""
     given = own.model_fields_set
+    usual = 1 if kind.passive else base.attempts
     return Attempts(
-        attempts=own.attempts if "attempts" in given else base.attempts,
+        attempts=own.attempts if "attempts" in given else usual,
         retry=own.retry if "retry" in given else base.retry,
     )
 

@@ -7,9 +7,12 @@ everywhere (M7): a time that does not exist means the first instant after the ga
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from difflib import get_close_matches
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 _SECOND = timedelta(seconds=1)
+_LONGEST_NAME = 60
 
 
 def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
@@ -31,6 +34,32 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """Return the calendar day that people in `zone` call the day of `moment`."""
     return moment.astimezone(zone).date()
+
+
+def is_zone(name: str) -> bool:
+    """Is there an IANA zone of that name?"""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def nearest_zone(word: str) -> str | None:
+    """Return the zone that was most likely meant; a bare city finds its zone as well."""
+    zones = _zones_by_lower_case()
+    cities = {zone.rpartition("/")[2]: zone for zone in zones}
+    wanted = word[:_LONGEST_NAME].strip().lower().replace(" ", "_")
+    near = get_close_matches(wanted, zones, n=1)
+    if near:
+        return zones[near[0]]
+    city = get_close_matches(wanted, cities, n=1)
+    return zones[cities[city[0]]] if city else None
+
+
+@cache
+def _zones_by_lower_case() -> dict[str, str]:
+    return {zone.lower(): zone for zone in sorted(available_timezones())}
 
 
 def _shown(moment: datetime, zone: ZoneInfo) -> datetime:

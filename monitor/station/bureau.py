@@ -12,6 +12,7 @@ from monitor.actions import maintain
 from monitor.actions.append import append
 from monitor.actions.observe import note_healths, observe
 from monitor.actions.picture import Picture, picture_of
+from monitor.actions.receive import Heartbeat, enrol, receive
 from monitor.actions.respond import reconsider, resolve_due
 from monitor.clock import Clock, fresh_ulid
 from monitor.fleet import Fleet, Site
@@ -24,14 +25,19 @@ from monitor.maintenance.due import RUNNING
 from monitor.maintenance.window import Window
 from monitor.observation import Observation
 from monitor.station.names import METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
-from monitor.station.opening import new_installation
+from monitor.station.opening import new_heartbeat_key, new_installation
 from monitor.status.snapshot import HISTORY_DAYS
 from monitor.store import observations, readings
 from monitor.store.database import Database, Transaction
 from monitor.store.days import refresh_days
+from monitor.store.heartbeats import make_heartbeat_key
 from monitor.store.observations.retention import SLICE
 from monitor.store.readings.service import WATCH
 
+Digests = Mapping[CheckKey, bytes]
+"""By which token each heartbeat reports, known by its digest."""
+
+_NO_DIGESTS: Digests = {}
 _NOTHING = Fleet(site=Site(name="", url=""), groups=(), servers=())
 
 
@@ -40,6 +46,14 @@ class Recorded:
     """What a batch of looks asks for: checks to look at again and how soon, and whether anything was decided."""
 
     again: tuple[tuple[CheckKey, timedelta], ...]
+    decided: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What the reports of heartbeats, and their silence, came to: the looks that were made of it, and whether anything was decided."""
+
+    looks: tuple[Observation, ...]
     decided: bool
 
 
@@ -60,18 +74,23 @@ class Bureau:
         self._boot = fresh_ulid(clock.now())
         self._younger: set[CheckKey] = set()
         self._running: Mapping[WindowId, Window] = {}
+        self._heartbeats: Mapping[CheckKey, Heartbeat] = {}
+        self._came: int | None = None
+        self._due: datetime | None = None
         self.picture: Picture = picture_of(_NOTHING, {}, {})
 
-    def begin(self, fleet: Fleet) -> None:
+    def begin(self, fleet: Fleet, digests: Digests = _NO_DIGESTS) -> None:
         """Apply the fleet, note that we look from now on, and go on where the last watch stopped."""
         moment = self._clock.now()
         with self._database.writing() as tx:
             # A window that ended since the last sign of life counts as running: its end is still to be acted upon.
             running = _begun(tx, since=readings.heard_at(tx) or moment)
             picture = self._applied(tx, fleet, readings.healths(tx), moment)
+            heartbeats = enrol(tx, picture, digests, moment)
             applying.begin(tx, self._boot, moment)
             observations.beat(tx, WATCH, moment)
         self.picture, self._running = picture, running
+        self._heartbeats, self._due = heartbeats, moment
 
     def installation(self) -> str:
         """Return the name of this installation; it is given once."""
@@ -83,12 +102,14 @@ class Bureau:
         with self._database.reading() as tx:
             return readings.memories(tx)
 
-    def apply(self, fleet: Fleet) -> None:
+    def apply(self, fleet: Fleet, digests: Digests = _NO_DIGESTS) -> None:
         """Apply a changed fleet while running; healths of untouched checks are kept."""
         moment = self._clock.now()
         with self._database.writing() as tx:
             picture = self._applied(tx, fleet, self.picture.healths, moment)
+            heartbeats = enrol(tx, picture, digests, moment)
         self.picture = picture
+        self._heartbeats, self._due = heartbeats, moment
 
     @staticmethod
     def _applied(
@@ -114,6 +135,27 @@ class Bureau:
         )
         return Recorded(again=again, decided=bool(observed.entries))
 
+    def heartbeat_key(self) -> str:
+        """Return the secret that the addresses of heartbeats are derived from; it is made once."""
+        with self._database.writing() as tx:
+            return make_heartbeat_key(tx, new_heartbeat_key)
+
+    def receive(self) -> Received | None:
+        """Take in what heartbeats reported and find those that are overdue; None when there is nothing to do."""
+        if not self._heartbeats:
+            return None
+        moment = self._clock.now()
+        came = self._database.outside_version()
+        if came == self._came and (self._due is None or moment < self._due):
+            return None
+        with self._database.writing() as tx:
+            received = receive(tx, self.picture, self._heartbeats, moment)
+        self._heartbeats, self._came, self._due = received.heartbeats, came, received.due
+        healths = received.observed.healths
+        self.picture = replace(self.picture, healths={**self.picture.healths, **healths})
+        self._younger |= healths.keys()
+        return Received(looks=received.looks, decided=bool(received.observed.entries))
+
     def keep_house(self) -> Housekeeping | None:
         """Move windows that are due and resolve incidents that were watched for long enough; None if nothing is due."""
         moment = self._clock.now()
@@ -129,6 +171,8 @@ class Bureau:
             picture = replace(self.picture, healths={**self.picture.healths, **persisting})
             entries = append(tx, resolve_due(tx, picture, moment), moment)
         self.picture, self._running = picture, running
+        if persisting:
+            self._due = moment
         return Housekeeping(look_at=tuple(persisting), decided=bool(entries or moved.started or ended))
 
     def settle(self, keep: Keep) -> bool:

@@ -31,6 +31,11 @@ def new_installation() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(8))
 
 
+def new_heartbeat_key() -> str:
+    """Return a secret of 256 bits that the addresses of heartbeats are derived from."""
+    return secrets.token_hex(32)
+
+
 def deliverer_of(
     configuration: Configuration,
     database: Database,

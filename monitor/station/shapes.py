@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.health.heartbeat import SUCCESS, Beat
 from monitor.health.words import Service, Status
 from monitor.identifiers import CheckKey
 from monitor.incidents.incident import Incident, Update
 from monitor.language import LANGUAGES, Texts
 from monitor.maintenance.window import Window
 from monitor.observation import Observation
+from monitor.station.heartbeats import Awaited
 from monitor.status.snapshot import CheckView, ServerView, Snapshot
 from monitor.store.deliveries import Attempt, DeliveryRow
 from monitor.store.desk import DeskMessage, DeskTicket
@@ -19,6 +21,15 @@ from monitor.store.observations import Figure
 from monitor.store.readings import TicketRow
 
 Shape = dict[str, Any]
+_UNHEARD: Shape = {
+    "last_arrival_at": None,
+    "next_expected_at": None,
+    "overdue_since": None,
+    "running_since": None,
+    "exit_code": None,
+    "ran_seconds": None,
+    "arrivals": 0,
+}
 
 
 def instant(moment: datetime | None) -> str | None:
@@ -147,6 +158,29 @@ def observation_shape(observation: Observation, target: str) -> Shape:
         ],
         "excerpt": observation.excerpt,
         "reproduce": observation.reproduce,
+    }
+
+
+def heartbeat_shape(heartbeat: Awaited) -> Shape:
+    """Return one heartbeat with its address, which is a secret; for operators only."""
+    return {
+        "server": heartbeat.check.server,
+        "check": heartbeat.check.check,
+        "address": heartbeat.address,
+        "state": heartbeat.state,
+        **(_UNHEARD if heartbeat.beat is None else _beat_shape(heartbeat.beat)),
+    }
+
+
+def _beat_shape(beat: Beat) -> Shape:
+    return {
+        "last_arrival_at": instant(beat.heard_at),
+        "next_expected_at": instant(beat.expected),
+        "overdue_since": instant(beat.overdue_since),
+        "running_since": instant(beat.running_since),
+        "exit_code": beat.signal if beat.signal is not None and beat.signal >= SUCCESS else None,
+        "ran_seconds": None if beat.ran is None else beat.ran.total_seconds(),
+        "arrivals": beat.arrivals,
     }
 
 

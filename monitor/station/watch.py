@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import time, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ import uvloop
 
 from monitor import __version__
 from monitor.actions.deliver import Deliverer
+from monitor.checks import is_passive
 from monitor.checks.building import build
 from monitor.checks.contract import Check
 from monitor.clock import Clock
@@ -30,7 +31,8 @@ from monitor.metrics.instruments import Instruments
 from monitor.observation import Observation
 from monitor.prober import Prober, open_tools
 from monitor.scheduling import Scheduler
-from monitor.station.bureau import Bureau, Housekeeping
+from monitor.station.bureau import Bureau, Digests, Housekeeping, Received
+from monitor.station.heartbeats import digests
 from monitor.station.lifeline import follow_supervisor, only_watch
 from monitor.station.names import DATABASE
 from monitor.station.opening import deliverer_of, resolver_settings
@@ -45,6 +47,7 @@ Result = TypeVar("Result")
 _PATIENCE = timedelta(milliseconds=250)
 HOUSE = timedelta(seconds=1)
 PUBLISH = timedelta(seconds=5)
+RECEIVE = timedelta(milliseconds=500)
 SETTLE = timedelta(seconds=60)
 _LAST_WORDS_S = 5.0
 
@@ -86,6 +89,7 @@ class _Watch:
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._plans: dict[CheckKey, CheckPlan] = {}
+        self._heartbeat_key = ""
         self._stop = asyncio.Event()
         self._publishing: asyncio.Task[None] | None = None
         self._scheduler = Scheduler(
@@ -105,7 +109,10 @@ class _Watch:
         async with open_tools(resolver_settings(settings), self._clock, policy=settings.targets) as tools:
             self._prober = Prober(tools=tools, clock=self._clock, deliver=self._recorder.put)
             self._prober.on_start = self._started
-            await self._persistently(partial(self._bureau.begin, self._configuration.fleet))
+            self._heartbeat_key = await self._persistently(self._bureau.heartbeat_key)
+            await self._persistently(
+                partial(self._bureau.begin, self._configuration.fleet, self._digests(self._configuration))
+            )
             self._prober.remember(await self._persistently(self._bureau.memories))
             installation = await self._persistently(self._bureau.installation)
             self._deliverer = deliverer_of(
@@ -153,6 +160,7 @@ class _Watch:
     def _keep_rhythms(self) -> None:
         self._scheduler.every("keep house", HOUSE, self._keep_house)
         self._scheduler.every("publish", PUBLISH, self._publish)
+        self._scheduler.every("take in heartbeats", RECEIVE, self._receive)
         self._scheduler.every("settle", SETTLE, self._settle)
         zone = self._configuration.fleet.site.timezone
         self._scheduler.daily("look at tickets again", time(3, 30), zone, self._recheck)
@@ -180,15 +188,19 @@ class _Watch:
         began = self._clock.monotonic()
         recorded = await self._in_writer(partial(self._bureau.record, looks))
         self._instruments.wrote(self._clock.monotonic() - began, len(looks))
+        self._count(looks)
+        for key, gap in recorded.again:
+            self._scheduler.again(key, gap)
+        if recorded.decided:
+            self._news()
+
+    def _count(self, looks: Iterable[Observation]) -> None:
+        """Let the figures know of looks that are on record."""
         for look in looks:
             plan = self._plans.get(look.check)
             if plan is not None:
                 self._instruments.looked(plan.kind, look.outcome, look.took_ms / 1000)
                 self._lines.observe(look, self._bureau.picture.health(look.check))
-        for key, gap in recorded.again:
-            self._scheduler.again(key, gap)
-        if recorded.decided:
-            self._news()
 
     def _fault(self, words: str) -> None:
         _log.error("%s", words)
@@ -202,6 +214,15 @@ class _Watch:
             return
         self._scheduler.now(kept.look_at)
         if kept.decided:
+            self._news()
+
+    async def _receive(self) -> None:
+        """Take in what heartbeats reported, and find those whose report is missing."""
+        received: Received | None = await self._when_free(self._bureau.receive)
+        if received is None:
+            return
+        self._count(received.looks)
+        if received.decided:
             self._news()
 
     async def _settle(self) -> None:
@@ -241,7 +262,9 @@ class _Watch:
         self._applying = asyncio.create_task(self._apply(configuration))
 
     async def _apply(self, configuration: Configuration) -> None:
-        await self._persistently(partial(self._bureau.apply, configuration.fleet))
+        await self._persistently(
+            partial(self._bureau.apply, configuration.fleet, self._digests(configuration))
+        )
         self._configuration = configuration
         self._put_in_force()
         if self._deliverer is not None:
@@ -254,13 +277,28 @@ class _Watch:
         """Hand the applied fleet to everybody who looks; untouched checks keep their turns and streaks."""
         self._plans = dict(self._bureau.picture.plans)
         secrets = self._configuration.secrets
+        looked_at = {key: plan for key, plan in self._plans.items() if not is_passive(plan.kind)}
         checks: dict[CheckKey, tuple[CheckPlan, Check]] = {
-            key: (plan, build(plan.kind, plan.options, secrets)) for key, plan in self._plans.items()
+            key: (plan, build(plan.kind, plan.options, secrets)) for key, plan in looked_at.items()
         }
         if self._prober is not None:
             self._prober.replace(checks)
         self._lines.replace(self._plans.values())
-        self._scheduler.replace(self._plans.values())
+        self._scheduler.replace(looked_at.values())
+        self._recall()
+
+    def _recall(self) -> None:
+        """Show again how heartbeats stood before this process began: the next report may be a day away."""
+        for key, plan in self._plans.items():
+            health = self._bureau.picture.health(key)
+            if is_passive(plan.kind) and health.looked_at is not None and health.outcome is not None:
+                seen = Observation(
+                    check=key, started_at=health.looked_at, took_ms=health.took_ms, outcome=health.outcome
+                )
+                self._lines.observe(seen, health)
+
+    def _digests(self, configuration: Configuration) -> Digests:
+        return digests(configuration.fleet.checks(), configuration.secrets, self._heartbeat_key)
 
     # The database's thread
 

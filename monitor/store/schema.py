@@ -41,6 +41,8 @@ OPERATIONAL = (
     "hot_measures",
     "measures",
     "memories",
+    "heartbeats",
+    "arrivals",
     "streaks",
     "rollup_five_minutes",
     "rollup_hours",
@@ -86,4 +88,10 @@ def _first_house(database: Database) -> None:
 @MIGRATIONS(name="0.2 measures")
 def _measures(database: Database) -> None:
     for statement in tables.MEASURES:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.2 heartbeats")
+def _heartbeats(database: Database) -> None:
+    for statement in tables.HEARTBEATS:
         database.execute(statement)

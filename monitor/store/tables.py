@@ -415,3 +415,36 @@ MEASURES = (
     WHERE (excerpt <> '' OR reproduce <> '')
     """,
 )
+
+HEARTBEATS = (
+    # A token of the configuration stands nowhere in this file: its digest is enough to know it by.
+    """
+    CREATE TABLE heartbeats (
+        check_number INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL,
+        rhythm TEXT NOT NULL,
+        expected_ms INTEGER NOT NULL,
+        reported_ms INTEGER,
+        signal INTEGER,
+        ran_ms INTEGER,
+        body TEXT NOT NULL,
+        started_ms INTEGER,
+        running_ms INTEGER,
+        overdue_ms INTEGER,
+        arrivals INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX heartbeats_by_digest ON heartbeats (digest)",
+    # The inbox: web appends to it, watch empties it in the transaction that judges what came.
+    """
+    CREATE TABLE arrivals (
+        id INTEGER PRIMARY KEY,
+        check_number INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        signal INTEGER NOT NULL,
+        times INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX arrivals_by_check ON arrivals (check_number, id)",
+)

@@ -1,0 +1,132 @@
+"""The address that heartbeats report to, answered in front of everything else: no session, no template, no cache.
+
+A report is on disk before it is answered. What an address says of itself depends on its token alone: an unknown one, a
+malformed one and one with something impossible behind it are all the same 404.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from monitor.errors import VigiaError
+from web.security import NEVER, POLICY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/ping/"
+BODY_LIMIT = 10 * 1024
+BODY_PATIENCE_S = 1.0
+_CHUNK = 1024
+_ADDRESS = re.compile(r"/ping/([A-Za-z0-9_-]{16,128})(?:/(start|fail|[0-9]{1,3}))?/?")
+_METHODS = ("GET", "HEAD", "POST")
+_LARGEST_EXIT_CODE = 255
+_WORDS = {"start": -2, "fail": -1}
+
+
+class Inbox(Protocol):
+    """Where reports are put on disk."""
+
+    def knows(self, token: str) -> bool:
+        """Does any heartbeat report by this token?"""
+
+    def take(self, token: str, signal: int, body: str = "") -> None:
+        """Put a report on disk; VigiaError means that it is not there. `signal` is an exit code, -1 a failure, -2 a start."""
+
+
+class Heartbeats:
+    """A WSGI application that takes the reports of heartbeats for the one behind it."""
+
+    def __init__(self, application: WSGIApplication, inbox: Inbox) -> None:
+        self._application = application
+        self._inbox = inbox
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Take a report, or hand the request on."""
+        path = environ["PATH_INFO"]
+        if not path.startswith(PREFIX):
+            return self._application(environ, start_response)
+        method = environ["REQUEST_METHOD"]
+        if method not in _METHODS:
+            return _answer(
+                start_response, "405 Method Not Allowed", "method not allowed", Allow=", ".join(_METHODS)
+            )
+        try:
+            status, said = self._taken(path, environ)
+        except VigiaError as error:
+            log.warning("a report of a heartbeat cannot be taken: %s", error)
+            return _answer(start_response, "503 Service Unavailable", "try again", Retry_After="5")
+        body = _answer(start_response, status, said)
+        return [] if method == "HEAD" else body
+
+    def _taken(self, path: str, environ: WSGIEnvironment) -> tuple[str, str]:
+        read = _ADDRESS.fullmatch(path)
+        signal = None if read is None else _signal(read[2])
+        if read is None or signal is None or not self._inbox.knows(read[1]):
+            return "404 Not Found", "not found"
+        self._inbox.take(read[1], signal, _body(environ))
+        return "200 OK", "OK"
+
+
+def _signal(word: str | None) -> int | None:
+    """Return what stands behind the token: nothing is a success; None when it means nothing."""
+    if word is None:
+        return 0
+    if word in _WORDS:
+        return _WORDS[word]
+    return int(word) if int(word) <= _LARGEST_EXIT_CODE else None
+
+
+def _body(environ: WSGIEnvironment) -> str:
+    """Return the beginning of what was sent along, as much of it as came in time."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length == "0" or not (length or "HTTP_TRANSFER_ENCODING" in environ):
+        return ""
+    # A reader that waits for a slow sender must not keep the thread that visitors need: it is left behind, and
+    # ends when the connection does.
+    reader = _Reader(environ["wsgi.input"])
+    reader.start()
+    reader.join(BODY_PATIENCE_S)
+    return reader.text()
+
+
+class _Reader(threading.Thread):
+    """Reads a body piece by piece, so that what came is there even if the rest never comes."""
+
+    def __init__(self, source: Any) -> None:
+        super().__init__(name="body", daemon=True)
+        self._source = source
+        self._pieces: list[bytes] = []
+
+    def run(self) -> None:
+        left = BODY_LIMIT
+        try:
+            while left > 0 and (piece := self._source.read(min(left, _CHUNK))):
+                self._pieces.append(piece)
+                left -= len(piece)
+        except Exception as error:  # noqa: BLE001 - whatever breaks the connection, the report itself has come
+            log.debug("the body of a report broke off: %s", error)
+
+    def text(self) -> str:
+        """Return what has come until now, always valid Unicode."""
+        return b"".join(self._pieces[:]).decode(errors="replace").replace("\x00", "")
+
+
+def _answer(start_response: Callable[..., object], status: str, said: str, **more: str) -> list[bytes]:
+    body = f"{said}\n".encode() if not status.startswith("200") else said.encode()
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", NEVER),
+        ("Content-Security-Policy", POLICY),
+        ("X-Content-Type-Options", "nosniff"),
+        *((name.replace("_", "-"), value) for name, value in more.items()),
+    ]
+    start_response(status, headers)
+    return [body]
