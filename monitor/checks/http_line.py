@@ -16,6 +16,11 @@ from monitor.checks.redirects import Hop, origin_of
 from monitor.checks.shell import header, joined, word
 from monitor.checks.targets import REFERENCE, bracketed, is_address
 
+# Prints the group, read as a browser reads it: a page writes `&` as `&amp;`.
+_FOUND = (
+    "BEGIN {$p = shift} if (/$p/) {$_ = $1; s/&quot;/\\x22/g; s/&lt;/</g; s/&gt;/>/g; "
+    "s/&#(\\d+);/chr $1/ge; s/&#x([0-9a-f]+);/chr hex $1/gie; s/&amp;/&/g; print}"
+)
 _VERSIONS = {"1.1": "--http1.1", "2": "--http2", "auto": "--http2"}
 
 
@@ -192,4 +197,4 @@ def _capture(capture: HttpCapture) -> str:
     if capture.path is not None:
         steps = json_paths.names_of(capture.path) or ()
         return f"jq -r {word('.' + ''.join(f'[{json.dumps(step)}]' for step in steps))} body"
-    return f"perl -0777 -ne 'BEGIN {{$p = shift}} print $1 if /$p/' {word(capture.matches or '')} body"
+    return f"perl -0777 -ne '{_FOUND}' {word(capture.matches or '')} body"

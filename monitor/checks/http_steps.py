@@ -108,7 +108,11 @@ def _found(capture: HttpCapture, exchange: Exchange, cookies: Cookies | None) ->
 
 
 def _of_json(text: str, path: str) -> str | None:
-    values = json_paths.selected(path, json_paths.read_json(text))
+    try:
+        document = json_paths.read_json(text)
+    except ValueError as error:
+        raise ValueError(f"the body is no JSON: {error}") from None
+    values = json_paths.selected(path, document)
     if not values or values[0] is None:
         return None
     if isinstance(values[0], dict | list):
