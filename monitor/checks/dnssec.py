@@ -31,10 +31,10 @@ _SIGNATURES = 8
 _KEYS = 32
 _CANDIDATES = 4
 _ANCHOR = re.compile(r"(\S+)\s+(?:[0-9]+\s+)?(?:IN\s+)?(DS|DNSKEY)\s+(.+)", re.IGNORECASE | re.DOTALL)
+_UNKNOWN_KEY = "it is signed by no key that is trusted"
 _WORDS = {
     "expired": "the signature has expired",
     "not yet valid": "the signature is not valid yet",
-    "unknown key": "it is signed by a key that the zone does not publish",
     "verify failure": "the signature does not fit",
 }
 _BUILT_IN = (
@@ -205,6 +205,9 @@ def verified(
     holding: list[RRSIG] = []
     for signature in signatures:
         candidates = _candidates(keys.get(signature.signer, []), signature)
+        if not candidates:
+            reasons.append(_UNKNOWN_KEY)
+            continue
         try:
             dns.dnssec.validate_rrsig(records, signature, {signature.signer: candidates}, now=now.timestamp())
         except (dns.exception.DNSException, ValueError, ArithmeticError) as error:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import dns.asyncquery
 import dns.exception
 import dns.message
+import dns.query
 
+_POLICY = """\
+policy:
+  - id: test
+    algorithm: ecdsap256sha256
+    single-type-signing: on
+    manual: on
+    rrsig-lifetime: 14d
+    rrsig-refresh: 7d
+"""
 _SIGNED = """\
     dnssec-signing: on
     dnssec-policy: test
@@ -28,17 +36,16 @@ class Knot:
 
     port: int
     addresses: tuple[str, ...]
-    process: asyncio.subprocess.Process = field(repr=False)
+    process: subprocess.Popen[bytes] = field(repr=False)
 
     @property
     def server(self) -> str:
         return f"{self.addresses[0]}:{self.port}"
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """End the server; its port is then closed."""
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.wait()
+        self.process.kill()
+        self.process.wait()
 
 
 def free_port(addresses: Sequence[str]) -> int:
@@ -81,8 +88,7 @@ def _configured(
         f"server:\n  rundir: {folder}\n  identity: test\n",
         *(f"  listen: {address}@{port}\n" for address in addresses),
         f"log:\n  - target: stderr\n    any: error\ndatabase:\n  storage: {folder}/db\n",
-        "policy:\n  - id: test\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n"
-        "    manual: on\n    rrsig-lifetime: 14d\n    rrsig-refresh: 7d\n",
+        _POLICY,
         "zone:\n" if zones else "",
     ]
     for name, text in zones.items():
@@ -95,40 +101,37 @@ def _configured(
     return config
 
 
-@asynccontextmanager
-async def knot(
+@contextmanager
+def knot(
     folder: Path,
     zones: Mapping[str, str],
     *,
     addresses: Sequence[str] = ("127.0.0.1",),
     port: int | None = None,
     signed: Sequence[str] = (),
-) -> AsyncIterator[Knot]:
+) -> Iterator[Knot]:
     """Serve zone files on loopback; those that are `signed` with the key that `make_key` made for them in this folder."""
     port = port or free_port(addresses)
     config = _configured(folder, zones, addresses, port, signed)
-    process = await asyncio.create_subprocess_exec(
-        "/usr/sbin/knotd", "-c", str(config), stderr=asyncio.subprocess.DEVNULL
-    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(["/usr/sbin/knotd", "-c", str(config)], stdout=log, stderr=log)
     running = Knot(port, tuple(addresses), process)
     try:
         for zone in zones:
-            await _serves(running, zone, with_signatures=zone in signed)
+            _await_answers(running, zone, with_signatures=zone in signed)
         yield running
     finally:
-        await running.stop()
+        running.stop()
 
 
-async def _serves(running: Knot, zone: str, *, with_signatures: bool) -> None:
+def _await_answers(running: Knot, zone: str, *, with_signatures: bool) -> None:
     """Wait until the zone is answered for, and signed if it is to be."""
     question = dns.message.make_query(f"{zone}.", "SOA", want_dnssec=True)
     for _ in range(600):
-        assert running.process.returncode is None, "knotd ended by itself"
         with contextlib.suppress(dns.exception.DNSException, OSError):
-            answer = await dns.asyncquery.udp(
-                question, running.addresses[0], timeout=1, port=running.port, ignore_unexpected=True
-            )
+            answer = dns.query.udp(question, running.addresses[0], timeout=1, port=running.port)
             if answer.answer and (len(answer.answer) > 1 or not with_signatures):
                 return
-        await asyncio.sleep(0.1)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise AssertionError(f"knotd ended by itself: {running.process.wait(timeout=0.1)}")
     raise AssertionError(f"knotd does not answer for {zone}")
