@@ -161,8 +161,10 @@ async def _pumped(stream: Stream, ours: socket.socket) -> None:
 
 async def _outwards(stream: Stream, ours: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    while data := await loop.sock_recv(ours, _CHUNK):
-        await stream.write(data)
+    # A library that hangs up over bytes that it has not read resets the pair.
+    with contextlib.suppress(ConnectionResetError):
+        while data := await loop.sock_recv(ours, _CHUNK):
+            await stream.write(data)
 
 
 async def _inwards(stream: Stream, ours: socket.socket) -> None:
