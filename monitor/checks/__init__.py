@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from monitor.checks import heartbeat, host, http, imap, ldap, mailflow, ping, pop3, smtp, tcp, tls
+from monitor.checks import (
+    blocklist,
+    dns,
+    domain,
+    heartbeat,
+    host,
+    http,
+    imap,
+    ldap,
+    mailflow,
+    ping,
+    pop3,
+    smtp,
+    tcp,
+    tls,
+)
 from monitor.checks.contract import Kind
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -17,6 +32,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             tls.KIND,
             ping.KIND,
             host.KIND,
+            dns.KIND,
+            blocklist.KIND,
+            domain.KIND,
             heartbeat.KIND,
             ldap.KIND,
             smtp.KIND,

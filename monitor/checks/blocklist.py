@@ -88,10 +88,6 @@ class BlockList(Options):
     )
 
 
-def _lists(value: object) -> object:
-    return [_list(one) for one in value] if isinstance(value, list | tuple) else value
-
-
 def _routed(host: str) -> str:
     """Refuse an address that no list can know."""
     if is_address(host) and (name := _unrouted(host)) is not None:
@@ -103,8 +99,11 @@ def _hosts(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Addresses = Annotated[list[Annotated[Host, AfterValidator(_routed)]], BeforeValidator(_hosts)]
-Lists = Annotated[list[BlockList], BeforeValidator(_lists)]
+Addresses = Annotated[
+    list[Annotated[Host, AfterValidator(_routed)]],
+    BeforeValidator(_hosts, json_schema_input_type=list[Host] | Host),
+]
+Lists = list[Annotated[BlockList, BeforeValidator(_list, json_schema_input_type=BlockList | Host)]]
 
 
 class BlocklistOptions(Options):

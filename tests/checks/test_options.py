@@ -31,6 +31,9 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "smtp": (587, {"host": "gye1.test", "port": 587}),
     "imap": ("mail.test:993", {"host": "mail.test", "port": 993}),
     "pop3": (995, {"host": "gye1.test", "port": 995}),
+    "dns": ("www.test", {"query": "www.test"}),
+    "blocklist": ("192.0.2.10", {"addresses": ["192.0.2.10"]}),
+    "domain": ("example.test", {"domain": "example.test"}),
 }
 
 WHOLE: dict[str, dict[str, Any]] = {
