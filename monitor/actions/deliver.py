@@ -40,7 +40,9 @@ _WORKERS: Mapping[Channel, int] = {
     Channel.FALLBACK: 1,
     Channel.VERIFY: 1,
 }
-_GLANCE_S = 1.0
+# Whoever queues something wakes the workers; they rest until what they know of is due, and look around once a minute.
+_SHORTEST_REST_S = 1.0
+_LONGEST_REST_S = 60.0
 _FAREWELL_S = 5.0
 _RECHECKED = timedelta(days=7)
 _AFTER_A_FAULT = timedelta(seconds=60)
@@ -160,10 +162,26 @@ class Deliverer:
         try:
             while not self._stopping.is_set():
                 news.clear()
-                if not self._step_safely(channel):
-                    news.wait(_GLANCE_S)
+                if self._step_safely(channel):
+                    # One channel may have queued something for another.
+                    self.wake()
+                else:
+                    news.wait(self._rest_s(channel))
         finally:
             ended()
+
+    def _rest_s(self, channel: Channel) -> float:
+        """Return for how long nothing will be due in a channel, as far as is known now."""
+        try:
+            due = self._outbox.next_due(channel)
+        except StoreError:
+            return _SHORTEST_REST_S
+        if self._dropped:
+            return _SHORTEST_REST_S
+        if due is None:
+            return _LONGEST_REST_S
+        ahead = (due - self._outbox.clock.now()).total_seconds()
+        return min(max(ahead, _SHORTEST_REST_S), _LONGEST_REST_S)
 
     def _step_safely(self, channel: Channel) -> bool:
         try:

@@ -68,6 +68,11 @@ class Outbox:
             rows = deliveries.due(tx, now, 1, channel)
         return rows[0] if rows else None
 
+    def next_due(self, channel: str) -> datetime | None:
+        """Return when something of this channel is due next, or since when it waits behind something else."""
+        with self.database.reading() as tx:
+            return deliveries.next_due(tx, channel)
+
     def claim(self, row: DeliveryRow, step: Step) -> DeliveryRow | None:
         """Make a delivery ours; None if somebody else was faster."""
         parcel = after_claim(parcel_of(row), step)

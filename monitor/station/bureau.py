@@ -27,7 +27,7 @@ from monitor.observation import Observation
 from monitor.station.names import METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
 from monitor.station.opening import new_heartbeat_key, new_installation
 from monitor.status.snapshot import HISTORY_DAYS
-from monitor.store import observations, readings
+from monitor.store import deliveries, observations, readings
 from monitor.store.database import Database, Transaction
 from monitor.store.days import refresh_days
 from monitor.store.heartbeats import make_heartbeat_key
@@ -174,6 +174,11 @@ class Bureau:
         if persisting:
             self._due = moment
         return Housekeeping(look_at=tuple(persisting), decided=bool(entries or moved.started or ended))
+
+    def has_mail(self) -> bool:
+        """Is any delivery due? Another process may have queued it: the command line does."""
+        with self._database.reading() as tx:
+            return bool(deliveries.due(tx, self._clock.now(), 1))
 
     def settle(self, keep: Keep) -> bool:
         """Settle one slice of closed hours, work out closed days, drop what is too old; return whether there is more."""

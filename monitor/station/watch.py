@@ -160,7 +160,6 @@ class _Watch:
     def _keep_rhythms(self) -> None:
         self._scheduler.every("keep house", HOUSE, self._keep_house)
         self._scheduler.every("publish", PUBLISH, self._publish)
-        self._scheduler.every("take in heartbeats", RECEIVE, self._receive)
         self._scheduler.every("settle", SETTLE, self._settle)
         zone = self._configuration.fleet.site.timezone
         self._scheduler.daily("look at tickets again", time(3, 30), zone, self._recheck)
@@ -209,12 +208,17 @@ class _Watch:
     # The house
 
     async def _keep_house(self) -> None:
-        kept: Housekeeping | None = await self._when_free(self._bureau.keep_house)
+        kept, mail = await self._when_free(self._round) or (None, False)
+        if mail and self._deliverer is not None:
+            self._deliverer.wake()
         if kept is None:
             return
         self._scheduler.now(kept.look_at)
         if kept.decided:
             self._news()
+
+    def _round(self) -> tuple[Housekeeping | None, bool]:
+        return self._bureau.keep_house(), self._bureau.has_mail()
 
     async def _receive(self) -> None:
         """Take in what heartbeats reported, and find those whose report is missing."""
@@ -285,6 +289,8 @@ class _Watch:
             self._prober.replace(checks)
         self._lines.replace(self._plans.values())
         self._scheduler.replace(looked_at.values())
+        if len(looked_at) < len(self._plans):
+            self._scheduler.every("take in heartbeats", RECEIVE, self._receive)
         self._recall()
 
     def _recall(self) -> None:

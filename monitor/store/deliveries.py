@@ -133,6 +133,16 @@ def due(tx: Transaction, now: datetime, limit: int, channel: str | None = None) 
     return tuple(_row(row) for row in rows)
 
 
+def next_due(tx: Transaction, channel: str) -> datetime | None:
+    """Return when something of a channel is due next, or was and still waits for what goes before it; None if nothing waits."""
+    row = tx.row(
+        "SELECT MIN(due_ms) AS due_ms FROM deliveries"
+        " WHERE state IN ('ready', 'retry', 'ambiguous') AND channel = ?",
+        (channel,),
+    )
+    return None if row is None else instant(row["due_ms"])
+
+
 def move(tx: Transaction, row: DeliveryRow, to: Standing) -> bool:
     """Move a delivery on from exactly where `row` saw it; False if somebody else has moved it meanwhile."""
     changed = tx.execute(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from monitor.actions.messages import NOBODY
-from monitor.journal.consequences import DeliveryState
+from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.journal.entries import Reason
 from monitor.store import deliveries
 from tests.actions.conftest import House, MakeHouse
@@ -175,3 +175,17 @@ def test_the_workers_leave_a_call_that_lasts_and_the_next_start_finds_it(make_ho
                 thread.join(PATIENCE_S)
     house.deliverer.recover()
     assert house.states()[0][1] is not DeliveryState.SENDING
+
+
+def test_workers_rest_until_something_is_due(house: House) -> None:
+    """An idle service that looks into its queues every second costs more than many looks."""
+    rest = house.deliverer._rest_s
+    assert rest(Channel.TICKET) == 60
+    house.queue(builders.opened(builders.incident()))
+    assert rest(Channel.TICKET) == 1
+    house.steps()
+    assert rest(Channel.TICKET) == 60
+    later = Delivery(channel=Channel.VERIFY, incident=builders.INCIDENT, action="verify")
+    with house.database.writing() as tx:
+        deliveries.queue_later(tx, later, entry=1, due=house.clock.now() + timedelta(seconds=42))
+    assert rest(Channel.VERIFY) == 42
