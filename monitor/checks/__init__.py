@@ -18,6 +18,7 @@ from monitor.checks import (
     ping,
     pop3,
     smtp,
+    ssh,
     tcp,
     tls,
 )
@@ -41,6 +42,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             imap.KIND,
             pop3.KIND,
             mailflow.KIND,
+            ssh.KIND,
         )
     }
 )
