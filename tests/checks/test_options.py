@@ -34,6 +34,7 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "dns": ("www.test", {"query": "www.test"}),
     "blocklist": ("192.0.2.10", {"addresses": ["192.0.2.10"]}),
     "domain": ("example.test", {"domain": "example.test"}),
+    "ssh": (2222, {"host": "gye1.test", "port": 2222}),
 }
 
 WHOLE: dict[str, dict[str, Any]] = {
