@@ -15,6 +15,7 @@ from monitor.checks import (
     imap,
     ldap,
     mailflow,
+    mysql,
     ping,
     pop3,
     smtp,
@@ -42,6 +43,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             imap.KIND,
             pop3.KIND,
             mailflow.KIND,
+            mysql.KIND,
             ssh.KIND,
         )
     }

@@ -31,6 +31,7 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "smtp": (587, {"host": "gye1.test", "port": 587}),
     "imap": ("mail.test:993", {"host": "mail.test", "port": 993}),
     "pop3": (995, {"host": "gye1.test", "port": 995}),
+    "mysql": ("db.test:3307", {"host": "db.test", "port": 3307}),
     "dns": ("www.test", {"query": "www.test"}),
     "blocklist": ("192.0.2.10", {"addresses": ["192.0.2.10"]}),
     "domain": ("example.test", {"domain": "example.test"}),
@@ -93,6 +94,7 @@ def test_an_ipv6_host_is_bracketed_in_a_url() -> None:
         ("tls", {"port": 993}, Service.MAIL),
         ("ping", {}, Service.NETWORK),
         ("host", {"disk": {}}, Service.FILES),
+        ("mysql", {}, Service.DATABASES),
     ],
 )
 def test_the_service_follows_from_kind_and_options(

@@ -1,0 +1,34 @@
+"""A least and a most that a figure is held to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from monitor.checks.contract import Options
+
+Figure = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Bounds(Options):
+    """What a figure is held to."""
+
+    min: Figure | None = Field(default=None, description="Less than this is too little.")
+    max: Figure | None = Field(default=None, description="More than this is too much.")
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("name at least one of min and max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min ({self.min:g}) is more than max ({self.max:g})")
+        return self
+
+    def breach(self, figure: float) -> str | None:
+        """Return in words what is wrong with a figure, None when it lies within; what is no number never does."""
+        if self.min is not None and not figure >= self.min:
+            return f"{figure:g}, expected at least {self.min:g}"
+        if self.max is not None and not figure <= self.max:
+            return f"{figure:g}, expected at most {self.max:g}"
+        return None
