@@ -43,6 +43,8 @@ _REFUSED_CERTIFICATE = (
     "alert unknown ca",
     "alert certificate expired",
 )
+# A key that cannot be read is an argument that cannot be used.
+_CERTIFICATE_OF_OURS = frozenset({pycurl.E_SSL_CERTPROBLEM, pycurl.E_BAD_FUNCTION_ARGUMENT})
 _CERTIFICATE = frozenset({pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_ISSUER_ERROR})
 
 
@@ -97,7 +99,7 @@ def _fault_on_the_way(failure: Failure) -> TargetFaultError | OwnFaultError | No
     if "connect" not in failure.phases:
         why = f": {os.strerror(failure.errno)}" if failure.errno else ""
         return OwnFaultError(Cause.OWN, f"the proxy at {failure.address} cannot be reached{why}")
-    if not failure.tls or said:
+    if not failure.tls or (said and "CONNECT" not in failure.text):
         return None
     if failure.code == pycurl.E_OPERATION_TIMEDOUT:
         seconds = failure.phases.get("total", 0.0) / 1000
@@ -113,7 +115,7 @@ def _of_a_file(failure: Failure) -> OwnFaultError | None:
     """Return what is wrong with a file of ours, if that is the trouble."""
     if failure.code == pycurl.E_SSL_CACERT_BADFILE:
         return OwnFaultError(Cause.OWN, f"the CA certificates in {failure.ca_file} cannot be read")
-    if failure.code == pycurl.E_SSL_CERTPROBLEM:
+    if failure.certificate_file and failure.code in _CERTIFICATE_OF_OURS:
         return OwnFaultError(
             Cause.OWN,
             f"the client certificate {failure.certificate_file} or its key cannot be used; "

@@ -213,12 +213,7 @@ class CurlTransport:
         self, curl: pycurl.Curl, request: Request, error: pycurl.error, received: _Received | None
     ) -> TargetFaultError | OwnFaultError:
         if received is not None and received.head_too_large:
-            return TargetFaultError(
-                Cause.PROTOCOL,
-                f"the head is larger than {HEADERS_LIMIT // 1024} KiB",
-                address=request.address,
-                phases=_phases(curl),
-            )
+            return _too_large(request, _phases(curl))
         code, text = cast("tuple[int, str]", (*error.args, "")[:2])
         tls = request.url.startswith("https:")
         return fault_of_curl(
@@ -236,6 +231,13 @@ class CurlTransport:
                 proxy_code=None if request.proxy is None else int(curl.getinfo(pycurl.HTTP_CONNECTCODE)),
             )
         )
+
+
+def _too_large(request: Request, phases: Mapping[str, float]) -> TargetFaultError | OwnFaultError:
+    size = f"larger than {HEADERS_LIMIT // 1024} KiB"
+    if request.proxy is not None and request.url.startswith("https:") and "tls" not in phases:
+        return OwnFaultError(Cause.OWN, f"the answer of the proxy at {request.address} is {size}")
+    return TargetFaultError(Cause.PROTOCOL, f"the head is {size}", address=request.address, phases=phases)
 
 
 def _changed_at(path: str) -> int:

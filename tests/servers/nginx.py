@@ -24,14 +24,14 @@ def free_port() -> int:
 @contextmanager
 def nginx(folder: Path, servers: str) -> Iterator[None]:
     """Run nginx with the `server` blocks given."""
-    folder.chmod(0o755)
-    # What nginx serves is read by another user when root starts it.
     places = " ".join(
         f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     configuration = folder / "nginx.conf"
+    # Started by root, it would read as somebody who may not look into folders of tests.
+    user = "user root root;" if os.geteuid() == 0 else ""
     configuration.write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;\n"
+        f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;\n"
         f"events {{ worker_connections 64; }}\nhttp {{ access_log off; {places}\n{servers}\n}}\n"
     )
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin") or "nginx"

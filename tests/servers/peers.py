@@ -38,7 +38,7 @@ class Peer:
 
 @asynccontextmanager
 async def peer(
-    behave: Behaviour, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    behave: Behaviour, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[Peer]:
     """Run a peer that behaves like that towards everybody, and end it with every connection of its own."""
     found = Peer()
@@ -58,7 +58,7 @@ async def peer(
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    server = await asyncio.start_server(connected, host, 0, ssl=tls)
+    server = await asyncio.start_server(connected, host, port, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found
