@@ -122,18 +122,25 @@ def look(name: str, word: str, at: datetime) -> Observation:
 class Lookout:
     """The bureau on a database of its own, and what people would read after each of its steps."""
 
-    def __init__(self, database: Database, clock: SteppingClock, watched: Fleet | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: SteppingClock,
+        watched: Fleet | None = None,
+        digests: Mapping[CheckKey, bytes] = MappingProxyType({}),
+    ) -> None:
         self.database = database
         self.clock = clock
         self.fleet = watched or fleet()
+        self.digests = digests
         self.bureau = Bureau(database, clock)
-        self.bureau.begin(self.fleet)
+        self.bureau.begin(self.fleet, digests)
 
     def restart(self, watched: Fleet | None = None) -> Lookout:
         """Return what a new process makes of the same data directory."""
         path = self.database.path
         self.database.close()
-        return Lookout(Database.open(path, owner=True), self.clock, watched or self.fleet)
+        return type(self)(Database.open(path, owner=True), self.clock, watched or self.fleet, self.digests)
 
     def see(self, *looks: str, times: int = 1) -> Recorded:
         """Let a retry gap pass and record looks as `gye1/http down`, all in one batch, `times` over."""
