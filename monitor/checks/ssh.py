@@ -49,7 +49,7 @@ _MS = 1000
 
 def _fingerprints(value: object) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
-    if not given or not all(isinstance(one, str) and _is_fingerprint(one) for one in given):
+    if not all(isinstance(one, str) and _is_fingerprint(one) for one in given):
         raise ValueError(
             "a host key is written as its fingerprint, SHA256: and 43 characters; `ssh-keyscan HOST | ssh-keygen -lf -` shows it"
         )
@@ -64,9 +64,7 @@ _FINGERPRINT_SCHEMA = {"type": "string", "minLength": 1}
 Fingerprints = Annotated[
     tuple[str, ...],
     BeforeValidator(_fingerprints),
-    WithJsonSchema(
-        {"anyOf": [_FINGERPRINT_SCHEMA, {"type": "array", "items": _FINGERPRINT_SCHEMA, "minItems": 1}]}
-    ),
+    WithJsonSchema({"anyOf": [_FINGERPRINT_SCHEMA, {"type": "array", "items": _FINGERPRINT_SCHEMA}]}),
 ]
 Word = Annotated[OneLine, Field(min_length=1)]
 
@@ -113,7 +111,9 @@ class SshOptions(Options):
         description="The fingerprint of the server's key (SHA256:...), or several; if left out, the key that is seen first.",
     )
     login: SshLogin | None = Field(default=None, description="Who logs in; nobody if left out.")
-    expect: SshExpectation = Field(default=SshExpectation(), description="What the server is held to.")
+    expect: SshExpectation = Field(
+        default=SshExpectation(), description="What the banner must hold, and how long a look may take."
+    )
     family: FamilyName = Field(default="any", description="Which addresses to use: any, ipv4 or ipv6.")
 
 

@@ -507,7 +507,6 @@ def no_thread_is_left() -> bool:
     ("given", "sentence"),
     [
         ({"host_key": "aa:bb:cc"}, "written as its fingerprint"),
-        ({"host_key": []}, "written as its fingerprint"),
         ({"host_key": [STRANGE, 7]}, "written as its fingerprint"),
         ({"login": {"user": "ana"}}, "either by key or by password"),
         ({"login": {"user": "ana", "key": "/a", "password": "b"}}, "either by key or by password"),
