@@ -85,7 +85,7 @@ LINES: dict[str, tuple[Behaviour, set[Cause]]] = {
     "half closes": (faults.half_closes(300), {Cause.RESET}),
     "resets": (faults.resets(300), {Cause.RESET}),
     "garbles its offer": (faults.garbles(300), GARBLED),
-    "garbles its key": (faults.garbles(1500), GARBLED),
+    "garbles its key": (faults.garbles(1250), GARBLED),
 }
 
 
