@@ -397,7 +397,7 @@ def _charset(exchange: Exchange) -> str:
         return "utf-8"
     try:
         # Only codecs from bytes to text are wanted: "rot13" and "zlib" have names too.
-        b"".decode(named[1])
+        b"text".decode(named[1], errors="replace")
         return "utf-8" if codecs.lookup(named[1]).name in _NO_CHARSETS else named[1]
     except (LookupError, ValueError):
         return "utf-8"
