@@ -280,12 +280,17 @@ def warned(look: Look, warn: timedelta, now: datetime) -> Look:
     ends = look.tls_expires_at
     if look.outcome is not Outcome.OK or ends is None or ends - now >= warn:
         return look
-    return replace(
-        look,
-        outcome=Outcome.WARN,
-        cause=Cause.CERTIFICATE_ENDING,
-        found=f"the certificate ends in {(ends - now).days} days, on {ends:%Y-%m-%d %H:%M} UTC",
-    )
+    return ending(look, Outcome.WARN, ends, now)
+
+
+def ending(
+    look: Look, outcome: Outcome, ends: datetime, now: datetime, whose: str = "the certificate"
+) -> Look:
+    """Return a look with the verdict that a certificate ends soon, or has ended."""
+    days = (ends - now).days
+    when = f"ends in {days} days" if ends > now else f"ended {-days - 1} days ago"
+    found = f"{whose[:120]} {when}, on {ends:%Y-%m-%d %H:%M} UTC"
+    return replace(look, outcome=outcome, cause=Cause.CERTIFICATE_ENDING, found=found)
 
 
 @lru_cache(maxsize=64)
