@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -28,7 +29,7 @@ def consider(
     tx: Transaction, picture: Picture, changed: Mapping[CheckKey, Health], moment: datetime
 ) -> list[Entry]:
     """Return what operators are told of checks that are blind: one incident for all of them, without a server."""
-    healths = {**picture.healths, **changed}
+    healths = ChainMap(dict(changed), picture.healths)
     blind = [healths[key] for key in picture.plans if key in healths and is_blind(healths[key])]
     told = open_one(tx)
     if told is None:

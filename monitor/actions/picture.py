@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -14,13 +14,16 @@ from monitor.identifiers import CheckKey, ServerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """The fleet by its keys, the numbers of its checks, and their healths. A new one replaces the old after each commit."""
+    """The fleet by its keys, the numbers of its checks, and their healths, which move on after each commit.
+
+    They are changed where they are: a fleet of thousands is not copied for a few looks.
+    """
 
     fleet: Fleet
     servers: Mapping[ServerId, Server]
     plans: Mapping[CheckKey, CheckPlan]
     numbers: Mapping[CheckKey, int]
-    healths: Mapping[CheckKey, Health]
+    healths: MutableMapping[CheckKey, Health]
 
     @property
     def zone(self) -> ZoneInfo:

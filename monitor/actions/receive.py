@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -115,7 +116,7 @@ def receive(
     if waiting:
         store.take_out(tx, waiting[-1].id)
     held = {**heartbeats, **changed}
-    after_it = replace(picture, healths={**picture.healths, **observed.healths})
+    after_it = replace(picture, healths=ChainMap(dict(observed.healths), picture.healths))
     return Received(
         heartbeats=held,
         looks=tuple(looks),

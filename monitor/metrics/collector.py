@@ -6,11 +6,10 @@ escaped once, when the check changes, and only checks that were looked at since 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.fleet import CheckPlan
 from monitor.health.state import Health
 from monitor.health.words import State
 from monitor.identifiers import CheckKey
@@ -84,9 +83,9 @@ class CheckLines:
         self._lines: dict[CheckKey, _Lines] = {}
         self._changed: list[_Lines] = []
 
-    def replace(self, plans: Iterable[CheckPlan]) -> None:
-        """Keep lines for exactly these checks; those that are known keep what was seen of them."""
-        wanted = {plan.key: _held(plan) for plan in plans}
+    def replace(self, kinds: Mapping[CheckKey, str]) -> None:
+        """Keep lines for exactly these checks, each of its kind; those that are known keep what was seen of them."""
+        wanted = {key: _held(key, kind) for key, kind in kinds.items()}
         self._lines = {
             key: self._lines[key] if key in self._lines and self._lines[key].held == held else _Lines(held)
             for key, held in wanted.items()
@@ -123,5 +122,5 @@ class CheckLines:
         )
 
 
-def _held(plan: CheckPlan) -> str:
-    return labels(server=plan.key.server, check=plan.key.check, kind=plan.kind, location=LOCATION)
+def _held(key: CheckKey, kind: str) -> str:
+    return labels(server=key.server, check=key.check, kind=kind, location=LOCATION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from monitor.language.zones import day_of
 from monitor.maintenance.due import RUNNING
 from monitor.maintenance.window import Window
 from monitor.observation import Observation
-from monitor.station.names import METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
+from monitor.station.names import METRICS_OPENMETRICS, METRICS_TEXT
 from monitor.station.opening import new_heartbeat_key, new_installation
 from monitor.status.snapshot import HISTORY_DAYS
 from monitor.store import deliveries, observations, readings
@@ -72,7 +73,8 @@ class Bureau:
         self._database = database
         self._clock = clock
         self._boot = fresh_ulid(clock.now())
-        self._younger: set[CheckKey] = set()
+        self._younger: dict[CheckKey, Observation] = {}
+        self._edition = 0
         self._running: Mapping[WindowId, Window] = {}
         self._heartbeats: Mapping[CheckKey, Heartbeat] = {}
         self._came: int | None = None
@@ -88,6 +90,7 @@ class Bureau:
             picture = self._applied(tx, fleet, readings.healths(tx), moment)
             heartbeats = enrol(tx, picture, digests, moment)
             applying.begin(tx, self._boot, moment)
+            self._edition = observations.last_edition(tx)
             observations.beat(tx, WATCH, moment)
         self.picture, self._running = picture, running
         self._heartbeats, self._due = heartbeats, moment
@@ -126,8 +129,7 @@ class Bureau:
         """Store and judge a batch of looks in one transaction."""
         with self._database.writing() as tx:
             observed = observe(tx, self.picture, looks, self._clock.now())
-        self.picture = replace(self.picture, healths={**self.picture.healths, **observed.healths})
-        self._younger |= observed.healths.keys()
+        self._hold(observed.healths, looks)
         again = tuple(
             (key, retry_gap(health, self.picture.plans[key].policy))
             for key, health in observed.healths.items()
@@ -151,9 +153,7 @@ class Bureau:
         with self._database.writing() as tx:
             received = receive(tx, self.picture, self._heartbeats, moment)
         self._heartbeats, self._came, self._due = received.heartbeats, came, received.due
-        healths = received.observed.healths
-        self.picture = replace(self.picture, healths={**self.picture.healths, **healths})
-        self._younger |= healths.keys()
+        self._hold(received.observed.healths, received.looks)
         return Received(looks=received.looks, decided=bool(received.observed.entries))
 
     def keep_house(self) -> Housekeeping | None:
@@ -168,9 +168,10 @@ class Bureau:
             ended = [window for name, window in begun.items() if name not in running]
             persisting = self._persisting(ended)
             observations.save_healths(tx, persisting.values(), self.picture.numbers)
-            picture = replace(self.picture, healths={**self.picture.healths, **persisting})
+            picture = replace(self.picture, healths=ChainMap(persisting, self.picture.healths))
             entries = append(tx, resolve_due(tx, picture, moment), moment)
-        self.picture, self._running = picture, running
+        self._running = running
+        self._hold(persisting, ())
         if persisting:
             self._due = moment
         return Housekeeping(look_at=tuple(persisting), decided=bool(entries or moved.started or ended))
@@ -194,20 +195,31 @@ class Bureau:
             maintain.plan_recurring(tx, self.picture.fleet, moment)
         return bool(settled) or pruned >= SLICE
 
-    def publish(self, text: str, openmetrics: str, checks: str) -> None:
+    def publish(self, text: str, openmetrics: str) -> None:
         """Give a sign of life, and let readers see the newest figures and looks."""
         moment = self._clock.now()
-        younger, self._younger = self._younger, set()
+        younger, self._younger = self._younger, {}
+        numbers = self.picture.numbers
         try:
             with self._database.writing() as tx:
                 observations.beat(tx, WATCH, moment)
                 observations.publish(tx, METRICS_TEXT, moment, text)
                 observations.publish(tx, METRICS_OPENMETRICS, moment, openmetrics)
-                observations.publish(tx, METRICS_CHECKS, moment, checks)
                 note_healths(tx, self.picture, younger)
+                observations.note_newest(
+                    tx,
+                    {numbers[key]: look for key, look in younger.items() if key in numbers},
+                    self._edition + 1,
+                )
         except BaseException:
-            self._younger |= younger
+            self._younger = younger | self._younger
             raise
+        self._edition += 1
+
+    def _hold(self, healths: Mapping[CheckKey, Health], looks: Iterable[Observation]) -> None:
+        """Take in what a commit brought."""
+        self.picture.healths.update(healths)
+        self._younger.update((look.check, look) for look in looks if look.check in healths)
 
     def _anything_due(self, moment: datetime) -> bool:
         with self._database.reading() as tx:

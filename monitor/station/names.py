@@ -5,4 +5,3 @@ from __future__ import annotations
 DATABASE = "vigia.db"
 METRICS_TEXT = "metrics.text"
 METRICS_OPENMETRICS = "metrics.openmetrics"
-METRICS_CHECKS = "metrics.checks"

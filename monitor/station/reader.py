@@ -18,7 +18,8 @@ from monitor.incidents.incident import Audience, Incident
 from monitor.language.zones import start_of_day
 from monitor.metrics.exposition import join
 from monitor.metrics.picture import Counts, snapshot_lines
-from monitor.station.names import DATABASE, METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
+from monitor.station.names import DATABASE, METRICS_OPENMETRICS, METRICS_TEXT
+from monitor.station.scrape import NewestLines
 from monitor.status.reading import Metrics, Month, Point, Readiness, Series
 from monitor.status.snapshot import Freshness, Snapshot
 from monitor.store import deliveries, observations, readings
@@ -78,6 +79,7 @@ class DatabaseReader:
         self._snapshot: Snapshot | None = None
         self._mark: _Mark | None = None
         self._asked_at = float("-inf")
+        self._checks = NewestLines()
 
     def snapshot(self) -> Snapshot:
         """Return the present; the same object until something changed that a reader could see."""
@@ -159,10 +161,8 @@ class DatabaseReader:
         now = self.clock.now()
         snapshot = self.snapshot()
         with self._database.reading() as tx:
-            published = {
-                name: readings.publication(tx, name)
-                for name in (METRICS_TEXT, METRICS_OPENMETRICS, METRICS_CHECKS)
-            }
+            published = {name: readings.publication(tx, name) for name in (METRICS_TEXT, METRICS_OPENMETRICS)}
+            checks = self._checks.text(tx)
             pending = deliveries.pending(tx)
         moments = [each[0] for each in published.values() if each is not None]
         counts = Counts(
@@ -171,7 +171,7 @@ class DatabaseReader:
             published_at=min(moments, default=None),
         )
         texts = {name: "" if each is None else each[1] for name, each in published.items()}
-        lines = texts[METRICS_CHECKS] + snapshot_lines(snapshot, counts, now)
+        lines = checks + snapshot_lines(snapshot, counts, now)
         return Metrics(
             text=join(texts[METRICS_TEXT], lines, openmetrics=False),
             openmetrics=join(texts[METRICS_OPENMETRICS], lines, openmetrics=True),

@@ -26,7 +26,6 @@ from monitor.fleet import CheckPlan
 from monitor.health.advance import wants_retry
 from monitor.identifiers import CheckKey
 from monitor.inventory import Configuration
-from monitor.metrics.collector import CheckLines
 from monitor.metrics.instruments import Instruments
 from monitor.observation import Observation
 from monitor.prober import Prober, open_tools
@@ -83,7 +82,6 @@ class _Watch:
         self._bureau = Bureau(database, clock)
         found = engine()
         self._instruments = Instruments(version=__version__, engine=f"{found.name} {found.version}")
-        self._lines = CheckLines()
         self._recorder = Recorder(
             write=self._record, on_drop=self._instruments.dropped, is_news=self._is_news
         )
@@ -199,7 +197,6 @@ class _Watch:
             plan = self._plans.get(look.check)
             if plan is not None:
                 self._instruments.looked(plan.kind, look.outcome, look.took_ms / 1000)
-                self._lines.observe(look, self._bureau.picture.health(look.check))
 
     def _fault(self, words: str) -> None:
         _log.error("%s", words)
@@ -251,7 +248,7 @@ class _Watch:
         self._instruments.queued(len(self._recorder))
         size = self._database.size()
         self._instruments.stored(size.file, size.wal)
-        texts = (self._instruments.text(), self._instruments.openmetrics(), self._lines.text())
+        texts = (self._instruments.text(), self._instruments.openmetrics())
         await self._when_free(partial(self._bureau.publish, *texts))
 
     # The inventory
@@ -287,21 +284,9 @@ class _Watch:
         }
         if self._prober is not None:
             self._prober.replace(checks)
-        self._lines.replace(self._plans.values())
         self._scheduler.replace(looked_at.values())
         if len(looked_at) < len(self._plans):
             self._scheduler.every("take in heartbeats", RECEIVE, self._receive)
-        self._recall()
-
-    def _recall(self) -> None:
-        """Show again how heartbeats stood before this process began: the next report may be a day away."""
-        for key, plan in self._plans.items():
-            health = self._bureau.picture.health(key)
-            if is_passive(plan.kind) and health.looked_at is not None and health.outcome is not None:
-                seen = Observation(
-                    check=key, started_at=health.looked_at, took_ms=health.took_ms, outcome=health.outcome
-                )
-                self._lines.observe(seen, health)
 
     def _digests(self, configuration: Configuration) -> Digests:
         return digests(configuration.fleet.checks(), configuration.secrets, self._heartbeat_key)

@@ -44,6 +44,7 @@ OPERATIONAL = (
     "heartbeats",
     "arrivals",
     "streaks",
+    "newest",
     "rollup_five_minutes",
     "rollup_hours",
     "rollup_days",
@@ -95,3 +96,11 @@ def _measures(database: Database) -> None:
 def _heartbeats(database: Database) -> None:
     for statement in tables.HEARTBEATS:
         database.execute(statement)
+
+
+@MIGRATIONS(name="0.2 newest looks")
+def _newest(database: Database) -> None:
+    for statement in tables.NEWEST:
+        database.execute(statement)
+    # Until now watch published the lines of all checks as one text.
+    database.execute("DELETE FROM publications WHERE name = 'metrics.checks'")

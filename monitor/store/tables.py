@@ -448,3 +448,24 @@ HEARTBEATS = (
     """,
     "CREATE INDEX arrivals_by_check ON arrivals (check_number, id)",
 )
+
+NEWEST = (
+    # One row a check, written every few seconds whatever happens: `edition` tells a reader what is new to it.
+    """
+    CREATE TABLE newest (
+        check_number INTEGER PRIMARY KEY,
+        started_ms INTEGER NOT NULL,
+        outcome INTEGER NOT NULL,
+        cause INTEGER,
+        took_us INTEGER NOT NULL,
+        name_us INTEGER,
+        connect_us INTEGER,
+        tls_us INTEGER,
+        first_byte_us INTEGER,
+        total_us INTEGER,
+        expires_ms INTEGER,
+        measures TEXT,
+        edition INTEGER NOT NULL
+    ) STRICT
+    """,
+)

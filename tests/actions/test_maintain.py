@@ -222,7 +222,7 @@ def test_m4_cancelling_a_running_window_lets_what_still_fails_be_told(lookout: L
 def test_m4_a_window_that_was_cancelled_while_nobody_watched_is_over_as_well(lookout: Lookout):
     window = running(lookout)
     lookout.see("gye1/http down", times=5)
-    lookout.bureau.publish("", "", "")
+    lookout.bureau.publish("", "")
     lookout.clock.step(timedelta(seconds=3))
     cancel(lookout, window.id)
     lookout.clock.step(MINUTE)

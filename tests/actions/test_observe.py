@@ -124,7 +124,7 @@ def test_a_younger_look_alone_is_noted_for_readers_when_watch_publishes(lookout:
     with lookout.database.reading() as tx:
         stored = readings.healths(tx)[key("gye1/http")]
     assert stored.looked_at == lookout.clock.now() - RETRY
-    lookout.bureau.publish("", "", "")
+    lookout.bureau.publish("", "")
     with lookout.database.reading() as tx:
         assert readings.healths(tx)[key("gye1/http")].looked_at == lookout.clock.now()
 

@@ -30,7 +30,7 @@ TEXTS: Mapping[str, str] = {"es": "...", "en": "..."}
 
 def beat(lookout: Lookout) -> None:
     """Let watch give a sign of life now."""
-    lookout.bureau.publish("", "", "")
+    lookout.bureau.publish("", "")
 
 
 def picture(lookout: Lookout) -> Snapshot:

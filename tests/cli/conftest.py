@@ -137,7 +137,7 @@ def installation(tmp_path: Path, config: Path) -> Iterator[Installation]:
     lookout.see("gye1/http ok", "gye1/tcp ok")
     lookout.see("gye1/tcp down", times=3)
     deliver(configuration, lookout)
-    lookout.bureau.publish("", "", "")
+    lookout.bureau.publish("", "")
     yield Installation(config, data, lookout)
     lookout.database.close()
 

@@ -22,7 +22,7 @@ from monitor.metrics import (
     snapshot_lines,
 )
 from monitor.observation import Outcome
-from tests.metrics.builders import NOW, health, incident, look, plan, server, snapshot
+from tests.metrics.builders import MAIL, NOW, health, incident, look, server, snapshot
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def instruments():
 @pytest.fixture
 def checks():
     lines = CheckLines()
-    lines.replace([plan()])
+    lines.replace({MAIL: "smtp"})
     lines.observe(look(phases={"connect": 1.0}, tls_expires_at=NOW + timedelta(days=9)), health())
     return lines
 

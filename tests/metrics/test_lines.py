@@ -13,7 +13,7 @@ from monitor.identifiers import CheckKey, ServerId
 from monitor.incidents.incident import Impact
 from monitor.metrics import CheckLines, Counts, snapshot_lines
 from monitor.observation import MEASURES_LIMIT, Measure, Observation, Outcome
-from tests.metrics.builders import MAIL, NOW, health, incident, look, plan, server, snapshot
+from tests.metrics.builders import MAIL, NOW, health, incident, look, server, snapshot
 
 
 def samples(text):
@@ -43,7 +43,7 @@ def names(text):
 
 def lines_after(*looks: tuple[Observation, Health]) -> CheckLines:
     lines = CheckLines()
-    lines.replace([plan()])
+    lines.replace({MAIL: "smtp"})
     for observation, held in looks:
         lines.observe(observation, held)
     return lines
@@ -113,17 +113,17 @@ def test_the_end_of_a_certificate_outlives_a_failed_look_but_not_a_healthy_one_w
 def test_what_is_known_survives_a_new_inventory_and_what_is_retired_does_not():
     other = CheckKey(ServerId("uio1"), "http")
     lines = lines_after((look(), health()))
-    lines.replace([plan(), plan(other, "http")])
+    lines.replace({MAIL: "smtp", other: "http"})
     assert value(lines.text(), "vigia_check_up", server="gye1") == 1
     lines.observe(look(), health(state=State.DOWN))
-    lines.replace([plan(other, "http")])
+    lines.replace({other: "http"})
     lines.observe(look(), health())
     assert samples(lines.text()) == {}
 
 
 def test_a_check_that_changed_its_kind_begins_anew():
     lines = lines_after((look(), health()))
-    lines.replace([plan(kind="tcp")])
+    lines.replace({MAIL: "tcp"})
     assert samples(lines.text()) == {}
 
 
@@ -131,7 +131,7 @@ def test_a_check_that_changed_its_kind_begins_anew():
 def test_any_name_comes_back_from_a_scrape_as_it_was(name):
     key = CheckKey(ServerId(name), "smtp")
     lines = CheckLines()
-    lines.replace([plan(key)])
+    lines.replace({key: "smtp"})
     lines.observe(look(key), health(key))
     series = [dict(carried) for held, carried in samples(lines.text()) if held == "vigia_check_up"]
     assert [carried["server"] for carried in series] == [name]

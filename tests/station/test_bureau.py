@@ -8,7 +8,7 @@ import pytest
 
 from monitor.errors import BusyError
 from monitor.inventory.settings import Keep
-from monitor.station.names import METRICS_CHECKS, METRICS_OPENMETRICS, METRICS_TEXT
+from monitor.station.names import METRICS_OPENMETRICS, METRICS_TEXT
 from monitor.store import readings
 from monitor.store.database import Database
 from tests.actions.builders import MINUTE, RESOLVE_AFTER, Lookout, key, look
@@ -42,26 +42,22 @@ def test_a_sign_of_life_that_could_not_be_given_forgets_no_look(impatient: Looko
     impatient.see("gye1/http ok", times=2)
     other = Database.open(impatient.database.path, owner=False)
     with other.writing(), pytest.raises(BusyError):
-        impatient.bureau.publish("", "", "")
+        impatient.bureau.publish("", "")
     other.close()
-    impatient.bureau.publish("", "", "")
+    impatient.bureau.publish("", "")
     with impatient.database.reading() as tx:
         assert readings.healths(tx)[key("gye1/http")].looked_at == impatient.clock.now()
 
 
 def test_what_is_published_is_what_readers_get(lookout: Lookout):
-    lookout.bureau.publish("text\n", "open\n", "checks\n")
+    lookout.bureau.publish("text\n", "open\n")
     with lookout.database.reading() as tx:
-        found = {
-            name: readings.publication(tx, name)
-            for name in (METRICS_TEXT, METRICS_OPENMETRICS, METRICS_CHECKS)
-        }
+        found = {name: readings.publication(tx, name) for name in (METRICS_TEXT, METRICS_OPENMETRICS)}
         assert readings.heard_at(tx) == lookout.clock.now()
     now = lookout.clock.now()
     assert found == {
         METRICS_TEXT: (now, "text\n"),
         METRICS_OPENMETRICS: (now, "open\n"),
-        METRICS_CHECKS: (now, "checks\n"),
     }
 
 
@@ -89,7 +85,7 @@ def test_the_installation_has_one_name_for_ever(lookout: Lookout):
 
 
 def test_a_start_after_silence_says_since_when_nobody_looked(lookout: Lookout):
-    lookout.bureau.publish("", "", "")
+    lookout.bureau.publish("", "")
     silent = lookout.clock.now()
     lookout.clock.step(10 * MINUTE)
     again = lookout.restart()

@@ -41,7 +41,7 @@ def found(configuration: Configuration, clock: SteppingClock) -> dict[str, Findi
 def test_a_sound_installation_is_fine_in_every_respect(
     configure: Configure, lookout: Lookout, clock: SteppingClock
 ):
-    lookout.bureau.publish("", "", "")
+    lookout.bureau.publish("", "")
     loaded = configure(", url: 'https://estado.nodored.test'", "notify: {operators: ['json://127.0.0.1/']}\n")
     findings = found(loaded, clock)
     for subject in ("configuration", "site.url", "notify.operators", "database", "watch"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +15,12 @@ from monitor.errors import SchemaError, StoreError
 from monitor.health.words import Service, Status
 from monitor.identifiers import IncidentId, ServerId
 from monitor.metrics.instruments import Instruments
+from monitor.observation import Measure
 from monitor.station.reader import DatabaseReader, open_reader
 from monitor.status.snapshot import GREY_AFTER, STALE_AFTER, Freshness, Snapshot
 from monitor.store import deliveries
-from tests.actions.builders import GYE1, MINUTE, RESOLVE_AFTER, Lookout
+from tests.actions.builders import GYE1, MINUTE, RESOLVE_AFTER, Lookout, fleet, look, plan, server
+from tests.conftest import SteppingClock
 
 SECOND = timedelta(seconds=1)
 WELL = ("gye1/http ok", "gye1/smtp ok", "gye1/tls ok", "uio1/http ok", "uio1/tcp ok")
@@ -28,7 +32,7 @@ def shown(reader: DatabaseReader, lookout: Lookout, after: timedelta = SECOND) -
 
 
 def beat(lookout: Lookout) -> None:
-    lookout.bureau.publish("", "", "")
+    lookout.bureau.publish("", "")
 
 
 def test_a_data_directory_without_a_database_is_refused(tmp_path):
@@ -128,7 +132,7 @@ def test_metrics_join_what_watch_published_with_what_is_shown(reader: DatabaseRe
     lookout.see(*WELL)
     lookout.see("gye1/http down", times=3)
     instruments = Instruments(version="1", engine="sqlite 3")
-    lookout.bureau.publish(instruments.text(), instruments.openmetrics(), "")
+    lookout.bureau.publish(instruments.text(), instruments.openmetrics())
     metrics = reader.metrics()
     assert 'vigia_server_status{server="gye1",status="partial_outage"} 1' in metrics.text
     assert 'vigia_incidents_open{impact="major"} 1' in metrics.text
@@ -137,11 +141,70 @@ def test_metrics_join_what_watch_published_with_what_is_shown(reader: DatabaseRe
     assert "# EOF" not in metrics.text
 
 
+def test_a_scrape_shows_the_newest_look_of_every_check(reader: DatabaseReader, lookout: Lookout):
+    def shown(name: str) -> list[str]:
+        held = f'{{server="gye1",check="{name}",'
+        return sorted(line.replace(held, "{") for line in reader.metrics().text.splitlines() if held in line)
+
+    assert shown("http") == []
+    ends = lookout.clock.now() + timedelta(days=30)
+    seen = look("gye1/http", "ok", lookout.clock.step(MINUTE))
+    lookout.bureau.record(
+        [
+            replace(
+                seen, phases={"connect": 1.25}, tls_expires_at=ends, measures=(Measure("used", 0.5, "ratio"),)
+            )
+        ]
+    )
+    assert shown("http") == [], "it is written with the next sign of life"
+    lookout.bureau.publish("", "")
+    first = shown("http")
+    assert 'vigia_check_up{kind="http",location="local"} 1' in first
+    assert 'vigia_probe_duration_seconds{kind="http",location="local",phase="connect"} 0.00125' in first
+    assert 'vigia_probe_duration_seconds{kind="http",location="local",phase="total"} 0.0125' in first
+    assert 'vigia_measure{kind="http",location="local",measure="used",unit="ratio"} 0.5' in first
+    assert [line for line in first if "expiry" in line and line.endswith(f" {ends.timestamp():.0f}")]
+    lookout.see("gye1/http down", "gye1/smtp ok", times=3)
+    lookout.bureau.publish("", "")
+    later = shown("http")
+    assert 'vigia_check_up{kind="http",location="local"} 0' in later
+    assert not [line for line in later if "connect" in line or "measure" in line]
+    assert [line for line in later if "expiry" in line] == [line for line in first if "expiry" in line]
+    assert 'vigia_check_up{kind="smtp",location="local"} 1' in shown("smtp")
+
+
+def test_a_new_process_shows_the_looks_of_the_one_before(
+    tmp_path: Path, lookout: Lookout, clock: SteppingClock
+):
+    lookout.see(*WELL)
+    lookout.bureau.publish("", "")
+    again = lookout.restart()
+    again.see("gye1/smtp down", times=3)
+    again.bureau.publish("", "")
+    reader = open_reader(tmp_path, clock)
+    text = reader.metrics().text
+    assert 'vigia_check_up{server="gye1",check="http",kind="http",location="local"} 1' in text
+    assert 'vigia_check_up{server="gye1",check="smtp",kind="smtp",location="local"} 0' in text
+    reader.close()
+    again.database.close()
+
+
+def test_a_check_that_is_taken_out_leaves_the_scrape(reader: DatabaseReader, lookout: Lookout):
+    lookout.see(*WELL)
+    lookout.bureau.publish("", "")
+    assert 'check="smtp"' in reader.metrics().text
+    kept = server(GYE1, plan("gye1/http", Service.WEB))
+    lookout.bureau.apply(fleet(kept))
+    text = reader.metrics().text
+    assert 'check="smtp"' not in text
+    assert 'vigia_check_up{server="gye1",check="http",kind="http",location="local"} 1' in text
+
+
 @pytest.mark.system("promtool")
 def test_prometheus_accepts_the_metrics(reader: DatabaseReader, lookout: Lookout):
     lookout.see(*WELL)
     instruments = Instruments(version="1", engine="sqlite 3")
-    lookout.bureau.publish(instruments.text(), instruments.openmetrics(), "")
+    lookout.bureau.publish(instruments.text(), instruments.openmetrics())
     promtool = shutil.which("promtool")
     assert promtool is not None
     answer = subprocess.run(

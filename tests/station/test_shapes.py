@@ -137,7 +137,7 @@ def picture(lookout: Lookout) -> dict[str, Any]:
     lookout.see("gye1/http ok", "gye1/smtp ok", "gye1/tls ok")
     weighed = look("gye1/disk", "ok", lookout.clock.now())
     lookout.bureau.record([replace(weighed, measures=(Measure("used", 0.5, "ratio"),))])
-    lookout.bureau.publish("", "", "")
+    lookout.bureau.publish("", "")
     measures = present_measures(lookout.database)
     with lookout.database.reading() as tx:
         return shapes.status_shape(summarise(tx, lookout.clock.now(), number=1), {}, measures)

@@ -7,6 +7,7 @@ old goes in small slices.
 from monitor.store.observations.looks import Point, Step, looks, series
 from monitor.store.observations.measures import Figure, last_measures, measure_series
 from monitor.store.observations.memories import forget
+from monitor.store.observations.newest import last_edition, newest, note_newest
 from monitor.store.observations.notes import beat, installation_id, note, publish
 from monitor.store.observations.recording import record, save_healths
 from monitor.store.observations.retention import Keep, prune
@@ -20,10 +21,13 @@ __all__ = [
     "beat",
     "forget",
     "installation_id",
+    "last_edition",
     "last_measures",
     "looks",
     "measure_series",
+    "newest",
     "note",
+    "note_newest",
     "prune",
     "publish",
     "record",

@@ -27,7 +27,7 @@ def record(tx: Transaction, rows: Sequence[tuple[int, Observation]]) -> None:
     A look that was not healthy leaves evidence. Of the looks of a long outage, which would fill the disk with one page over and over, only a
     few an hour are kept whole; of the others there remains what was found and where.
     """
-    tx.executemany("INSERT INTO hot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_hot(*row) for row in rows])
+    tx.executemany("INSERT INTO hot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [hot_row(*row) for row in rows])
     for number, seen in rows:
         if seen.outcome is not Outcome.OK:
             _record_evidence(tx, number, seen)
@@ -47,7 +47,8 @@ def save_healths(tx: Transaction, healths: Iterable[Health], numbers: Mapping[Ch
     )
 
 
-def _hot(number: int, seen: Observation) -> tuple[Value, ...]:
+def hot_row(number: int, seen: Observation) -> tuple[Value, ...]:
+    """Return the columns that every look has, wherever it is stored."""
     phases = seen.phases
     return (
         number,

@@ -2,6 +2,7 @@
 
 from monitor.store.readings.checks import (
     Look,
+    check_kinds,
     check_numbers,
     evidence_of,
     healths,
@@ -32,6 +33,7 @@ __all__ = [
     "TicketRow",
     "beat_of",
     "blind_spans",
+    "check_kinds",
     "check_numbers",
     "evidence_of",
     "fleet",

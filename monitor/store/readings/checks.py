@@ -40,6 +40,12 @@ def check_numbers(tx: Transaction) -> Mapping[CheckKey, int]:
     return {CheckKey(ServerId(row["server"]), row["check_id"]): int(row["number"]) for row in rows}
 
 
+def check_kinds(tx: Transaction) -> Mapping[CheckKey, str]:
+    """Return the kind of every check that is watched."""
+    rows = tx.rows("SELECT server, check_id, kind FROM checks WHERE retired_ms IS NULL ORDER BY number")
+    return {CheckKey(ServerId(row["server"]), row["check_id"]): row["kind"] for row in rows}
+
+
 def healths(tx: Transaction) -> Mapping[CheckKey, Health]:
     """Return the stored health of every check that is watched and was looked at."""
     rows = tx.rows(
