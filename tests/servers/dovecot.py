@@ -161,3 +161,10 @@ class Dovecot(Daemon):
         """Lay a message into a mailbox."""
         with self.client() as client:
             assert client.append(mailbox, "", "", letter)[0] == "OK"
+
+    def empty(self, mailbox: str = "INBOX") -> None:
+        """Throw away what lies in a mailbox."""
+        with self.client() as client:
+            if client.select(mailbox)[1] != [b"0"]:
+                client.store("1:*", "+FLAGS", "(\\Deleted)")
+                client.expunge()
