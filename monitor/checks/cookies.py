@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.message import Message
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from urllib.request import Request
@@ -10,6 +11,7 @@ from monitor.checks.contract import Exchange
 
 COOKIES_LIMIT = 50
 BYTES_LIMIT = 64 * 1024
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # What a server may set in one head; a head of 64 KiB holds thousands.
 _SET_AT_ONCE = COOKIES_LIMIT
 
@@ -34,7 +36,9 @@ class Cookies:
         head = Message()
         given = [value for name, value in exchange.headers if name.lower() == "set-cookie"]
         for value in given[:_SET_AT_ONCE]:
-            head["Set-Cookie"] = value
+            # As browsers do: a control character could end the header in which it goes back.
+            if not _CONTROL.search(value):
+                head["Set-Cookie"] = value
         self._jar.extract_cookies(_Answer(head), Request(url))  # type: ignore[arg-type]  # noqa: S310 - it is not opened
         self._forget()
 

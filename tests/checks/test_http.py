@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 import uvloop
 from requests import certs
@@ -204,6 +205,120 @@ def test_a_circle_of_redirects_is_seen_at_once(tmp_path: Path) -> None:
     seen, found = look_at(tmp_path, behave)
     assert (seen.cause, len(found.asked)) == (Cause.PROTOCOL, 2)
     assert seen.found.startswith("redirects in a circle, back to http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "body", "kind"),
+    [
+        ({"method": "HEAD"}, b"HEAD / ", b"", None),
+        ({"method": "DELETE"}, b"DELETE / ", b"", None),
+        (
+            {"form": {"a b": "c&d", "e": "ñ"}},
+            b"POST / ",
+            b"a+b=c%26d&e=%C3%B1",
+            b"application/x-www-form-urlencoded",
+        ),
+        ({"json": {"a": [1, None]}, "method": "PUT"}, b"PUT / ", b'{"a": [1, null]}', b"application/json"),
+        ({"body": "ñ", "method": "PATCH"}, b"PATCH / ", "ñ".encode(), b"text/plain; charset=utf-8"),
+        ({"body": "<a/>", "headers": {"content-type": "text/xml"}}, b"POST / ", b"<a/>", b"text/xml"),
+    ],
+    ids=["head", "delete", "form", "json", "text", "xml"],
+)
+def test_what_is_to_be_sent_is_sent(
+    tmp_path: Path, options: dict[str, Any], first: bytes, body: bytes, kind: bytes | None
+) -> None:
+    async def take(found: peers.Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await found.head(reader)
+        found.asked.append(await reader.readexactly(len(body)))
+        await found.send(writer, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    seen, found = look_at(tmp_path, take, options)
+    assert seen.outcome is Outcome.OK, seen.found
+    head, sent = found.asked
+    assert (head.startswith(first), sent) == (True, body)
+    if kind is not None:
+        assert b"content-type: " + kind + b"\r\n" in head.lower()
+
+
+def test_letters_beyond_ascii_may_stand_in_a_header(tmp_path: Path) -> None:
+    _, found = look_at(tmp_path, peers.answer(), {"headers": {"X-City": "Ibarra ñ", "X-Other": "日本"}})
+    assert "X-City: Ibarra ñ\r\n".encode("latin-1") in found.asked[0]
+    assert "X-Other: 日本\r\n".encode() in found.asked[0]
+
+
+def test_a_cookie_set_by_a_redirect_goes_along(tmp_path: Path) -> None:
+    """Some sites set a cookie and send everybody back to see whether it stays."""
+
+    async def behave(found: peers.Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        known = b"Cookie: own=1; seen=yes" in await found.head(reader)
+        reply = b"200 OK\r\n" if known else b"302 Found\r\nLocation: /\r\nSet-Cookie: seen=yes\r\n"
+        await found.send(writer, b"HTTP/1.1 " + reply + b"Content-Length: 0\r\n\r\n")
+
+    seen, found = look_at(tmp_path, behave, {"headers": {"Cookie": "own=1"}})
+    assert (seen.outcome, len(found.asked)) == (Outcome.OK, 2), seen.found
+
+
+def test_a_redirect_that_is_no_more_than_a_status_is_judged(tmp_path: Path) -> None:
+    seen, _ = look_at(tmp_path, peers.answer(302))
+    assert seen.found == "302, expected 2xx"
+
+
+def test_no_redirect_at_all_may_be_allowed(tmp_path: Path) -> None:
+    seen, found = look_at(tmp_path, peers.redirect("/x"), {"redirects": 0})
+    assert (seen.found.startswith("more than 0 redirects"), len(found.asked)) == (True, 1)
+
+
+def test_a_bomb_behind_a_redirect_or_on_it_is_not_unpacked(tmp_path: Path) -> None:
+    bomb = brotli.compress(bytes(64 << 20))
+    behave = peers.by_path(
+        root=peers.answer(302, bomb, Location="/b", Content_Encoding="br"),
+        b=peers.answer(200, bomb, Content_Encoding="br"),
+    )
+    seen, _ = look_at(tmp_path, behave, {"expect": {"body": {"contains": "x"}}})
+    assert (seen.outcome, seen.cause) == (Outcome.DOWN, Cause.PROTOCOL)
+    assert seen.excerpt == f"({len(bomb)} bytes, packed as br)"
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ({}, Cause.CERTIFICATE_ENDING),
+        ({"expect": {"certificate": "0d"}}, None),
+        ({"expect": {"certificate": "2d"}}, None),
+        ({"verify": False}, None),
+        ({"expect": {"status": 500}}, Cause.STATUS),
+    ],
+    ids=["by itself", "switched off", "soon enough", "unverified", "worse"],
+)
+def test_a_certificate_near_its_end_is_a_warning(
+    tmp_path: Path, certificates: Certificates, options: dict[str, Any], cause: Cause | None
+) -> None:
+    async def main() -> Observation:
+        async with (
+            peers.peer(peers.answer(), tls=certificates.contexts["ending"]) as found,
+            looker(tmp_path, certificates.ca_file) as looking,
+        ):
+            return await looking.look("http", {"url": f"https://ok.test:{found.port}/", **options})
+
+    seen = uvloop.run(main())
+    assert seen.cause is cause, seen.found
+    assert seen.tls_expires_at == certificates.soon
+
+
+def test_the_certificate_that_ends_first_on_the_way_counts(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async def main() -> Observation:
+        async with peers.peer(peers.answer(), tls=certificates.contexts["good"]) as last:
+            onward = peers.redirect(f"https://ok.test:{last.port}/")
+            async with (
+                peers.peer(onward, tls=certificates.contexts["ending"]) as first,
+                looker(tmp_path, certificates.ca_file) as looking,
+            ):
+                return await looking.look("http", {"url": f"https://ok.test:{first.port}/"})
+
+    seen = uvloop.run(main())
+    assert (seen.cause, seen.tls_expires_at) == (Cause.CERTIFICATE_ENDING, certificates.soon)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pycurl
 import pytest
@@ -74,3 +75,51 @@ def test_each_code_has_its_owner_and_cause(given: Failure, outcome: Outcome, cau
     look = fault_of_curl(given).look
     assert (look.outcome, look.cause) == (outcome, cause)
     assert look.found
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome", "cause"),
+    [
+        (replace(failure(7, "CONNECT tunnel failed"), proxy_code=407), Outcome.UNKNOWN, Cause.OWN),
+        (replace(failure(7, "CONNECT tunnel failed"), proxy_code=502), Outcome.DOWN, Cause.UNREACHABLE),
+        (
+            replace(failure(pycurl.E_COULDNT_CONNECT, number=errno.ECONNREFUSED), proxy_code=0),
+            Outcome.UNKNOWN,
+            Cause.OWN,
+        ),
+        (
+            replace(failure(pycurl.E_OPERATION_TIMEDOUT, phases={"connect": 1}), proxy_code=0),
+            Outcome.DOWN,
+            Cause.TIMEOUT_CONNECT,
+        ),
+        (
+            replace(failure(pycurl.E_OPERATION_TIMEDOUT, phases={"connect": 1}), proxy_code=200),
+            Outcome.DOWN,
+            Cause.TIMEOUT_TLS,
+        ),
+        (
+            replace(
+                failure(pycurl.E_RECV_ERROR, "Proxy CONNECT aborted", phases={"connect": 1}), proxy_code=0
+            ),
+            Outcome.UNKNOWN,
+            Cause.OWN,
+        ),
+    ],
+    ids=["refuses", "cannot reach", "is gone", "says nothing", "beyond it nothing", "hangs up"],
+)
+def test_a_proxy_is_a_part_of_our_way(given: Failure, outcome: Outcome, cause: Cause) -> None:
+    look = fault_of_curl(given).look
+    assert (look.outcome, look.cause) == (outcome, cause)
+
+
+@pytest.mark.parametrize("code", [pycurl.E_SSL_CERTPROBLEM, pycurl.E_BAD_FUNCTION_ARGUMENT])
+def test_a_certificate_of_ours_that_cannot_be_used_is_named(code: int) -> None:
+    look = fault_of_curl(replace(failure(code), certificate_file="/etc/client.pem")).look
+    assert (look.outcome, look.cause) == (Outcome.UNKNOWN, Cause.OWN)
+    assert "/etc/client.pem" in look.found
+
+
+@pytest.mark.parametrize("alert", ["certificate required", "bad certificate", "unknown ca"])
+def test_a_certificate_of_ours_that_is_refused_is_a_login_that_failed(alert: str) -> None:
+    look = fault_of_curl(failure(pycurl.E_RECV_ERROR, f"ssl/tls alert {alert}")).look
+    assert (look.outcome, look.cause) == (Outcome.DOWN, Cause.LOGIN)
