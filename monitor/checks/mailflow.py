@@ -52,8 +52,15 @@ _MARGIN = 0.5
 _SECOND = timedelta(seconds=1)
 # Between two tries of whoever repeats a look by hand.
 _SHELL_PAUSE = timedelta(seconds=2)
-_IDENTITY = re.compile(rb"UID ([0-9]{1,10})\b", re.IGNORECASE)
-_MESSAGE_ID = re.compile(rb"<(vigia\.([0-9a-f]{16})\.([0-9]{1,12})\.[0-9a-z]{1,32}@[A-Za-z0-9.-]{1,253})>")
+# The number stands before everything that a sender may have written, or behind it.
+_IDENTITY = re.compile(
+    rb"\* [0-9]{1,10} FETCH \((?:[A-Z]+ (?:\([^()]*\)|[0-9]{1,10}) )*UID ([0-9]{1,10})\b|.* UID ([0-9]{1,10})\)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_MESSAGE_ID = re.compile(
+    rb"^Message-ID:\s*<(vigia\.([0-9a-f]{16})\.([0-9]{1,12})\.[0-9a-z]{1,32}@[A-Za-z0-9.-]{1,253})>\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _LETTER = """\
 This message tells whether mail arrives. It is taken away as soon as it has been found; if you read it, it arrived late.
 """
@@ -72,7 +79,7 @@ class Mailboxes(ImapServer):
     mailbox: Mailbox = Field(default="INBOX", description="The mailbox in which the message should arrive.")
     also: tuple[Mailbox, ...] = Field(
         default=(),
-        max_length=4,
+        max_length=3,
         strict=False,
         description="Mailboxes in which it may be found as well, such as Junk; that is a warning.",
     )
@@ -132,10 +139,10 @@ class Probe:
 
 def probe_of(response: bytes) -> Probe | None:
     """Return the message that one FETCH response tells of, None when it is none of ours."""
-    uid, found = _IDENTITY.search(response), _MESSAGE_ID.search(response)
-    if not response.startswith(b"* ") or uid is None or found is None:
+    uid, found = _IDENTITY.match(response), _MESSAGE_ID.search(response)
+    if uid is None or found is None:
         return None
-    return Probe(int(uid[1]), found[1].decode(), found[2].decode(), int(found[3]))
+    return Probe(int(uid[1] or uid[2]), found[1].decode(), found[2].decode(), int(found[3]))
 
 
 def message_id_of(mark: str, sender: str, now: datetime) -> str:
@@ -169,11 +176,6 @@ class _Sent:
     look: Look
     reply: str
     at: float
-
-    @property
-    def ago(self) -> timedelta:
-        """How long it has been on its way."""
-        return timedelta(seconds=time.perf_counter() - self.at)
 
 
 @dataclass(frozen=True, slots=True)

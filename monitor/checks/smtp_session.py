@@ -27,7 +27,7 @@ from monitor.checks.mail import (
     sasl_rounds,
 )
 from monitor.checks.stream import Stream
-from monitor.checks.targets import Host
+from monitor.checks.targets import Host, ascii_host, is_address
 from monitor.observation import Cause, Outcome
 
 _LINE = re.compile(r"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
@@ -49,7 +49,10 @@ class SmtpServer(MailServer):
     @property
     def greets_as(self) -> str:
         """The name that we greet with."""
-        return self.ehlo or socket.gethostname() or "localhost"
+        name = ascii_host(self.ehlo or socket.gethostname() or "localhost")
+        if not is_address(name):
+            return name
+        return f"[IPv6:{name}]" if ":" in name else f"[{name}]"
 
     @property
     def lenient(self) -> bool:

@@ -346,12 +346,48 @@ def test_every_way_has_a_mark_of_its_own() -> None:
     assert len(marks) == 4
 
 
-def test_a_probe_is_known_by_its_own_header_alone() -> None:
-    message_id = message_id_of("0123456789abcdef", ADDRESS, wall_time())
-    found = probe_of(b"* 7 FETCH (UID 9 BODY[] {70}\r\nMessage-ID: <%s>\r\n\r\n)" % message_id.encode())
+ID = "vigia.0123456789abcdef.1700000000.00ff@ok.test"
+HEADER = f"Message-ID: <{ID}>\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        f"* 7 FETCH (UID 9 BODY[HEADER.FIELDS (MESSAGE-ID)] {{66}}\r\n{HEADER})",
+        f"* 7 FETCH (FLAGS (\\Seen) MODSEQ (12) UID 9 BODY[HEADER.FIELDS (MESSAGE-ID)] {{66}}\r\n{HEADER})",
+        f"* 7 FETCH (BODY[HEADER.FIELDS (MESSAGE-ID)] {{66}}\r\n{HEADER} UID 9)",
+        f"* 7 FETCH (UID 9 BODY[HEADER.FIELDS (MESSAGE-ID)] {{66}}\r\nMessage-Id:\r\n <{ID}>\r\n\r\n)",
+    ],
+)
+def test_a_message_of_ours_is_known_by_its_own_header(response: str) -> None:
+    found = probe_of(response.encode())
     assert found is not None
-    assert (found.uid, found.message_id, found.mark) == (9, message_id, "0123456789abcdef")
-    assert probe_of(b"* 7 FETCH (UID 9 BODY[] {30}\r\nMessage-ID: <vigia@ok.test>\r\n\r\n)") is None
+    assert (found.uid, found.message_id, found.sent_at) == (9, ID, 1700000000)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "* 7 FETCH (UID 9 BODY[] {30}\r\nMessage-ID: <vigia@ok.test>\r\n\r\n)",
+        f"* 7 FETCH (UID 9 BODY[] {{80}}\r\nMessage-ID: <1@boss.test> <{ID}>\r\n\r\n)",
+        f"* 7 FETCH (UID 9 BODY[] {{80}}\r\nMessage-ID: <1@boss.test>\r\nIn-Reply-To: <{ID}>\r\n\r\n)",
+        f"* 7 FETCH (BODY[] {{80}}\r\nMessage-ID: <{ID}>\r\nX: UID 9\r\n\r\n)",
+    ],
+)
+def test_a_message_of_somebody_else_is_none_of_ours_whatever_it_says(response: str) -> None:
+    assert probe_of(response.encode()) is None
+
+
+def test_a_sender_cannot_lead_us_to_another_message() -> None:
+    """His header tells of a number as the server does; the server's own stands outside of it."""
+    forged = f"Message-ID: <{ID}>\r\nX: (UID 1 UID 1)\r\n\r\n"
+    for response in (
+        f"* 7 FETCH (BODY[] {{99}}\r\n{forged} UID 9)",
+        f"* 7 FETCH (UID 9 BODY[] {{99}}\r\n{forged})",
+    ):
+        found = probe_of(response.encode())
+        assert found is not None
+        assert found.uid == 9
 
 
 @pytest.mark.system("curl", "swaks")

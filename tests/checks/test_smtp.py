@@ -266,6 +266,20 @@ def test_an_old_server_is_greeted_in_the_old_way(tmp_path: Path) -> None:
     assert found.asked[:2] == [b"EHLO probe.test\r\n", b"HELO probe.test\r\n"]
 
 
+@pytest.mark.parametrize(
+    ("ehlo", "said"),
+    [
+        ("probe.test", "probe.test"),
+        ("192.0.2.1", "[192.0.2.1]"),
+        ("2001:db8::1", "[IPv6:2001:db8::1]"),
+        ("año.test", "xn--ao-zja.test"),
+        (None, socket.gethostname()),
+    ],
+)
+def test_the_name_that_we_greet_with(ehlo: str | None, said: str) -> None:
+    assert SmtpOptions(host="a.test", ehlo=ehlo).greets_as == said
+
+
 def test_starttls_that_is_asked_for_and_missing_is_down(tmp_path: Path) -> None:
     behave = scripted(HELLO, {b"EHLO": EHLO, b"": b"250 OK\r\n"})
     seen, _ = look_at_peer(tmp_path, "smtp", behave, starttls=True)
