@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from monitor.checks.http_options import HttpOptions
 
+ROOT = Path(__file__).parents[2]
 URL = "https://a.test/"
 
 
@@ -127,3 +131,13 @@ def test_a_null_that_is_expected_is_not_a_value_that_is_left_out() -> None:
 )
 def test_the_method_follows_from_what_is_sent(given: dict[str, Any], method: str) -> None:
     assert options(**given).asked_by == method
+
+
+def test_every_example_of_the_documentation_is_accepted() -> None:
+    section = (ROOT / "docs" / "checks.md").read_text().split("\n## http\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    examples = [check["http"] for block in blocks for check in yaml.safe_load(block)]
+    assert len(examples) == 5
+    for example in examples:
+        options = {key: value for key, value in example.items() if key not in {"name", "every", "timeout"}}
+        assert HttpOptions.model_validate(options)
