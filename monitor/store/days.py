@@ -21,6 +21,7 @@ from monitor.store.readings.spans import blind_spans, maintenance_spans, status_
 
 _ZONE = "days.zone"
 _NUMBER = "days.number"
+_DONE = "days.done"
 _ONE_DAY = timedelta(days=1)
 _CHANGE_THE_PAST = (
     Kind.SERVER_CHANGED,
@@ -39,11 +40,16 @@ def refresh_days(tx: Transaction, zone: ZoneInfo, now: datetime, first_day: date
     Days that new entries of the journal speak about are worked out anew, all of them when the zone is another
     one than last time. Servers that are retired keep the days they have.
     """
+    last_day = day_of(now, zone) - _ONE_DAY
+    # Asked every minute, of every day of every server: what is whole is not read again.
+    whole = f"{zone.key} {first_day} {last_day}"
     _forget_other_zone(tx, zone)
-    _forget_changed(tx, zone)
-    missing = _missing(tx, first_day, day_of(now, zone) - _ONE_DAY)
+    if not _forget_changed(tx, zone) and installation(tx, _DONE) == whole:
+        return 0
+    missing = _missing(tx, first_day, last_day)
     if missing:
         _work_out(tx, zone, missing)
+    note(tx, _DONE, whole)
     return sum(len(days) for days in missing.values())
 
 
@@ -53,19 +59,22 @@ def _forget_other_zone(tx: Transaction, zone: ZoneInfo) -> None:
         note(tx, _ZONE, zone.key)
 
 
-def _forget_changed(tx: Transaction, zone: ZoneInfo) -> None:
-    """Drop the days that entries since the last time have changed."""
+def _forget_changed(tx: Transaction, zone: ZoneInfo) -> bool:
+    """Drop the days that entries since the last time have changed; return whether any are missing for it."""
+    missing = False
     seen = int(installation(tx, _NUMBER) or 0)
     newest = journal.last_number(tx)
     for entry in journal.entries(tx, after=seen, kinds=_CHANGE_THE_PAST):
         server, since = _reach(entry)
         first = day_of(since, zone).isoformat()
         if server is None:
-            tx.execute("DELETE FROM server_days WHERE day >= ?", (first,))
+            gone = tx.execute("DELETE FROM server_days WHERE day >= ?", (first,))
         else:
-            tx.execute("DELETE FROM server_days WHERE server = ? AND day >= ?", (server, first))
+            gone = tx.execute("DELETE FROM server_days WHERE server = ? AND day >= ?", (server, first))
+        missing |= gone > 0 or entry.entry.kind is Kind.INVENTORY_APPLIED
     if newest != seen:
         note(tx, _NUMBER, str(newest))
+    return missing
 
 
 def _reach(entry: NumberedEntry) -> tuple[ServerId | None, datetime]:
