@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/ping/"
 BODY_LIMIT = 10 * 1024
-BODY_PATIENCE_S = 1.0
-_CHUNK = 1024
+BODY_PATIENCE_S = 0.25
+_PIECE = 1024
 _ADDRESS = re.compile(r"/ping/([A-Za-z0-9_-]{16,128})(?:/(start|fail|[0-9]{1,3}))?/?")
 _METHODS = ("GET", "HEAD", "POST")
 _LARGEST_EXIT_CODE = 255
@@ -46,6 +46,7 @@ class Heartbeats:
     def __init__(self, application: WSGIApplication, inbox: Inbox) -> None:
         self._application = application
         self._inbox = inbox
+        self._reading = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Take a report, or hand the request on."""
@@ -70,8 +71,24 @@ class Heartbeats:
         signal = None if read is None else _signal(read[2])
         if read is None or signal is None or not self._inbox.knows(read[1]):
             return "404 Not Found", "not found"
-        self._inbox.take(read[1], signal, _body(environ))
+        self._inbox.take(read[1], signal, self._body(environ))
         return "200 OK", "OK"
+
+    def _body(self, environ: WSGIEnvironment) -> str:
+        """Return what was sent along.
+
+        Reading waits for the sender, however slow, and the server offers no end to that. So one thread at a time reads, and the
+        others stay free for visitors; while it is held up, reports are taken without what was sent along.
+        """
+        length = environ.get("CONTENT_LENGTH") or ""
+        if length == "0" or not (length or "HTTP_TRANSFER_ENCODING" in environ):
+            return ""
+        if not self._reading.acquire(timeout=BODY_PATIENCE_S):
+            return ""
+        try:
+            return _read(environ["wsgi.input"])
+        finally:
+            self._reading.release()
 
 
 def _signal(word: str | None) -> int | None:
@@ -83,39 +100,17 @@ def _signal(word: str | None) -> int | None:
     return int(word) if int(word) <= _LARGEST_EXIT_CODE else None
 
 
-def _body(environ: WSGIEnvironment) -> str:
-    """Return the beginning of what was sent along, as much of it as came in time."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    if length == "0" or not (length or "HTTP_TRANSFER_ENCODING" in environ):
-        return ""
-    # A reader that waits for a slow sender must not keep the thread that visitors need: it is left behind, and
-    # ends when the connection does.
-    reader = _Reader(environ["wsgi.input"])
-    reader.start()
-    reader.join(BODY_PATIENCE_S)
-    return reader.text()
-
-
-class _Reader(threading.Thread):
-    """Reads a body piece by piece, so that what came is there even if the rest never comes."""
-
-    def __init__(self, source: Any) -> None:
-        super().__init__(name="body", daemon=True)
-        self._source = source
-        self._pieces: list[bytes] = []
-
-    def run(self) -> None:
-        left = BODY_LIMIT
-        try:
-            while left > 0 and (piece := self._source.read(min(left, _CHUNK))):
-                self._pieces.append(piece)
-                left -= len(piece)
-        except Exception as error:  # noqa: BLE001 - whatever breaks the connection, the report itself has come
-            log.debug("the body of a report broke off: %s", error)
-
-    def text(self) -> str:
-        """Return what has come until now, always valid Unicode."""
-        return b"".join(self._pieces[:]).decode(errors="replace").replace("\x00", "")
+def _read(source: Any) -> str:
+    """Return the beginning of a body, or as much of it as came before it broke off."""
+    pieces: list[bytes] = []
+    left = BODY_LIMIT
+    try:
+        while left > 0 and (piece := source.read(min(left, _PIECE))):
+            pieces.append(piece)
+            left -= len(piece)
+    except Exception as error:  # noqa: BLE001 - whatever broke the connection, the report itself has come
+        log.info("the body of a report broke off: %s", error)
+    return b"".join(pieces).decode(errors="replace").replace("\x00", "")
 
 
 def _answer(start_response: Callable[..., object], status: str, said: str, **more: str) -> list[bytes]:

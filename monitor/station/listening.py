@@ -8,6 +8,8 @@ from pathlib import Path
 from monitor.errors import VigiaError
 
 BACKLOG = 1024
+# Every connection inherits it: one whose other side vanished without a word ends after half a minute.
+_KEPT_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 ADDRESS_FILE = "address"
 
 
@@ -26,6 +28,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         # Only for connections of a former life that linger; it lets nobody in beside us.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEPT_ALIVE.items():
+            if hasattr(socket, option):
+                listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:

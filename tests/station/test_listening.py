@@ -43,3 +43,11 @@ def test_the_address_is_written_whole(tmp_path):
     write_address(tmp_path / "var", "127.0.0.1:9090")
     assert (tmp_path / "var" / "address").read_text() == "127.0.0.1:9090\n"
     assert [path.name for path in (tmp_path / "var").iterdir()] == ["address"]
+
+
+def test_a_connection_whose_other_side_vanished_does_not_stay_for_ever():
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
