@@ -9,12 +9,13 @@ import socket
 import struct
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import fmean
 
 from monitor.checks.connecting import fault_of
 from monitor.checks.contract import OwnFaultError
 from monitor.observation import Cause
 
-_APART = 0.2
 _HEADER = struct.Struct("!BBHHH")
 _TOKEN_BYTES = 16
 _PROTOCOL_IPV6_ICMP = 58
@@ -26,16 +27,31 @@ _REMEDY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Echoes:
-    """What came back; `refused` is the reason when the network answered that the host cannot be reached."""
+    """What came back of so many that were sent, the round trips in the order of sending.
 
+    `refused` is the reason when the network answered that the host cannot be reached.
+    """
+
+    sent: int
     round_trips_ms: tuple[float, ...]
     took_ms: float
     refused: str = ""
 
     @property
+    def loss(self) -> float:
+        """The share that did not come back, from 0 to 1."""
+        return 1 - len(self.round_trips_ms) / self.sent if self.sent else 1.0
+
+    @property
     def mean_ms(self) -> float | None:
         """The mean round trip, None when nothing came back."""
-        return sum(self.round_trips_ms) / len(self.round_trips_ms) if self.round_trips_ms else None
+        return fmean(self.round_trips_ms) if self.round_trips_ms else None
+
+    @property
+    def jitter_ms(self) -> float | None:
+        """By how much a round trip differs from the one before, on average; None when fewer than two came back."""
+        steps = [abs(after - before) for before, after in pairwise(self.round_trips_ms)]
+        return fmean(steps) if steps else None
 
 
 @dataclass(slots=True)
@@ -51,19 +67,24 @@ class _Exchange:
     refused: str = ""
 
 
-async def echo(address: str, count: int, deadline: float) -> Echoes:
-    """Send `count` echo requests and return what came back by `deadline`; a missing right raises OwnFaultError."""
+async def echo(address: str, count: int, apart: float, deadline: float) -> Echoes:
+    """Send `count` echo requests and return what came back by `deadline`; a missing right raises OwnFaultError.
+
+    They are sent `apart` seconds from each other, or closer where half of the time would not be enough for all.
+    """
     began = time.perf_counter()
+    left = deadline - asyncio.get_running_loop().time()
     exchange = _open(address)
     try:
         async with asyncio.timeout_at(deadline):
-            await _exchanged(exchange, address, count)
+            await _exchanged(exchange, address, count, min(apart, left / 2 / count))
     except TimeoutError:
         pass  # What has not come back by now is lost: the figures say so.
     finally:
         exchange.socket.close()
     return Echoes(
-        round_trips_ms=tuple(exchange.back.values()),
+        sent=len(exchange.sent),
+        round_trips_ms=tuple(exchange.back[sequence] for sequence in sorted(exchange.back)),
         took_ms=1000 * (time.perf_counter() - began),
         refused=exchange.refused,
     )
@@ -127,13 +148,13 @@ def _socket(family: socket.AddressFamily, protocol: int) -> socket.socket:
         raise OwnFaultError(Cause.OWN, f"cannot open an ICMP socket: {error.strerror}") from error
 
 
-async def _exchanged(exchange: _Exchange, address: str, count: int) -> None:
+async def _exchanged(exchange: _Exchange, address: str, count: int, apart: float) -> None:
     """Send at a steady pace and take what comes, until every echo is back or the network refuses."""
     receiving = asyncio.create_task(_receive(exchange, count))
     try:
         for sequence in range(count):
             if sequence:
-                await asyncio.wait({receiving}, timeout=_APART)
+                await asyncio.wait({receiving}, timeout=apart)
             if receiving.done():
                 break
             await _send(exchange, address, sequence)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from monitor.checks.connecting import resolve
+from monitor.checks.connecting import has_route, resolve
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, Tools
 from monitor.checks.durations import PositiveDuration
 from monitor.checks.icmp import Echoes, echo
 from monitor.checks.shell import word
 from monitor.checks.targets import FamilyName, Host, at_host
 from monitor.health.words import Service
-from monitor.observation import Cause, Outcome
+from monitor.observation import Cause, Measure, Outcome
+
+_LONGEST = timedelta(seconds=1)
+
+
+def _close_enough(interval: timedelta) -> timedelta:
+    if interval > _LONGEST:
+        raise ValueError("echoes of one look are sent at most 1s after each other")
+    return interval
 
 
 class PingOptions(Options):
@@ -23,8 +31,10 @@ class PingOptions(Options):
 
     host: Host = Field(description="The name or address to ping; the server's host if left out.")
     family: FamilyName = Field(default="any", description="Which addresses to use: any, ipv4 or ipv6.")
-    count: int = Field(
-        default=3, ge=1, le=20, description="How many echo requests one look sends, 0.2 s apart."
+    count: int = Field(default=3, ge=1, le=20, description="How many echo requests one look sends.")
+    interval: Annotated[PositiveDuration, AfterValidator(_close_enough)] = Field(
+        default=timedelta(milliseconds=200),
+        description="How long after each other they are sent, at most 1s; closer where the timeout leaves no room for it.",
     )
     loss: int = Field(
         default=50,
@@ -35,6 +45,10 @@ class PingOptions(Options):
     within: PositiveDuration | None = Field(
         default=None,
         description="Warn when the mean round trip is slower than this, such as 200ms.",
+    )
+    jitter: PositiveDuration | None = Field(
+        default=None,
+        description="Warn when round trips differ by more than this from one to the next on average, such as 30ms.",
     )
 
 
@@ -49,15 +63,20 @@ class PingCheck:
         return self.options.host
 
     async def look(self, tools: Tools, deadline: float) -> Look:
-        addresses, named = await resolve(tools, self.options.host, Family(self.options.family), deadline)
-        echoes = await echo(addresses[0], self.options.count, deadline)
-        return replace(judged(echoes, self.options), address=addresses[0], phases=named | _phases(echoes))
+        options = self.options
+        addresses, named = await resolve(tools, options.host, Family(options.family), deadline)
+        # An address that nothing leads to from here says nothing about the host that has another one.
+        address = next((one for one in addresses if has_route(one)), addresses[0])
+        echoes = await echo(address, options.count, options.interval.total_seconds(), deadline)
+        return replace(judged(echoes, options), address=address, phases=named | _phases(echoes))
 
     def reproduce(self, look: Look | None = None, timeout: timedelta = DEFAULT_TIMEOUT) -> str:
-        host = look.address if look is not None and look.address is not None else self.options.host
-        family = {"any": "", "ipv4": "-4 ", "ipv6": "-6 "}[self.options.family]
+        options = self.options
+        host = look.address if look is not None and look.address is not None else options.host
+        family = {"any": "", "ipv4": "-4 ", "ipv6": "-6 "}[options.family]
         return (
-            f"ping {family}-c {self.options.count} -w {max(1, round(timeout.total_seconds()))} {word(host)}"
+            f"ping {family}-c {options.count} -i {options.interval.total_seconds():g} "
+            f"-w {max(1, round(timeout.total_seconds()))} {word(host)}"
         )
 
 
@@ -68,22 +87,39 @@ def _phases(echoes: Echoes) -> dict[str, float]:
 
 def judged(echoes: Echoes, options: PingOptions) -> Look:
     """Return the verdict on what came back; address and phases are the look's to add."""
-    sent, back = options.count, len(echoes.round_trips_ms)
-    if echoes.mean_ms is None:
+    measures = _measures(echoes)
+    mean, back = echoes.mean_ms, len(echoes.round_trips_ms)
+    if mean is None:
         cause = Cause.UNREACHABLE if echoes.refused else Cause.LOSS
-        return Look(
-            outcome=Outcome.DOWN, cause=cause, found=echoes.refused or f"none of {sent} echoes came back"
-        )
-    if 100 * (sent - back) > options.loss * sent:
-        return Look(outcome=Outcome.WARN, cause=Cause.LOSS, found=f"{back} of {sent} echoes came back")
-    if options.within is not None and echoes.mean_ms > options.within / timedelta(milliseconds=1):
-        allowed = options.within / timedelta(milliseconds=1)
-        return Look(
-            outcome=Outcome.WARN,
-            cause=Cause.SLOW,
-            found=f"{echoes.mean_ms:.1f} ms, expected within {allowed:.0f} ms",
-        )
-    return Look(outcome=Outcome.OK)
+        found = echoes.refused or f"none of {echoes.sent} echoes came back"
+        return Look(outcome=Outcome.DOWN, cause=cause, found=found, measures=measures)
+    if 100 * (echoes.sent - back) > options.loss * echoes.sent:
+        found = f"{back} of {echoes.sent} echoes came back"
+        return Look(outcome=Outcome.WARN, cause=Cause.LOSS, found=found, measures=measures)
+    slow = _over(mean, options.within, "") or _over(echoes.jitter_ms, options.jitter, " of jitter")
+    if slow:
+        return Look(outcome=Outcome.WARN, cause=Cause.SLOW, found=slow, measures=measures)
+    return Look(outcome=Outcome.OK, measures=measures)
+
+
+def _over(found_ms: float | None, allowed: timedelta | None, what: str) -> str:
+    """Return in words that a figure is larger than allowed, "" when it is not."""
+    allowed_ms = None if allowed is None else allowed / timedelta(milliseconds=1)
+    if found_ms is None or allowed_ms is None or found_ms <= allowed_ms:
+        return ""
+    return f"{found_ms:.1f} ms{what}, expected within {allowed_ms:.0f} ms"
+
+
+def _measures(echoes: Echoes) -> tuple[Measure, ...]:
+    times = {"round_trip_seconds": echoes.mean_ms, "jitter_seconds": echoes.jitter_ms}
+    return (
+        Measure(name="loss_ratio", value=echoes.loss, unit="ratio"),
+        *(
+            Measure(name=name, value=ms / 1000, unit="seconds")
+            for name, ms in times.items()
+            if ms is not None
+        ),
+    )
 
 
 def _short(value: object) -> dict[str, Any]:
