@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, OwnFaultError, Tools
 from monitor.checks.durations import Duration, PositiveDuration
@@ -47,7 +48,10 @@ def _token(text: str) -> str:
     # As it is written it is a reference; what that stands for is judged when it is filled.
     refers = text.startswith(_FILE) or REFERENCE.search(text)
     if not refers and not TOKEN.fullmatch(text):
-        raise ValueError("a token is 16 to 128 letters, digits, hyphens and underscores")
+        # The value is a secret, so that only a sentence of the catalogues, which does not quote it, may be shown.
+        raise PydanticCustomError(
+            "configuration.check.token", "a token is 16 to 128 letters, digits, hyphens and underscores"
+        )
     return text
 
 

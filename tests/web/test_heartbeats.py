@@ -205,17 +205,29 @@ class Front:
         with self.database.reading() as tx:
             return [(each.arrival.signal, each.arrival.body) for each in heartbeats.waiting(tx, 1000)]
 
+    def forget(self) -> None:
+        with self.database.writing() as tx:
+            for each in heartbeats.waiting(tx, 1000):
+                heartbeats.take_out(tx, each.id)
+
     def close(self) -> None:
         self._process.terminate()
         self._process.wait(60)
         self.database.close()
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    front = Front(tmp_path_factory.mktemp("front"))
+    yield front
+    front.close()
+
+
 @pytest.fixture
-def front(tmp_path: Path) -> Iterator[Front]:
-    served = Front(tmp_path)
-    yield served
-    served.close()
+def front(served: Front) -> Front:
+    """The server, with nothing in its inbox."""
+    served.forget()
+    return served
 
 
 def test_a_large_body_is_cut_and_its_sender_answered(front: Front):
