@@ -126,9 +126,13 @@ class _Objection:
 
 @dataclass(slots=True)
 class TlsClient:
-    """A TLS connection without a socket: bytes from the wire go in, bytes for the wire come out."""
+    """A TLS connection without a socket: bytes from the wire go in, bytes for the wire come out.
+
+    One that `resumes` another goes on with its session, as a server may ask for that both belong together.
+    """
 
     trust: Trust
+    resumes: TlsClient | None = None
     _connection: SSL.Connection = field(init=False)
     _objections: list[_Objection] = field(init=False, default_factory=list)
 
@@ -139,6 +143,9 @@ class TlsClient:
         connection.set_app_data(self._objections)
         if not is_address(trust.name):
             connection.set_tlsext_host_name(ascii_host(trust.name).encode())
+        session = self.resumes._connection.get_session() if self.resumes is not None else None  # noqa: SLF001 - of our kind
+        if session is not None:
+            connection.set_session(session)
         connection.set_connect_state()
 
     def feed(self, data: bytes) -> None:

@@ -89,12 +89,15 @@ class Stream:
             self._asked = time.perf_counter()
         await self._send(self._tls.encrypt(data) if self._tls is not None else data)
 
-    async def secure(self, trust: Trust) -> Identity:
-        """Begin TLS, greet, and judge the certificate; nothing is said to a peer whose certificate is not as it should be."""
+    async def secure(self, trust: Trust, resumes: Stream | None = None) -> Identity:
+        """Begin TLS, greet, and judge the certificate; nothing is said to a peer whose certificate is not as it should be.
+
+        With `resumes` the TLS session of another conversation goes on, where the peer agrees.
+        """
         if self._buffer:
             raise self.fault(Cause.PROTOCOL, "said more in clear after it had agreed to TLS")
         began = time.perf_counter()
-        tls = TlsClient(trust)
+        tls = TlsClient(trust, resumes._tls if resumes is not None else None)  # noqa: SLF001 - of our kind
         try:
             while True:
                 done = tls.shake()
