@@ -9,6 +9,7 @@ from monitor.checks import (
     blocklist,
     dns,
     domain,
+    ftp,
     heartbeat,
     host,
     http,
@@ -45,6 +46,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             mailflow.KIND,
             mysql.KIND,
             ssh.KIND,
+            ftp.KIND,
         )
     }
 )
