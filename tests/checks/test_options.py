@@ -36,6 +36,7 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "blocklist": ("192.0.2.10", {"addresses": ["192.0.2.10"]}),
     "domain": ("example.test", {"domain": "example.test"}),
     "ssh": (2222, {"host": "gye1.test", "port": 2222}),
+    "ftp": ("ftp.test:990", {"host": "ftp.test", "port": 990}),
 }
 
 WHOLE: dict[str, dict[str, Any]] = {
