@@ -16,7 +16,7 @@ from monitor.checks.contract import TargetFaultError, Tools
 from monitor.checks.mail import (
     LINES_LIMIT,
     QUOTED,
-    Login,
+    MailLogin,
     MailServer,
     begins_tls,
     conversation,
@@ -171,7 +171,7 @@ class ImapSession:
         if not self.capabilities:
             raise self.stream.fault(Cause.PROTOCOL, f"does not say what it can do: {answer}")
 
-    async def log_in(self, server: ImapServer, login: Login) -> None:
+    async def log_in(self, server: ImapServer, login: MailLogin) -> None:
         """Log in by SASL where it is offered, else by the plain command."""
         keep_from_clear(self.stream, server)
         offered = [name.removeprefix("AUTH=") for name in self.capabilities if name.startswith("AUTH=")]
@@ -202,7 +202,7 @@ class ImapSession:
         with contextlib.suppress(TargetFaultError):
             await self._say("V0 LOGOUT")
 
-    async def _authenticate(self, mechanism: str, login: Login) -> Answer:
+    async def _authenticate(self, mechanism: str, login: MailLogin) -> Answer:
         answer = await self.command(f"AUTHENTICATE {mechanism}")
         for said in sasl_rounds(mechanism, login):
             if answer.status != "+":
@@ -214,7 +214,7 @@ class ImapSession:
             answer = await self._answer()
         return answer
 
-    async def _plainly(self, login: Login) -> Answer:
+    async def _plainly(self, login: MailLogin) -> Answer:
         """Log in by literals: they hold any character, and no rule of quoting has to be met."""
         user, password = login.user.encode(), login.password.encode()
         answer = await self.command(f"LOGIN {{{len(user)}}}")

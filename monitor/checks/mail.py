@@ -56,7 +56,7 @@ class MailExpectation(Options):
     )
 
 
-class Login(Options):
+class MailLogin(Options):
     """Who logs in."""
 
     user: Credential = Field(description="The name of the user.")
@@ -84,7 +84,7 @@ class MailServer(Secured):
         description="Whether TLS begins after the greeting: true, it must; false, never, and a login then goes in clear; "
         "if left out, when it is offered.",
     )
-    login: Login | None = Field(default=None, description="Who logs in; nobody if left out.")
+    login: MailLogin | None = Field(default=None, description="Who logs in; nobody if left out.")
     family: FamilyName = Field(default="any", description="Which addresses to use: any, ipv4 or ipv6.")
 
     @model_validator(mode="after")
@@ -155,7 +155,7 @@ def mechanism_of(offered: Iterable[str]) -> str | None:
     return next((name for name in _MECHANISMS if name in known), None)
 
 
-def sasl_rounds(mechanism: str, login: Login) -> tuple[Callable[[bytes], bytes], ...]:
+def sasl_rounds(mechanism: str, login: MailLogin) -> tuple[Callable[[bytes], bytes], ...]:
     """Return what a mechanism has to say, round by round, each from the server's challenge."""
     user, password = login.user.encode(), login.password.encode()
     rounds: dict[str, tuple[Callable[[bytes], bytes], ...]] = {
@@ -187,7 +187,7 @@ def judged(look: Look, server: MailServer, within: timedelta | None, now: dateti
     return warned(slowed(concealed(look, server.login), within), server.certificate, now)
 
 
-def concealed(look: Look, login: Login | None) -> Look:
+def concealed(look: Look, login: MailLogin | None) -> Look:
     """Return a look in which a server that repeats our login to us gives nothing away."""
     if login is None:
         return look

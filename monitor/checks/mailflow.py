@@ -32,7 +32,7 @@ from monitor.checks.imap_session import (
     mailbox_text,
     quoted,
 )
-from monitor.checks.mail import Address, Login, concealed, curl_line
+from monitor.checks.mail import Address, MailLogin, concealed, curl_line
 from monitor.checks.securing import warned
 from monitor.checks.shell import word
 from monitor.checks.smtp_session import SmtpServer, smtp_session
@@ -75,7 +75,7 @@ class Submission(SmtpServer):
 class Mailboxes(ImapServer):
     """Where the message should arrive."""
 
-    login: Login = Field(description="Who owns the mailbox.")
+    login: MailLogin = Field(description="Who owns the mailbox.")
     mailbox: Mailbox = Field(default="INBOX", description="The mailbox in which the message should arrive.")
     also: tuple[Mailbox, ...] = Field(
         default=(),

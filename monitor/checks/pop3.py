@@ -16,8 +16,8 @@ from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, TargetFaultErro
 from monitor.checks.mail import (
     LINES_LIMIT,
     QUOTED,
-    Login,
     MailExpectation,
+    MailLogin,
     MailServer,
     begins_tls,
     conversation,
@@ -111,7 +111,7 @@ class Pop3Session:
             await self.stream.secure(options.trust(tools))
             await self._learn()
 
-    async def log_in(self, options: Pop3Options, login: Login) -> None:
+    async def log_in(self, options: Pop3Options, login: MailLogin) -> None:
         """Log in by SASL where it is offered, else by user and password."""
         keep_from_clear(self.stream, options)
         mechanism = mechanism_of(self.capabilities.get("SASL", "").split())
@@ -152,7 +152,7 @@ class Pop3Session:
             self.capabilities[keyword.upper()] = parameters
         raise self.stream.fault(Cause.PROTOCOL, f"sent an answer of more than {LINES_LIMIT} lines")
 
-    async def _authenticate(self, mechanism: str, login: Login) -> Answer:
+    async def _authenticate(self, mechanism: str, login: MailLogin) -> Answer:
         answer = await self.ask(f"AUTH {mechanism}")
         for said in sasl_rounds(mechanism, login):
             if answer.status != "+":

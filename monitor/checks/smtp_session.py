@@ -16,7 +16,7 @@ from monitor.checks.contract import Look, TargetFaultError, Tools
 from monitor.checks.mail import (
     LINES_LIMIT,
     QUOTED,
-    Login,
+    MailLogin,
     MailServer,
     begins_tls,
     conversation,
@@ -143,7 +143,7 @@ class SmtpSession:
             await self._secure(server, tools)
             await self._introduce(server.greets_as)
 
-    async def log_in(self, server: SmtpServer, login: Login) -> None:
+    async def log_in(self, server: SmtpServer, login: MailLogin) -> None:
         """Log in by the first mechanism that both sides know."""
         keep_from_clear(self.stream, server)
         mechanism = mechanism_of(self.offers.get("AUTH", "").split())

@@ -17,7 +17,7 @@ from monitor.checks.imap_session import (
     parse_greeting,
     parse_tagged,
 )
-from monitor.checks.mail import Login, concealed, mechanism_of, sasl_reply, sasl_rounds
+from monitor.checks.mail import MailLogin, concealed, mechanism_of, sasl_reply, sasl_rounds
 from monitor.checks.mailflow import probe_of
 from monitor.checks.pop3 import parse_answer, parse_count
 from monitor.checks.smtp_session import Reply, offers_of, parse_reply_line
@@ -126,7 +126,7 @@ def test_a_count_of_pop3(line: bytes) -> None:
 
 @survives(st.sampled_from(["PLAIN", "LOGIN", "CRAM-MD5"]), LINES)
 def test_a_challenge(mechanism: str, line: bytes) -> None:
-    login = Login(user="álice", password="pass\\word")
+    login = MailLogin(user="álice", password="pass\\word")
     for said in sasl_rounds(mechanism, login):
         try:
             reply = sasl_reply(said, line.decode(errors="replace"))
@@ -145,7 +145,7 @@ def test_the_name_of_a_mailbox(name: str) -> None:
 
 @survives(st.text(max_size=40), st.text(min_size=1, max_size=20))
 def test_nothing_of_a_login_is_shown(around: str, password: str) -> None:
-    login = Login.model_construct(user="alice", password=password.encode(errors="replace").decode())
+    login = MailLogin.model_construct(user="alice", password=password.encode(errors="replace").decode())
     said = base64.b64encode(f"\0alice\0{login.password}".encode()).decode()
     look = concealed(Look(outcome=Outcome.DOWN, found=said, excerpt=f"{around}{said}{around}"), login)
     assert said not in look.found + look.excerpt
