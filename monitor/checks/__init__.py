@@ -19,6 +19,7 @@ from monitor.checks import (
     mysql,
     ping,
     pop3,
+    postgresql,
     smtp,
     ssh,
     tcp,
@@ -45,6 +46,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             pop3.KIND,
             mailflow.KIND,
             mysql.KIND,
+            postgresql.KIND,
             ssh.KIND,
             ftp.KIND,
         )

@@ -129,11 +129,11 @@ async def connected(tools: Tools, server: DatabaseServer, deadline: float) -> As
         yield stream
 
 
-def question_of(server: DatabaseServer, login: Login, deadline: float) -> Question:
-    """Return what is to be asked so that the server gives up when we do."""
+def question_of(server: DatabaseServer, login: Login, deadline: float, database: str = "") -> Question:
+    """Return what is to be asked so that the server gives up when we do; `database` is the one if none is named."""
     left = deadline - asyncio.get_running_loop().time()
     return Question(
-        login=login, database=server.database or "", query=server.query or "", seconds=max(0.1, left)
+        login=login, database=server.database or database, query=server.query or "", seconds=max(0.1, left)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +36,7 @@ from monitor.checks.mysql_packets import (
     read_greeting,
     read_head,
 )
+from monitor.checks.rows import Rows
 from monitor.checks.shell import joined, word
 from monitor.checks.stream import BYTES_LIMIT, Stream
 from monitor.checks.targets import Port, at_host, is_address, port_or_place
@@ -137,9 +139,13 @@ async def _knock(stream: Stream, greeted: Greeted) -> Look:
 
 
 async def _ask(stream: Stream, greeted: Greeted, options: MysqlOptions, question: Question) -> Look:
-    from monitor.checks.mysql_session import ask  # noqa: PLC0415 - its library is an extra
+    def work(sock: socket.socket) -> Rows:
+        # Its library is an extra, and takes too long to load for the loop to wait.
+        from monitor.checks.mysql_session import ask  # noqa: PLC0415 - see above
 
-    return await asked(stream, options, lambda sock: ask(sock, greeted, question))
+        return ask(sock, greeted, question)
+
+    return await asked(stream, options, work)
 
 
 def _refused(stream: Stream, refusal: ServerError, login: Login | None) -> Look:

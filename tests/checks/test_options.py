@@ -32,6 +32,7 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "imap": ("mail.test:993", {"host": "mail.test", "port": 993}),
     "pop3": (995, {"host": "gye1.test", "port": 995}),
     "mysql": ("db.test:3307", {"host": "db.test", "port": 3307}),
+    "postgresql": (5433, {"host": "gye1.test", "port": 5433}),
     "dns": ("www.test", {"query": "www.test"}),
     "blocklist": ("192.0.2.10", {"addresses": ["192.0.2.10"]}),
     "domain": ("example.test", {"domain": "example.test"}),
@@ -96,6 +97,7 @@ def test_an_ipv6_host_is_bracketed_in_a_url() -> None:
         ("ping", {}, Service.NETWORK),
         ("host", {"disk": {}}, Service.FILES),
         ("mysql", {}, Service.DATABASES),
+        ("postgresql", {}, Service.DATABASES),
     ],
 )
 def test_the_service_follows_from_kind_and_options(

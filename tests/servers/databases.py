@@ -46,6 +46,10 @@ class Mariadb(Daemon):
             *self._options,
         ]
 
+    def environment(self) -> Mapping[str, str]:
+        # Several of them at once would trip over each other's temporary tables in the common folder.
+        return {"TMPDIR": str(self.folder)}
+
     def fill(self) -> None:
         """Make the user and the table; the server runs."""
         self.run(f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'")
@@ -71,8 +75,11 @@ class Mariadb(Daemon):
         )
 
     def _run(self, command: Sequence[str]) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+        environment = {**os.environ, **self.environment()}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout[-500:] + done.stderr[-500:]
         return done.stdout
 
 

@@ -31,9 +31,10 @@ async def fault_proxy(
             await behaviour(found, answers, writer)
         finally:
             forth.cancel()
-            await asyncio.gather(forth, return_exceptions=True)
+            # Before anything is waited for: the test may be over, and this be cancelled once more.
             questions.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
+                await asyncio.gather(forth, return_exceptions=True)
                 await questions.wait_closed()
 
     async with peers.peer(behave, host=host) as found:

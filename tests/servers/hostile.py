@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ import uvloop
 
 from monitor.observation import Observation
 from tests.servers import peers
-from tests.servers.looking import looker
+from tests.servers.faults import fault_proxy
+from tests.servers.looking import Looker, looker
 from tests.servers.peers import Behaviour, Peer
 
 MEBIBYTE = 1 << 20
-# Half a second is promised; the rest is for a machine that others use too.
+# Half a second is promised, and 20 MiB; the rest is for a machine that others use too.
 PATIENCE_S = 3.0
-MEMORY_LIMIT = 20 * MEBIBYTE
+MEMORY_LIMIT = 30 * MEBIBYTE
 
 
 def says(*pieces: bytes, pause: float = 0.0) -> Behaviour:
@@ -86,16 +87,43 @@ HOSTILE: Mapping[str, Behaviour] = {
 def seen_of(
     folder: Path, behave: Behaviour, kind: str, options: Mapping[str, Any], seconds: float = 0.5
 ) -> Observation:
-    """Look once at a peer on `ok.test`, and hold the look to what is promised of its end and its size."""
+    """Look once at a peer, and hold the look to what is promised of its end and its size."""
+    return uvloop.run(_seen(folder, lambda: peers.peer(behave), kind, options, seconds))
 
-    async def main() -> Observation:
-        async with AsyncExitStack() as stack:
-            found = await stack.enter_async_context(peers.peer(behave))
-            looking = await stack.enter_async_context(looker(folder))
-            before, began = psutil.Process().memory_info().rss, time.perf_counter()
-            seen = await looking.look(kind, {"port": found.port, **options}, seconds=seconds)
-            assert time.perf_counter() - began < seconds + PATIENCE_S
-            assert psutil.Process().memory_info().rss - before < MEMORY_LIMIT + 10 * MEBIBYTE
-            return seen
 
-    return uvloop.run(main())
+def seen_through(
+    folder: Path,
+    behave: Behaviour,
+    port: int,
+    kind: str,
+    options: Mapping[str, Any],
+    seconds: float = 1.0,
+) -> Observation:
+    """Look once at a real server whose answers pass a bad line, and hold the look to the same promises."""
+    return uvloop.run(_seen(folder, lambda: fault_proxy(port, behave), kind, options, seconds))
+
+
+async def _seen(
+    folder: Path,
+    peer: Any,
+    kind: str,
+    options: Mapping[str, Any],
+    seconds: float,
+) -> Observation:
+    async with looker(folder) as looking:
+        for _ in range(20):
+            opened: AbstractAsyncContextManager[Peer] = peer()
+            async with opened as found:
+                seen = await _once(looking, kind, {"port": found.port, **options}, seconds)
+            # A machine that others use too stands still now and then, and that spoils a look as short as these.
+            if not seen.found.startswith("our own clockwork stood still"):
+                return seen
+    raise AssertionError("this machine never had a quiet second")
+
+
+async def _once(looking: Looker, kind: str, options: Mapping[str, Any], seconds: float) -> Observation:
+    before, began = psutil.Process().memory_info().rss, time.perf_counter()
+    seen = await looking.look(kind, options, seconds=seconds)
+    assert time.perf_counter() - began < seconds + PATIENCE_S or seen.found.startswith("our own clockwork")
+    assert psutil.Process().memory_info().rss - before < MEMORY_LIMIT
+    return seen
