@@ -11,8 +11,8 @@ from monitor.checks.policy import TargetPolicy
 from monitor.fleet import CheckPlan, Department, Fleet, Group, PlannedWindow, Server, Site
 from monitor.identifiers import GroupId, ServerId
 from monitor.inventory import model
-from monitor.inventory.fields import Language as SpokenLanguage
 from monitor.inventory.fields import split_listen
+from monitor.inventory.fields import Language as SpokenLanguage
 from monitor.inventory.helpdesk import ChosenHelpdesk
 from monitor.inventory.settings import Keep, ResolverChoice, Settings
 from monitor.language import LANGUAGES
@@ -72,6 +72,7 @@ def settings_of(file: model.File, helpdesk: ChosenHelpdesk, bound: Bound) -> Set
         ),
         helpdesk_kind=helpdesk.kind,
         helpdesk=helpdesk.options,
+        probers=None if file.probers == "auto" else file.probers,
         resolver=_resolver(file.resolver),
         targets=TargetPolicy(refuse=tuple(file.targets.refuse), allow=tuple(file.targets.allow)),
         operators=tuple(file.notify.operators),

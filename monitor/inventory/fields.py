@@ -34,6 +34,8 @@ IDENTIFIER = r"^[a-z0-9][a-z0-9-]{0,62}$"
 CHECK_NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 WEEKDAYS = r"^(mon|tue|wed|thu|fri|sat|sun)([,-](mon|tue|wed|thu|fri|sat|sun))*$"
 COUNTRY = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
+AUTO = "auto"
+MOST_PROBERS = 64
 _DURATION = r"^[0-9]{1,9}(ms|s|m|h|d)$"
 _HOST = re.compile(r"[^\s/@#?%\\\[\],'\"]{1,253}")
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,190}")
@@ -86,6 +88,13 @@ def split_listen(value: str) -> tuple[str, int]:
     if not _HOST.fullmatch(bare):
         raise ValueError("no host")
     return bare, int(port)
+
+
+def _probers(value: object) -> object:
+    fit = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_PROBERS
+    if value != AUTO and not fit:
+        raise PydanticCustomError("configuration.probers", "no number of processes", {"most": MOST_PROBERS})
+    return value
 
 
 def _zone(value: str) -> str:
@@ -238,6 +247,11 @@ CheckName = Annotated[str, Field(pattern=CHECK_NAME)]
 Weekdays = Annotated[str, Field(pattern=WEEKDAYS)]
 Country = Annotated[str, Field(pattern=COUNTRY)]
 ListenAddress = Annotated[str, AfterValidator(_listen)]
+Probers = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(_probers),
+    WithJsonSchema({"anyOf": [{"const": AUTO}, {"type": "integer", "minimum": 1, "maximum": MOST_PROBERS}]}),
+]
 Zone = Annotated[str, AfterValidator(_zone)]
 SiteUrl = Annotated[str, AfterValidator(_site_url)]
 Host = Annotated[str, AfterValidator(_host)]

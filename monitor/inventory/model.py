@@ -26,6 +26,7 @@ from monitor.inventory.fields import (
     NameServer,
     Network,
     OperatorUrl,
+    Probers,
     SiteUrl,
     TargetRange,
     Text,
@@ -270,6 +271,9 @@ class File(Model):
         default="127.0.0.1:8080", description="Where the page is served; port 0 lets the system choose."
     )
     data: Text = Field(default="var", description="The folder for everything that is written.")
+    probers: Probers = Field(
+        default="auto", description="How many processes look: auto, or a number from 1 to 64."
+    )
     keep: Keep = Field(default_factory=Keep, description="How long measurements are kept.")
     defaults: Defaults = Field(default_factory=Defaults, description="What holds where nothing else is said.")
     resolver: Resolver | None = Field(default=None, description="Name servers instead of the system's.")

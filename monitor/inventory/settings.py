@@ -37,7 +37,7 @@ class Settings:
     """How we run. `resolver` is None for the system's; `data` counts from the folder in which we were started.
 
     `helpdesk` holds the options of the kind `helpdesk_kind`, its references filled. `sentinels` are validated and
-    otherwise as written.
+    otherwise as written. `probers` is how many processes look, None to decide by what is planned.
     """
 
     listen_host: str
@@ -46,6 +46,7 @@ class Settings:
     keep: Keep
     helpdesk_kind: str
     helpdesk: HelpdeskOptions
+    probers: int | None = None
     resolver: ResolverChoice | None = None
     operators: tuple[SecretStr, ...] = ()
     targets: TargetPolicy = field(default_factory=TargetPolicy)
