@@ -102,7 +102,8 @@ class HttpCheck:
                 outcome=verdict.outcome,
                 cause=verdict.cause,
                 found=verdict.found,
-                excerpt=shown_body(exchange, EXCERPT_LIMIT),
+                # Twice what is shown: a secret at the edge is hidden whole before the rest is cut.
+                excerpt=shown_body(exchange, 2 * EXCERPT_LIMIT),
             )
         )
 

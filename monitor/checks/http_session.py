@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import takewhile
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from monitor.checks.connecting import over_addresses
@@ -34,6 +35,8 @@ Headers = tuple[tuple[str, str], ...]
 
 # Shorter values stand in every text by chance.
 _SHORTEST_HIDDEN = 4
+# What was cut for a line of fact may end within a value.
+_SHORTEST_PART = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,9 +65,8 @@ class Session:
         """Return the request of a look without steps."""
         options = self.options
         headers, body = said(options, {})
-        return Hop(
-            url=options.url, method=options.asked_by, headers=(*self._credentials(), *headers), body=body
-        )
+        headers = (*self._credentials(), *headers)
+        return Hop(url=options.url, method=options.asked_by, headers=headers, body=body)
 
     def step_hop(self, url: str, step: HttpStep, values: Mapping[str, str]) -> Hop:
         """Return the request of a step to a clean URL: what is configured for all steps goes only to the check's own origin."""
@@ -113,8 +115,8 @@ class Session:
         found, excerpt = look.found, look.excerpt
         # The longest first: one value may be the beginning of another.
         for value in sorted(self._hidden, key=len, reverse=True):
-            found = found.replace(value, self._hidden[value])
-            excerpt = excerpt.replace(value, self._hidden[value])
+            found = _without(found, value, self._hidden[value])
+            excerpt = _without(excerpt, value, self._hidden[value])
         return replace(look, found=found, excerpt=excerpt)
 
     async def _ask(self, hop: Hop, origin: _Origin | None = None) -> Exchange:
@@ -147,7 +149,9 @@ class Session:
         except TargetFaultError as fault:
             self._spent(fault.look.phases)
             raise
-        self._spent({**named, **exchange.phases, "total": named["name"] + exchange.phases.get("total", 0.0)})
+        self._spent(exchange.phases)
+        # libcurl's total begins behind the look-up.
+        self._spent({**named, "total": named["name"]})
         self._judge_way(hop, exchange)
         if self.cookies is not None:
             self.cookies.take(hop.url, exchange)
@@ -169,7 +173,8 @@ class Session:
 
     def _spent(self, phases: Mapping[str, float]) -> None:
         before = self.phases
-        self.phases = {name: before.get(name, 0.0) + phases.get(name, 0.0) for name in {**before, **phases}}
+        for name, spent in phases.items():
+            before[name] = before.get(name, 0.0) + spent
 
     def _with_cookies(self, hop: Hop) -> Headers:
         kept = self.cookies.header(hop.url) if self.cookies is not None else ""
@@ -241,6 +246,17 @@ class _Origin:
             raise TargetFaultError(
                 Cause.PROTOCOL, f"redirects to {hop.url[:120]}, which lies inside ({there})", address=address
             )
+
+
+def _without(text: str, value: str, shown: str) -> str:
+    """Return `text` with `shown` in place of a value, also where only its beginning is left of it."""
+    beginning = value[:_SHORTEST_PART]
+    place = text.find(beginning)
+    while place >= 0:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(text[place:], value, strict=False))
+        text = text[:place] + shown + text[place + len(list(same)) :]
+        place = text.find(beginning, place + len(shown))
+    return text
 
 
 def said(sent: HttpSent, values: Mapping[str, str]) -> tuple[Headers, bytes | None]:

@@ -66,6 +66,8 @@ def accepted(path: str) -> str:
     """Return the path if it is one of RFC 9535; otherwise ValueError says what is wrong with it."""
     if len(path) > PATH_LIMIT:
         raise ValueError(f"a path has at most {PATH_LIMIT} characters, this one has {len(path)}")
+    if not path.startswith("$"):
+        raise ValueError(f"{path[:80]!r} is no path into JSON: it begins with $, as in $.status")
     try:
         _compiled(path)
     except (JSONPathError, ValueError, ArithmeticError, LookupError, RecursionError) as error:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 import uvloop
@@ -99,6 +102,31 @@ def test_what_was_captured_and_every_cookie_stay_out_of_the_evidence(tmp_path: P
     assert "Fatal error in session {token}" in seen.excerpt
     assert token not in repr(seen)
     assert PASSWORD not in repr(seen)
+
+
+def test_a_captured_value_is_hidden_in_every_form_and_where_it_was_cut(tmp_path: Path) -> None:
+    token = "Zq7 &/" + "k" * 200
+    page = f"{quote(token, safe='')} {html.escape(token)} {quote_plus(token)} {json.dumps({'t': token})} {'-' * 1900}{token}"
+    behave = peers.by_path(
+        root=peers.answer(200, b"", X_Token=token),
+        a=peers.answer(200, json.dumps({"t": token}).encode()),
+        b=peers.answer(500, page.encode()),
+    )
+
+    async def main(last: dict[str, Any]) -> Observation:
+        async with peers.peer(behave) as found, looker(tmp_path) as looking:
+            first = {"url": "/", "capture": {"token": {"header": "X-Token"}}}
+            options = {
+                "url": f"http://127.0.0.1:{found.port}/",
+                "steps": [first, {"body": "{token}", **last}],
+            }
+            return await looking.look("http", options)
+
+    told = uvloop.run(main({"url": "/a", "expect": {"json": {"$.t": "other"}}}))
+    assert told.found == "step 2 (/a): $.t is '{token}', expected 'other'"
+    shown = uvloop.run(main({"url": "/b"}))
+    assert shown.excerpt.startswith('{token} {token} {token} {"t": "{token}"} ---')
+    assert "Zq7" not in repr(told) + repr(shown)
 
 
 def test_a_panel_that_is_stopped_is_down_at_its_first_step(tmp_path: Path) -> None:
