@@ -72,7 +72,7 @@ _STATUS_KEYS = frozenset(
     {"domain status", "status", "state", "registration status", "eppstatus", "estado", "domain state"}
 )
 _UNREGISTERED = re.compile(
-    r"^[ \t%#*>-]{0,20}(?:no match\b|not found\b|no entries found|no data found|no object found|no such domain|nothing found|"
+    r"^[ \t%#*>-]{0,20}(?:error:[0-9]{1,5}:[ \t]*)?(?:no match\b|not found\b|no entries found|no data found|no object found|no such domain|nothing found|"
     r"object does not exist|no information available|domain not found|(?:the )?domain \S* ?(?:is available|not found|has not been registered)|"
     r"\S+ (?:is available|is free|no match|not found)\b|(?:domain )?status:\s*(?:free|available|not registered)\b|"
     r"el dominio no (?:existe|est[aá] registrado))",

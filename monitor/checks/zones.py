@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import dns.name
 import dns.rdatatype
 import dns.rrset
+from dns.rdtypes.ANY.SOA import SOA
 
 from monitor.checks.asking import ask_server
 from monitor.checks.connecting import has_route
@@ -116,8 +117,10 @@ def judge_serials(replies: Replies, zone: str) -> Look | None:
         return fault
     servers: dict[int, list[str]] = {}
     for one, reply in replies.items():
-        if isinstance(reply, Answers) and reply.records is not None:
-            servers.setdefault(reply.records[0].serial, []).append(str(one))
+        record = reply.records[0] if isinstance(reply, Answers) and reply.records else None
+        if not isinstance(record, SOA):
+            return _down(Cause.NAME, f"{one} does not say which version of {zone} it holds")
+        servers.setdefault(record.serial, []).append(str(one))
     if len(servers) == 1:
         return None
     held = "; ".join(f"{serial} at {', '.join(servers[serial])}" for serial in sorted(servers))
