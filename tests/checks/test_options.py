@@ -27,6 +27,7 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "tcp": (22, {"host": "gye1.test", "port": 22}),
     "tls": ("mail.test:993", {"host": "mail.test", "port": 993}),
     "ping": ("192.0.2.3", {"host": "192.0.2.3"}),
+    "ntp": ("192.0.2.123", {"host": "192.0.2.123"}),
     "ldap": ("ldap.test:636", {"host": "ldap.test", "port": 636}),
     "smtp": (587, {"host": "gye1.test", "port": 587}),
     "imap": ("mail.test:993", {"host": "mail.test", "port": 993}),
