@@ -11,18 +11,19 @@ from typing import Annotated, Literal
 import dns.message
 from pydantic import AfterValidator
 
-from monitor.checks.connecting import fault_of, over_addresses
+from monitor.checks.connecting import connect, fault_of, over_addresses
 from monitor.checks.contract import Family, TargetFaultError, Tools
 from monitor.checks.questions import (
     PAYLOAD,
     PORT,
     Answers,
+    BrokenAnswerError,
     NotAnAnswerError,
     Question,
     is_truncated,
     read_answer,
 )
-from monitor.checks.stream import BYTES_LIMIT, Place, open_stream
+from monitor.checks.stream import Place, Stream
 from monitor.checks.targets import REFERENCE, host_of, is_address, split_host_port
 from monitor.observation import Cause
 
@@ -50,6 +51,7 @@ NameServer = Annotated[str, AfterValidator(_server)]
 # A datagram may get lost: the question is sent three times in the time there is.
 _SENDINGS = 3
 _DATAGRAM = 65535
+_NOTED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,33 +71,43 @@ async def ask_server(
     """
 
     async def attempt(address: str, _within: float | None) -> Asked:
-        at = replace(place, host=address)
-        if transport == "tcp":
-            return await _by_tcp(tools, at, question, deadline)
-        asked = await _by_udp(at, question, deadline)
-        if not is_truncated(asked.answers.message):
-            return asked
-        again = await _by_tcp(tools, at, question, deadline)
-        return replace(again, phases=_summed(asked.phases, again.phases))
+        return await ask_address(replace(place, host=address), question, deadline, transport)
 
     asked, named = await over_addresses(tools, place.host, place.family, deadline, attempt)
     total = named["name"] + asked.phases["total"]
     return replace(asked, phases=named | asked.phases | {"total": total})
 
 
-async def _by_tcp(tools: Tools, place: Place, question: Question, deadline: float) -> Asked:
+async def ask_address(
+    place: Place, question: Question, deadline: float, transport: Transport = "udp"
+) -> Asked:
+    """Return what the name server at an address answers; nobody is asked whether one may go there. Raises as `ask_server`."""
+    if transport == "tcp":
+        return await _by_tcp(place, question, deadline)
+    asked = await _by_udp(place, question, deadline)
+    if not is_truncated(asked.answers.message):
+        return asked
+    again = await _by_tcp(place, question, deadline)
+    return replace(again, phases=_summed(asked.phases, again.phases))
+
+
+async def _by_tcp(place: Place, question: Question, deadline: float) -> Asked:
     query = question.message()
     wire = query.to_wire()
-    async with open_stream(tools, place, deadline) as stream:
+    began = time.perf_counter()
+    connected = await connect(place.host, place.port, deadline)
+    stream = Stream(connected.socket, place.host, deadline, began)
+    stream.phases |= connected.phases
+    try:
         await stream.write(len(wire).to_bytes(2) + wire)
         answer = await stream.read_exactly(int.from_bytes(await stream.read_exactly(2)))
-        try:
-            message = await _read(answer, query)
-        except NotAnAnswerError as error:
-            raise stream.fault(Cause.PROTOCOL, f"sent {error}") from error
-        phases = dict(stream.seen().phases)
-    phases.pop("name")
-    return Asked(answers=Answers(message=message, address=place.host, port=place.port), phases=phases)
+        message = await _read(answer, query)
+    except NotAnAnswerError as error:
+        raise stream.fault(Cause.PROTOCOL, f"sent {error}") from error
+    finally:
+        stream.close()
+    answers = Answers(message=message, address=place.host, port=place.port)
+    return Asked(answers=answers, phases=dict(stream.seen().phases))
 
 
 async def _by_udp(place: Place, question: Question, deadline: float) -> Asked:
@@ -104,17 +116,17 @@ async def _by_udp(place: Place, question: Question, deadline: float) -> Asked:
     began = time.perf_counter()
     noted: list[str] = []
     opened = _open(place)
-    sending = asyncio.create_task(_send(opened, query.to_wire(), deadline))
     try:
         async with asyncio.timeout_at(deadline):
-            message = await _answer(opened, query, noted)
+            message = await _exchanged(opened, query, deadline, noted)
     except TimeoutError as error:
         raise _silence(place, noted, time.perf_counter() - began) from error
+    except BrokenAnswerError as error:
+        phases = {"total": 1000 * (time.perf_counter() - began)}
+        raise TargetFaultError(Cause.PROTOCOL, f"sent {error}", address=place.host, phases=phases) from error
     except OSError as error:
         raise fault_of(error.errno or 0, place.host) from error
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
         opened.close()
     took = 1000 * (time.perf_counter() - began)
     answers = Answers(message=message, address=place.host, port=place.port)
@@ -136,29 +148,39 @@ def _open(place: Place) -> socket.socket:
     return opened
 
 
-async def _send(opened: socket.socket, wire: bytes, deadline: float) -> None:
+async def _exchanged(
+    opened: socket.socket, query: dns.message.QueryMessage, deadline: float, noted: list[str]
+) -> dns.message.QueryMessage:
+    """Send the question, and again when nothing comes for a while, until it is answered."""
     loop = asyncio.get_running_loop()
     pause = max(0.0, deadline - loop.time()) / _SENDINGS
-    for _ in range(_SENDINGS):
-        await loop.sock_sendall(opened, wire)
-        await asyncio.sleep(pause)
+    receiving = asyncio.create_task(_answer(opened, query, noted))
+    try:
+        for _ in range(_SENDINGS):
+            await loop.sock_sendall(opened, query.to_wire())
+            done, _ = await asyncio.wait({receiving}, timeout=pause)
+            if done:
+                break
+        return await receiving
+    finally:
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
 
 
 async def _answer(
     opened: socket.socket, query: dns.message.QueryMessage, noted: list[str]
 ) -> dns.message.QueryMessage:
     loop = asyncio.get_running_loop()
-    taken = 0
-    while True:
+    while len(noted) < _NOTED:
         wire = await loop.sock_recv(opened, _DATAGRAM)
         try:
             return await _read(wire, query)
+        except BrokenAnswerError:
+            raise
         except NotAnAnswerError as error:
             noted.append(str(error))
-        taken += len(wire)
-        if taken > BYTES_LIMIT:
-            # Whoever floods us is not waited for.
-            raise TimeoutError
+    # Whoever floods us is not waited for.
+    raise TimeoutError
 
 
 async def _read(wire: bytes, query: dns.message.QueryMessage) -> dns.message.QueryMessage:

@@ -19,6 +19,7 @@ from monitor.checks.expectations import Texts
 from monitor.checks.questions import PORT, Answers, Question
 from monitor.checks.records import DnsExpectation, RecordType, judge, key_of_text, wire_name
 from monitor.checks.shell import word
+from monitor.checks.stream import Place
 from monitor.checks.targets import REFERENCE, FamilyName, Host, Port
 from monitor.checks.tls import is_server_name
 from monitor.health.words import Service
@@ -235,12 +236,16 @@ def _measures(answers: Answers) -> tuple[Measure, ...]:
 
 def _server_words(options: DnsOptions, look: Look | None) -> str:
     """Return the words that send dig to the very server that was asked; the system's own where nobody was."""
-    asked = look.address if look is not None and look.address is not None else options.server
-    if asked is None:
-        return ""
-    if REFERENCE.search(asked):
-        return f" @{word(asked)} -p {options.port}"
-    place = place_of(asked, PORT if asked != options.server else options.port)
+    seen = look.address if look is not None else None
+    if options.server is None:
+        return "" if seen is None else _at(place_of(seen))
+    if REFERENCE.search(options.server):
+        return f" @{word(options.server)} -p {options.port}"
+    place = place_of(options.server, options.port)
+    return _at(place if seen is None else replace(place, host=place_of(seen).host))
+
+
+def _at(place: Place) -> str:
     return f" @{word(place.host)}" + ("" if place.port == PORT else f" -p {place.port}")
 
 

@@ -125,6 +125,11 @@ class Known:
             self.ask_at is not None and now < self.ask_at and (outcome is self.outcome or bool(self.failure))
         )
 
+    @property
+    def via(self) -> tuple[str, ...]:
+        """Where RDAP told the last word, empty where WHOIS did."""
+        return (self.source,) if self.source.startswith(("http://", "https://")) else ()
+
     def knows_base(self, now: datetime) -> bool:
         """Is the RDAP service known, also that there is none?"""
         return self.base_at is not None and now - self.base_at < _KEPT
@@ -158,7 +163,7 @@ class DomainCheck:
             address=told.address,
             phases=told.phases,
             excerpt=told.excerpt,
-            via=(told.source,) if told.source.startswith("http") else (),
+            via=known.via,
             remember=to_memory(known),
         )
 
@@ -311,6 +316,7 @@ def _noted(kept: Look | None, known: Known, now: datetime) -> Look:
         return Look(
             outcome=Outcome.UNKNOWN, cause=Cause.OWN, found=f"no registry told anything: {known.failure}"
         )
+    kept = replace(kept, via=known.via)
     if not known.failure:
         return kept
     return replace(

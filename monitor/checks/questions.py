@@ -9,6 +9,7 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.name
+import dns.opcode
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -23,10 +24,16 @@ PAYLOAD = 1232
 RECORDS_LIMIT = 250
 _HEADER = struct.Struct("!HHHHHH")
 _RECORD = struct.Struct("!HHIH")
+# Servers that do not get as far as the question may leave it out.
+_WITHOUT_QUESTION = frozenset({dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED})
 
 
 class NotAnAnswerError(Exception):
-    """What came does not answer the question; the argument says what it is instead."""
+    """What came does not answer the question; the argument says what it is instead. Anybody may have sent it."""
+
+
+class BrokenAnswerError(NotAnAnswerError):
+    """What came has the number and the words of the question, and yet cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,34 +102,45 @@ def records_of(message: dns.message.QueryMessage) -> dns.rrset.RRset | None:
 
 
 def read_answer(wire: bytes, query: dns.message.QueryMessage) -> dns.message.QueryMessage:
-    """Return the answer to `query` that `wire` holds; NotAnAnswerError says why it is none."""
+    """Return the answer to `query` that `wire` holds; NotAnAnswerError or BrokenAnswerError says why it is none."""
+    offset, records = _answered(wire, query)
     try:
-        _weighed(wire, query.id)
+        _weighed(wire, offset, records)
         message = dns.message.from_wire(wire, ignore_trailing=True, raise_on_truncation=False)
-        answered = query.is_response(message)
     except (dns.exception.DNSException, ValueError, struct.error, IndexError, RecursionError) as error:
-        raise NotAnAnswerError("no DNS message that can be read") from error
-    if not isinstance(message, dns.message.QueryMessage) or not answered:
-        raise NotAnAnswerError("an answer to another question")
+        raise BrokenAnswerError("an answer that cannot be read") from error
+    if not isinstance(message, dns.message.QueryMessage) or not query.is_response(message):
+        raise BrokenAnswerError("an answer to another question")
     return message
 
 
-def _weighed(wire: bytes, number: int) -> None:
-    """Refuse what is not meant for us or costs too much to read. Names are stepped over, references in them not followed."""
-    found, _, questions, answers, authorities, others = _HEADER.unpack_from(wire)
-    if found != number:
+def _answered(wire: bytes, query: dns.message.QueryMessage) -> tuple[int, int]:
+    """Return where the records begin and how many there are, once number, kind and question are seen to be right."""
+    asked = query.to_wire()
+    end = _after_name(asked, _HEADER.size) + 4
+    if len(wire) < _HEADER.size:
+        raise NotAnAnswerError("less than a message")
+    number, flags, questions, *records = _HEADER.unpack_from(wire)
+    if number != query.id:
         raise NotAnAnswerError("an answer with another number")
-    records = answers + authorities + others
-    if questions > 1 or records > RECORDS_LIMIT:
-        raise NotAnAnswerError(f"an answer of more than {RECORDS_LIMIT} records")
-    offset = _HEADER.size
-    for _ in range(questions):
-        offset = _after_name(wire, offset) + 4
+    if not flags & dns.flags.QR or dns.opcode.from_flags(flags) != dns.opcode.QUERY:
+        raise NotAnAnswerError("a message that answers nothing")
+    if questions == 0 and flags & 0xF in _WITHOUT_QUESTION:
+        return _HEADER.size, sum(records)
+    if questions != 1 or wire[_HEADER.size : end].lower() != asked[_HEADER.size : end].lower():
+        raise NotAnAnswerError("an answer to another question")
+    return end, sum(records)
+
+
+def _weighed(wire: bytes, offset: int, records: int) -> None:
+    """Refuse what costs too much to read. Names are stepped over, references in them not followed."""
+    if records > RECORDS_LIMIT:
+        raise BrokenAnswerError(f"an answer of more than {RECORDS_LIMIT} records")
     for _ in range(records):
         offset = _after_name(wire, offset)
         rdtype, _, _, length = _RECORD.unpack_from(wire, offset)
         if rdtype == dns.rdatatype.HIP:
-            raise NotAnAnswerError("an answer with a HIP record")
+            raise BrokenAnswerError("an answer with a HIP record")
         offset += _RECORD.size + length
 
 

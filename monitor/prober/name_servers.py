@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -18,8 +18,10 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from monitor.checks.contract import Family, OwnFaultError
-from monitor.checks.questions import PORT, Answers, Question, records_of
+from monitor.checks.asking import ask_address
+from monitor.checks.contract import Family, OwnFaultError, TargetFaultError
+from monitor.checks.questions import PORT, Answers, Question
+from monitor.checks.stream import Place
 from monitor.checks.targets import is_address, split_host_port
 from monitor.observation import Cause
 
@@ -110,26 +112,29 @@ class NameServers:
 
     async def ask_in_general(self, server: Server, question: Question, until: float) -> Answer:
         """Return what one server answers to any question by `until`, a moment of the loop."""
-        return await self._put(
-            server, question.message(), until, lambda message: _read_in_general(message, server)
-        )
+        gate = self._gates.setdefault(server, asyncio.Semaphore(self._queries_at_once))
+        try:
+            async with asyncio.timeout_at(until), gate:
+                asked = await ask_address(Place(host=server.address, port=server.port), question, until)
+        except TimeoutError:
+            return Answer(Verdict.SILENT)
+        except TargetFaultError as fault:
+            return Answer(Verdict.FAILED if fault.look.cause is Cause.PROTOCOL else Verdict.SILENT)
+        except OwnFaultError as fault:
+            if isinstance(fault.__cause__, OSError) and fault.__cause__.errno in _OUR_LIMITS:
+                raise
+            # No route to this server says nothing about the next.
+            return Answer(Verdict.SILENT)
+        return _read_in_general(asked.answers)
 
     async def _query(
         self, server: Server, name: str, record: dns.rdatatype.RdataType, until: float
     ) -> Answer:
-        return await self._put(server, dns.message.make_query(name, record), until, _read)
-
-    async def _put(
-        self,
-        server: Server,
-        question: dns.message.QueryMessage,
-        until: float,
-        read: Callable[[dns.message.Message], Answer],
-    ) -> Answer:
         gate = self._gates.setdefault(server, asyncio.Semaphore(self._queries_at_once))
+        question = dns.message.make_query(name, record)
         try:
             async with asyncio.timeout_at(until), gate:
-                return read(await _sent(question, server, until))
+                return _read(await _sent(question, server, until))
         except (TimeoutError, dns.exception.Timeout):
             return Answer(Verdict.SILENT)
         except dns.exception.DNSException:
@@ -163,13 +168,10 @@ def _read(message: dns.message.Message) -> Answer:
     return Answer(Verdict.FOUND, tuple(record.to_text() for record in answer))
 
 
-def _read_in_general(message: dns.message.Message, server: Server) -> Answer:
-    if not isinstance(message, dns.message.QueryMessage):
-        return Answer(Verdict.FAILED)
-    said = Answers(message=message, address=server.address, port=server.port)
-    if message.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
+def _read_in_general(said: Answers) -> Answer:
+    if said.message.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
         return Answer(Verdict.FAILED, said=said)
-    return Answer(Verdict.FOUND if records_of(message) else Verdict.ABSENT, said=said)
+    return Answer(Verdict.FOUND if said.records else Verdict.ABSENT, said=said)
 
 
 def _joined(answers: list[Answer]) -> Answer:

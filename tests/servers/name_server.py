@@ -46,6 +46,12 @@ def no_answer(question: dns.message.Message, _answer: dns.message.Message) -> by
     return question.to_wire()
 
 
+def torn(_question: dns.message.Message, answer: dns.message.Message) -> bytes:
+    """Announce more records than come."""
+    wire = answer.to_wire()
+    return wire[:6] + (7).to_bytes(2) + wire[8:]
+
+
 def crowded(question: dns.message.Message, answer: dns.message.Message) -> bytes:
     """Answer with four thousand records, all names by reference to one of a hundred labels."""
     name = b"\x01a" * 100 + b"\0"
