@@ -34,6 +34,8 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "pop3": (995, {"host": "gye1.test", "port": 995}),
     "mysql": ("db.test:3307", {"host": "db.test", "port": 3307}),
     "postgresql": (5433, {"host": "gye1.test", "port": 5433}),
+    "redis": (6380, {"host": "gye1.test", "port": 6380}),
+    "memcached": ("cache.test:11212", {"host": "cache.test", "port": 11212}),
     "dns": ("www.test", {"query": "www.test"}),
     "blocklist": ("192.0.2.10", {"addresses": ["192.0.2.10"]}),
     "domain": ("example.test", {"domain": "example.test"}),
@@ -99,6 +101,8 @@ def test_an_ipv6_host_is_bracketed_in_a_url() -> None:
         ("host", {"disk": {}}, Service.FILES),
         ("mysql", {}, Service.DATABASES),
         ("postgresql", {}, Service.DATABASES),
+        ("redis", {}, Service.DATABASES),
+        ("memcached", {}, Service.DATABASES),
     ],
 )
 def test_the_service_follows_from_kind_and_options(
