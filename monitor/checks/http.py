@@ -41,6 +41,10 @@ class HttpCheck:
     def target(self) -> str:
         return self.options.url
 
+    @property
+    def _has_credentials(self) -> bool:
+        return self.options.basic is not None or self.options.bearer is not None
+
     async def look(self, tools: Tools, deadline: float) -> Look:
         if self.options.family != "both":
             return await self._look(tools, Family(self.options.family), deadline)
@@ -58,7 +62,7 @@ class HttpCheck:
                 exchange, verdict = await walk(session)
             else:
                 exchange = await session.answer(session.own_hop(), options.expect)
-                verdict = self._refused(exchange) or judge(exchange, options.expect, session.took_ms)
+                verdict = judge(exchange, options.expect, session.took_ms)
         except TargetFaultError as fault:
             ends = fault.look.tls_expires_at or session.ends
             return session.discreet(
@@ -71,15 +75,6 @@ class HttpCheck:
             return await self._look(tools, family, deadline)
         except OwnFaultError as fault:
             return fault.look
-
-    def _refused(self, exchange: Exchange) -> Verdict | None:
-        """Say that credentials of ours were refused, unless that is what is expected."""
-        options = self.options
-        if exchange.status != 401 or options.expect.allows(401):
-            return None
-        if options.basic is None and options.bearer is None:
-            return None
-        return Verdict(Outcome.DOWN, Cause.LOGIN, "401, the credentials were refused")
 
     def _seen(self, session: Session, exchange: Exchange, verdict: Verdict | None) -> Look:
         expect = self.options.expect
@@ -96,11 +91,12 @@ class HttpCheck:
             verdict = judge_certificate(session.ends, expect.certificate, session.tools.now())
         if verdict is None:
             return seen
+        refused = verdict.cause is Cause.STATUS and exchange.status == 401 and self._has_credentials
         return session.discreet(
             replace(
                 seen,
                 outcome=verdict.outcome,
-                cause=verdict.cause,
+                cause=Cause.LOGIN if refused else verdict.cause,
                 found=verdict.found,
                 # Twice what is shown: a secret at the edge is hidden whole before the rest is cut.
                 excerpt=shown_body(exchange, 2 * EXCERPT_LIMIT),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
 from urllib.parse import quote_plus, urljoin
@@ -87,7 +88,7 @@ def _output(expect: AnswerExpectation) -> list[str]:
 
 def _sent(sent: HttpSent) -> list[str]:
     """Return what makes curl say the same. Names in braces become variables of the shell."""
-    words = [f"-H {header(name, _variables(value))}" for name, value in sent.headers.items()]
+    words = _headers(sent.headers)
     named = {name.lower() for name in sent.headers}
     if sent.form is not None:
         words += [
@@ -101,6 +102,14 @@ def _sent(sent: HttpSent) -> list[str]:
         words += [] if "content-type" in named else ["-H 'Content-Type: text/plain; charset=utf-8'"]
         words += [f"--data-raw {joined(_variables(sent.body))}"]
     return [*words, *_method(sent)]
+
+
+def _headers(headers: Mapping[str, str]) -> list[str]:
+    # By `X:` curl means a header that it shall leave away.
+    return [
+        f"-H {header(name, _variables(value)) if value else word(f'{name};')}"
+        for name, value in headers.items()
+    ]
 
 
 def _method(sent: HttpSent) -> list[str]:
@@ -163,7 +172,7 @@ def _step(options: HttpOptions, step: HttpStep, look: Look | None, timeout: time
     if at_home:
         words += _credentials(options)
         common = {name: value for name, value in options.headers.items() if name.lower() not in named}
-        words += [f"-H {header(name, value)}" for name, value in common.items()]
+        words += _headers(common)
         words += [] if look is not None and look.via else _pinned(options, look)
     shown = "cat head body" if step.expect.of_the_body else "cat head"
     return f"{' '.join([*words, *_sent(step), word(_variables(url))])} && {shown}"

@@ -90,7 +90,7 @@ class Session:
         origin, been = self._origin(hop, exchange), {self._asked(hop)}
         while (onward := self._onward(hop, exchange, expect)) is not None:
             if self.cookies is None:
-                self.cookies = Cookies()
+                self.cookies = Cookies(self.tools.now())
                 self.cookies.take(hop.url, exchange)
             self._go_on(onward, exchange, been)
             hop = onward
@@ -149,6 +149,10 @@ class Session:
         except TargetFaultError as fault:
             self._spent(fault.look.phases)
             raise
+        except OwnFaultError as fault:
+            if origin is not None and fault.look.cause is Cause.RIGHTS and await self._is_refused(host):
+                raise TargetFaultError(Cause.PROTOCOL, f"redirects to {hop.url[:120]}: {fault}") from fault
+            raise
         self._spent(exchange.phases)
         # libcurl's total begins behind the look-up.
         self._spent({**named, "total": named["name"]})
@@ -156,6 +160,11 @@ class Session:
         if self.cookies is not None:
             self.cookies.take(hop.url, exchange)
         return exchange
+
+    async def _is_refused(self, host: str) -> bool:
+        """Is a host one that no look may go to? Who redirects there misbehaves; a firewall of ours that stops us does not count."""
+        addresses = await self.tools.resolver.addresses(host, self.family, self.deadline)
+        return all(self.tools.policy.refusal(address) is not None for address in addresses)
 
     def _judge_way(self, hop: Hop, exchange: Exchange) -> None:
         """Note when the certificate ends; a version or a proxy that is not as it should be raises."""

@@ -28,7 +28,7 @@ async def walk(session: Session) -> tuple[Exchange, Verdict | None]:
 
     Trouble at the target raises TargetFaultError that names the step.
     """
-    session.cookies = Cookies()
+    session.cookies = Cookies(session.tools.now())
     values: dict[str, str] = {}
     slow: tuple[Exchange, Verdict] | None = None
     exchange: Exchange | None = None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from monitor.checks.contract import Exchange
 from monitor.checks.cookies import BYTES_LIMIT, COOKIES_LIMIT, Cookies
+
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
 
 def setting(*cookies: str) -> Exchange:
@@ -16,7 +20,7 @@ def setting(*cookies: str) -> Exchange:
 
 
 def kept(url: str, *cookies: str) -> Cookies:
-    found = Cookies()
+    found = Cookies(NOW)
     found.take(url, setting(*cookies))
     return found
 
@@ -36,7 +40,19 @@ def kept(url: str, *cookies: str) -> Cookies:
         ("a=1; Domain=test", "https://mail.site.test/", ""),
         ("a=1; Domain=other.test", "https://other.test/", ""),
         ("a=1; Max-Age=0", "https://www.site.test/", ""),
-        ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "https://www.site.test/", ""),
+        ("a=1; Expires=Thu, 01-Jan-1970 00:00:00 GMT", "https://www.site.test/", ""),
+        ("a=1; Expires=Wed, 09 Jun 2031 10:18:14 GMT", "https://www.site.test/", "a=1"),
+        ("a=1; Expires=soon", "https://www.site.test/", "a=1"),
+        ("a=1; Max-Age=5; Expires=Thu, 01-Jan-1970 00:00:00 GMT", "https://www.site.test/", "a=1"),
+        ("a=1; Max-Age", "https://www.site.test/", "a=1"),
+        ("a=1; Path=/log", "https://www.site.test/login", ""),
+        ("a=1; Path=relative", "https://www.site.test/login", "a=1"),
+        ("a=1; Domain=.www.site.test", "https://deep.www.site.test/", "a=1"),
+        ("a=b=c", "https://www.site.test/", "a=b=c"),
+        ("a", "https://www.site.test/", ""),
+        ("=a", "https://www.site.test/", ""),
+        ("a=x\ry", "https://www.site.test/", ""),
+        (f"a={'x' * 9000}", "https://www.site.test/", ""),
         ("a=1; Max-Age=60; SameSite=Strict; HttpOnly; Priority=High", "https://www.site.test/", "a=1"),
         ('a="b c"', "https://www.site.test/", 'a="b c"'),
         ("", "https://www.site.test/", ""),

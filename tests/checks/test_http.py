@@ -258,6 +258,22 @@ def test_a_cookie_set_by_a_redirect_goes_along(tmp_path: Path) -> None:
     assert (seen.outcome, len(found.asked)) == (Outcome.OK, 2), seen.found
 
 
+@pytest.mark.parametrize("place", ["http://169.254.169.254/latest/", "http://metadata.test/"])
+def test_a_redirect_to_where_no_look_may_go_is_a_fault_of_the_target(tmp_path: Path, place: str) -> None:
+    async def main() -> list[Observation]:
+        async with (
+            peers.peer(peers.redirect(place)) as found,
+            looker(tmp_path, hosts="169.254.169.254 metadata.test") as looking,
+        ):
+            led = await looking.look("http", {"url": f"http://127.0.0.1:{found.port}/"})
+            return [led, await looking.look("http", {"url": place})]
+
+    led, straight = uvloop.run(main())
+    assert (led.outcome, led.cause) == (Outcome.DOWN, Cause.PROTOCOL)
+    assert led.found.startswith(f"redirects to {place}: 169.254.169.254 is not looked at")
+    assert (straight.outcome, straight.cause) == (Outcome.UNKNOWN, Cause.RIGHTS)
+
+
 def test_a_redirect_that_is_no_more_than_a_status_is_judged(tmp_path: Path) -> None:
     seen, _ = look_at(tmp_path, peers.answer(302))
     assert seen.found == "302, expected 2xx"

@@ -69,6 +69,7 @@ def heard(request: bytes) -> tuple[bytes, set[bytes], bytes]:
         {"body": "<a/>", "headers": {"Content-Type": "text/xml", "X-Quote": "it's a $test"}},
         {"basic": {"user": "demo", "password": "${PASSWORD}"}},
         {"bearer": "${TOKEN}"},
+        {"headers": {"X-Empty": "", "X-Full": "a"}},
         {"headers": {"Authorization": "Bearer ${TOKEN}", "Cookie": "a=b"}},
     ],
 )

@@ -147,6 +147,7 @@ def test_a_server_without_the_version_that_is_required_is_down(tmp_path: Path, w
     [
         ({"basic": {"user": "demo", "password": "${WEB_PASSWORD}"}}, None, "200"),
         ({"basic": {"user": "demo", "password": "wrong"}}, Cause.LOGIN, "401"),
+        ({"basic": {"user": "demo", "password": "wrong"}, "steps": [{"url": "/"}]}, Cause.LOGIN, "401"),
         ({"bearer": "${BEARER}"}, Cause.LOGIN, "401"),
         ({}, Cause.STATUS, "401"),
         ({"expect": {"status": 401}, "bearer": "${BEARER}"}, None, "401"),

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import zlib
+from datetime import UTC, datetime
 from typing import Any
 
 import brotli
@@ -48,6 +49,7 @@ PATHS = (
     ),
 )
 PLACES = ("https://www.site.test/login?x=1", "//other.test/", "/añadir#b", "?y", "../..", "http://[::1]:80/")
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 SITE = "https://www.site.test:2083/login"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -129,7 +131,7 @@ def test_any_cookies_are_kept_or_not(cookies: list[str], name: str) -> None:
         phases={},
         address="",
     )
-    kept = Cookies()
+    kept = Cookies(NOW)
     kept.take(SITE, exchange)
     assert len(kept.values()) <= COOKIES_LIMIT
     assert "\r" not in kept.header(SITE)
@@ -225,7 +227,7 @@ CAPTURES = (
 
 @survives(exchanges(packings() | mutated(st.just(json.dumps(DOCUMENT).encode()))), st.sampled_from(CAPTURES))
 def test_any_answer_gives_a_value_that_can_be_sent_or_none(exchange: Exchange, capture: HttpCapture) -> None:
-    kept = Cookies()
+    kept = Cookies(NOW)
     kept.take(SITE, exchange)
     try:
         value = captured(capture, exchange, kept)
