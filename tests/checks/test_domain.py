@@ -303,6 +303,7 @@ def test_a_registry_is_asked_once_in_so_many_hours_while_the_end_is_far(tmp_path
     assert [count for _, count in seen] == [1, 1, 1, 2, 2]
     assert {look.outcome for look, _ in seen} == {Outcome.OK}
     assert {look.found for look, _ in seen} == {"registered until 2027-08-13"}
+    assert {look.via for look, _ in seen} == {(f"{known.base}/domain/nodored.test",)}
 
 
 def test_near_the_end_it_is_asked_every_hour_and_a_renewal_is_seen(tmp_path: Path) -> None:

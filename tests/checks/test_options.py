@@ -171,7 +171,7 @@ def test_every_cause_and_kind_has_words(language: str) -> None:
 
 
 def test_an_unknown_kind_names_the_known() -> None:
-    with pytest.raises(NotFoundError, match="http, tcp, tls, ping, host"):
+    with pytest.raises(NotFoundError, match="http, tcp, tls, ping"):
         build("gopher", {}, NO_SECRETS)
 
 
