@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import uvloop
 
 from monitor.checks.starttls import PORTS, ProtocolName, reply_of
 from monitor.observation import Cause, Observation, Outcome
-from tests.servers.certificates import Certificates
-from tests.servers.looking import looker
+from tests.journeys.house import free_port
+from tests.servers.certificates import Certificates, Files, make_files
+from tests.servers.chat import Chat
+from tests.servers.daemons import Daemon
+from tests.servers.databases import Mariadb, Postgresql
+from tests.servers.directory import Directory
+from tests.servers.dovecot import Dovecot
+from tests.servers.file_server import FileServer
+from tests.servers.looking import check_of, looker, plan_of
 
 Turn = tuple[bytes, bytes]
 """What the client must have said, b"" before it said anything, and what it is answered."""
+Peers = Callable[[Path, Files], Iterator[tuple[str, int]]]
+"""Start a server, and name each protocol that it speaks and the port."""
 
 
 def handshake_of_mysql(capabilities: int) -> bytes:
@@ -189,6 +200,104 @@ def test_a_server_that_falls_silent_is_down_in_time(
     seen = greeted(tmp_path, AGREES[protocol][:turns], certificates, protocol, seconds=0.5)
     assert seen.outcome is Outcome.DOWN
     assert seen.cause in {Cause.TIMEOUT_FIRST_BYTE, Cause.TIMEOUT_TOTAL, Cause.TIMEOUT_TLS}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return make_files(tmp_path_factory.mktemp("files"))
+
+
+@contextlib.contextmanager
+def running(server: Daemon) -> Iterator[Daemon]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+SIEVE = """
+protocols = imap sieve
+service managesieve-login {{
+  chroot =
+  inet_listener sieve {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
+
+
+def mailboxes(folder: Path, files: Files) -> Iterator[tuple[str, int]]:
+    sieve = free_port()
+    with running(Dovecot(files, more=SIEVE.format(port=sieve))) as server:
+        assert isinstance(server, Dovecot)
+        yield "imap", server.port
+        yield "sieve", sieve
+
+
+def old_mail(folder: Path, files: Files) -> Iterator[tuple[str, int]]:
+    with running(Dovecot(files)) as server:
+        assert isinstance(server, Dovecot)
+        yield "pop3", server.pop3
+        yield "smtp", server.submission
+
+
+def of(protocol: str, make: Callable[[Path, Files], Daemon]) -> Peers:
+    def made(folder: Path, files: Files) -> Iterator[tuple[str, int]]:
+        with running(make(folder, files)) as server:
+            yield protocol, server.port
+
+    return made
+
+
+REAL: list[Any] = [
+    pytest.param(
+        mailboxes, id="dovecot", marks=pytest.mark.system("dovecot", "/usr/lib/dovecot/managesieve")
+    ),
+    pytest.param(
+        old_mail,
+        id="dovecot, pop3 and submission",
+        marks=pytest.mark.system("dovecot", "/usr/lib/dovecot/pop3", "/usr/lib/dovecot/submission"),
+    ),
+    pytest.param(of("ftp", FileServer), id="vsftpd", marks=pytest.mark.system("vsftpd")),
+    pytest.param(of("ldap", Directory), id="slapd", marks=pytest.mark.system("slapd")),
+    pytest.param(of("mysql", Mariadb), id="mariadb", marks=pytest.mark.system("mariadbd")),
+    pytest.param(
+        of("postgresql", Postgresql),
+        id="postgresql",
+        marks=pytest.mark.skipif(
+            not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")), reason="needs initdb"
+        ),
+    ),
+    pytest.param(of("xmpp", Chat), id="prosody", marks=pytest.mark.system("prosody")),
+]
+
+
+@pytest.mark.system("openssl", "timeout")
+@pytest.mark.parametrize("real", REAL)
+def test_real_servers_agree_and_the_line_sees_the_same(tmp_path: Path, files: Files, real: Peers) -> None:
+    async def repeated(line: str) -> int:
+        run = await asyncio.create_subprocess_shell(
+            line, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        return await run.wait()
+
+    async def main(protocol: str, port: int) -> None:
+        options = {"host": "ok.test", "port": port, "starttls": protocol, "ca": str(files.ca)}
+        async with looker(tmp_path) as looking:
+            fine = await looking.look("tls", options, seconds=20)
+            assert (fine.outcome, fine.found) == (Outcome.OK, "")
+            stranger = await looking.look("tls", {**options, "name": "other.test"}, seconds=20)
+            # A chat server wants to be called by its name before it shows anything.
+            assert stranger.cause is (Cause.RESET if protocol == "xmpp" else Cause.CERTIFICATE_HOST)
+        line = check_of(plan_of("tls", options)).reproduce(fine, timedelta(seconds=20))
+        line = line.replace("-connect ok.test:", "-connect 127.0.0.1:")
+        assert await repeated(line) == 0
+        assert await repeated(stranger.reproduce) != 0
+
+    for protocol, port in real(tmp_path, files):
+        asyncio.run(main(protocol, port))
 
 
 @pytest.mark.parametrize(
