@@ -13,7 +13,7 @@ from monitor.checks.contract import Look
 from monitor.checks.expectations import AnswerExpectation
 from monitor.checks.http_options import HttpCapture, HttpOptions, HttpSent, HttpStep
 from monitor.checks.placeholders import NAME
-from monitor.checks.redirects import Hop, origin_of
+from monitor.checks.redirects import REDIRECTS, Hop, origin_of
 from monitor.checks.shell import header, joined, word
 from monitor.checks.targets import REFERENCE, bracketed, is_address
 
@@ -22,6 +22,8 @@ _FOUND = (
     "BEGIN {$p = shift} if (/$p/) {$_ = $1; s/&quot;/\\x22/g; s/&lt;/</g; s/&gt;/>/g; "
     "s/&#(\\d+);/chr $1/ge; s/&#x([0-9a-f]+);/chr hex $1/gie; s/&amp;/&/g; print}"
 )
+Names = frozenset[str]
+_NONE: Names = frozenset()
 _VERSIONS = {"1.1": "--http1.1", "2": "--http2", "auto": "--http2"}
 
 
@@ -29,7 +31,7 @@ def line(options: HttpOptions, look: Look | None, timeout: timedelta) -> str:
     """Return one curl call; for several steps all of them, joined so that each follows only when it could be asked."""
     if options.steps:
         return _walk(options, look, timeout)
-    words = [*_usual(options, timeout), *_family(options, look), *_output(options.expect)]
+    words = [*_usual(options, options.expect, timeout), *_family(options, look), *_output(options.expect)]
     # Cookies are kept on the way, so curl must keep them too.
     words += ["-b ''"] if look is not None and look.via else []
     words += [*_credentials(options), *_sent(options), *_pinned(options, look), word(options.url)]
@@ -41,9 +43,10 @@ def line(options: HttpOptions, look: Look | None, timeout: timedelta) -> str:
     return whole
 
 
-def _usual(options: HttpOptions, timeout: timedelta) -> list[str]:
+def _usual(options: HttpOptions, expect: AnswerExpectation, timeout: timedelta) -> list[str]:
     words = ["curl -sS", _VERSIONS[options.version], f"-m {max(0.001, timeout.total_seconds()):g}"]
-    words += [f"-L --max-redirs {options.redirects}"] if options.follow else []
+    follows = options.follow and not any(map(expect.allows, REDIRECTS))
+    words += [f"-L --max-redirs {options.redirects}"] if follows else []
     words += [f"--cacert {word(options.ca)}"] if options.ca else []
     words += [] if options.verify else ["-k"]
     words += _through(options)
@@ -86,28 +89,28 @@ def _output(expect: AnswerExpectation) -> list[str]:
     return ["-i"] if expect.of_the_body else ["-o /dev/null -D -"]
 
 
-def _sent(sent: HttpSent) -> list[str]:
-    """Return what makes curl say the same. Names in braces become variables of the shell."""
-    words = _headers(sent.headers)
+def _sent(sent: HttpSent, names: Names = _NONE) -> list[str]:
+    """Return what makes curl say the same. Captured names in braces become variables of the shell."""
+    words = _headers(sent.headers, names)
     named = {name.lower() for name in sent.headers}
     if sent.form is not None:
         words += [
-            f"--data-urlencode {joined(f'{_field(name)}=', _variables(value))}"
+            f"--data-urlencode {joined(f'{_field(name, names)}=', _variables(value, names))}"
             for name, value in sent.form.items()
         ] or ["--data-raw ''"]
     elif sent.document is not None:
         words += [] if "content-type" in named else ["-H 'Content-Type: application/json'"]
-        words += [f"--data-raw {joined(_variables(json.dumps(sent.document)))}"]
+        words += [f"--data-raw {joined(_variables(json.dumps(sent.document), names))}"]
     elif sent.body is not None:
         words += [] if "content-type" in named else ["-H 'Content-Type: text/plain; charset=utf-8'"]
-        words += [f"--data-raw {joined(_variables(sent.body))}"]
+        words += [f"--data-raw {joined(_variables(sent.body, names))}"]
     return [*words, *_method(sent)]
 
 
-def _headers(headers: Mapping[str, str]) -> list[str]:
+def _headers(headers: Mapping[str, str], names: Names = _NONE) -> list[str]:
     # By `X:` curl means a header that it shall leave away.
     return [
-        f"-H {header(name, _variables(value)) if value else word(f'{name};')}"
+        f"-H {header(name, _variables(value, names)) if value else word(f'{name};')}"
         for name, value in headers.items()
     ]
 
@@ -121,17 +124,18 @@ def _method(sent: HttpSent) -> list[str]:
     return ["-I"] if sent.asked_by == "HEAD" else [f"-X {sent.asked_by}"]
 
 
-def _field(name: str) -> str:
+def _field(name: str, names: Names) -> str:
     """Return the name of a field as curl wants it: encoded, but for what the shell fills in."""
-    ends = [0, *(place for match in NAME.finditer(name) for place in match.span()), len(name)]
+    known = [match for match in NAME.finditer(name) if match[1] in names]
+    ends = [0, *(place for match in known for place in match.span()), len(name)]
     return "".join(
         f"${name[start:end]}" if number % 2 else quote_plus(name[start:end])
         for number, (start, end) in enumerate(pairwise(ends))
     )
 
 
-def _variables(text: str) -> str:
-    return NAME.sub(r"${\1}", text)
+def _variables(text: str, names: Names) -> str:
+    return NAME.sub(lambda match: f"${match[0]}" if match[1] in names else match[0], text)
 
 
 def _expected(expect: AnswerExpectation) -> str:
@@ -153,29 +157,26 @@ def _pinned(options: HttpOptions, look: Look | None) -> list[str]:
 
 def _walk(options: HttpOptions, look: Look | None, timeout: timedelta) -> str:
     """Return all steps, in a folder of their own that holds the cookies and goes away in the end."""
-    calls = [
-        part
-        for step in options.steps
-        for part in (
-            _step(options, step, look, timeout),
-            *(_assigned(name, one) for name, one in step.capture.items()),
-        )
-    ]
+    calls: list[str] = []
+    names = _NONE
+    for step in options.steps:
+        url, at_home = _place(options.url, step.url)
+        words = [*_usual(options, step.expect, timeout), *_family(options, look)]
+        words += ["-b jar -c jar -D head -o body", *(_at_home(options, step, look) if at_home else [])]
+        words += [*_sent(step, names), word(_variables(url, names))]
+        calls += [" ".join(words), "cat head body" if step.expect.of_the_body else "cat head"]
+        calls += [_assigned(name, capture) for name, capture in step.capture.items()]
+        names |= step.capture.keys()
     expected = ", then ".join(_expected(step.expect) for step in options.steps)
     return f'(cd "$(mktemp -d)" && trap \'rm -r "$PWD"\' EXIT && {" && ".join(calls)})  # expect {expected}'
 
 
-def _step(options: HttpOptions, step: HttpStep, look: Look | None, timeout: timedelta) -> str:
-    url, at_home = _place(options.url, step.url)
+def _at_home(options: HttpOptions, step: HttpStep, look: Look | None) -> list[str]:
+    """Return what goes along with every step at the check's own origin."""
     named = {name.lower() for name in step.headers}
-    words = [*_usual(options, timeout), *_family(options, look), "-b jar -c jar -D head -o body"]
-    if at_home:
-        words += _credentials(options)
-        common = {name: value for name, value in options.headers.items() if name.lower() not in named}
-        words += _headers(common)
-        words += [] if look is not None and look.via else _pinned(options, look)
-    shown = "cat head body" if step.expect.of_the_body else "cat head"
-    return f"{' '.join([*words, *_sent(step), word(_variables(url))])} && {shown}"
+    common = {name: value for name, value in options.headers.items() if name.lower() not in named}
+    pinned = [] if look is not None and look.via else _pinned(options, look)
+    return [*_credentials(options), *_headers(common), *pinned]
 
 
 def _place(base: str, written: str) -> tuple[str, bool]:

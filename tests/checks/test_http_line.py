@@ -69,7 +69,7 @@ def heard(request: bytes) -> tuple[bytes, set[bytes], bytes]:
         {"body": "<a/>", "headers": {"Content-Type": "text/xml", "X-Quote": "it's a $test"}},
         {"basic": {"user": "demo", "password": "${PASSWORD}"}},
         {"bearer": "${TOKEN}"},
-        {"headers": {"X-Empty": "", "X-Full": "a"}},
+        {"headers": {"X-Empty": "", "X-Full": "a{b}"}, "body": "{a} {b}", "method": "PUT"},
         {"headers": {"Authorization": "Bearer ${TOKEN}", "Cookie": "a=b"}},
     ],
 )
@@ -134,6 +134,14 @@ def test_every_option_that_changes_the_way_is_in_the_line() -> None:
     assert "--resolve" not in line
 
 
+@pytest.mark.parametrize(("status", "follows"), [("2xx", True), ("302", False), ([200, "3xx"], False)])
+def test_a_redirect_that_is_expected_is_not_followed_by_the_line_either(
+    status: object, follows: bool
+) -> None:
+    check = check_of(plan_of("http", {"url": "http://a.test/", "expect": {"status": status}}))
+    assert (" -L " in check.reproduce()) is follows
+
+
 def test_both_families_are_repeated_one_by_one_or_the_one_that_failed() -> None:
     check = check_of(plan_of("http", {"url": "http://a.test/", "family": "both"}))
     assert check.reproduce().startswith("for family in 4 6; do curl ")
@@ -154,8 +162,12 @@ def test_both_families_are_repeated_one_by_one_or_the_one_that_failed() -> None:
     ],
 )
 def test_a_step_has_its_place_in_the_line(base: str, written: str, place: str) -> None:
-    steps = [{"url": "/", "capture": {"token": {"json": "$..token"}}}, {"url": written, "body": "{token}"}]
+    steps = [
+        {"url": "/", "capture": {"token": {"json": "$..token"}}},
+        {"url": written, "body": "{token} {other}"},
+    ]
     plan = plan_of("http", {"url": base, "steps": steps})
     line = check_of(plan, TestSecrets({"TOKEN": "http://c.test"})).reproduce()
     assert f" {place} && cat head)" in line
+    assert '--data-raw "${token} {other}" ' in line
     assert "echo 'token, which is $..token:' && read -r token" in line
