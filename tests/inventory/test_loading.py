@@ -75,7 +75,7 @@ def test_the_example_uses_every_key_and_is_right():
         "dns1",
         "monitoreo",
     ]
-    assert len(loaded.fleet.checks()) == 20
+    assert len(loaded.fleet.checks()) == 21
     assert loaded.settings.helpdesk_kind == "webhook"
 
 
