@@ -41,6 +41,7 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
     "domain": ("example.test", {"domain": "example.test"}),
     "ssh": (2222, {"host": "gye1.test", "port": 2222}),
     "ftp": ("ftp.test:990", {"host": "ftp.test", "port": 990}),
+    "heartbeat": ("24h", {"every": "24h"}),
 }
 
 WHOLE: dict[str, dict[str, Any]] = {
