@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from monitor.actions.summarise import summarise
+from monitor.health.heartbeat import Beat
+from monitor.health.words import State
 from monitor.identifiers import CheckKey, IncidentId, ServerId, TicketId, UpdateId, WindowId
 from monitor.incidents.incident import Impact, Incident, Stage, Update
 from monitor.journal.consequences import DeliveryState
 from monitor.maintenance.window import Window
 from monitor.observation import Measure, Observation
 from monitor.station import shapes
+from monitor.station.heartbeats import Awaited
 from monitor.station.reader import present_measures
 from monitor.store.deliveries import Attempt, DeliveryRow
 from monitor.store.desk import DeskMessage, DeskTicket
@@ -151,7 +154,27 @@ MADE: dict[str, Callable[[], Any]] = {
     "delivery": delivery,
     "desk": lambda: shapes.desk_shape(desk()),
     "message": lambda: shapes.message_shape(message()),
+    "heartbeat": lambda: shapes.heartbeat_shape(heartbeat()),
+    "heartbeat unheard": lambda: shapes.heartbeat_shape(replace(heartbeat(), state=State.UNKNOWN, beat=None)),
 }
+
+
+def heartbeat() -> Awaited:
+    return Awaited(
+        check=CheckKey(GYE1, "backup"),
+        address="https://estado.nodored.test/ping/0123456789abcdef",
+        state=State.DOWN,
+        beat=Beat(
+            expected=NOON,
+            reported_at=NOON - MINUTE,
+            signal=3,
+            ran=timedelta(seconds=90),
+            running_since=NOON - 2 * MINUTE,
+            started_at=NOON - 2 * MINUTE,
+            overdue_since=NOON + MINUTE,
+            arrivals=7,
+        ),
+    )
 
 
 def golden() -> dict[str, Any]:
