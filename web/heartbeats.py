@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.errors import VigiaError
-from web.security import NEVER, POLICY
+from web.security import ALWAYS, NEVER
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -119,8 +119,7 @@ def _answer(start_response: Callable[..., object], status: str, said: str, **mor
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", NEVER),
-        ("Content-Security-Policy", POLICY),
-        ("X-Content-Type-Options", "nosniff"),
+        *ALWAYS,
         *((name.replace("_", "-"), value) for name, value in more.items()),
     ]
     start_response(status, headers)

@@ -13,14 +13,18 @@ FOR_EVER = "public, max-age=31536000, immutable"
 BRIEFLY = "public, max-age=60"
 NEVER = "no-store"
 _YEAR = "max-age=31536000"
+ALWAYS = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
 
 
 def protect(response: Response, site_url: str) -> Response:
     """Return the response with the headers that hold everywhere; what says nothing of keeping is not kept."""
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    for name, value in ALWAYS:
+        response.headers[name] = value
     response.headers.setdefault("Cache-Control", NEVER)
     if site_url.startswith("https://"):
         response.headers["Strict-Transport-Security"] = _YEAR

@@ -35,7 +35,7 @@ from monitor.prober.prober import clean
 from monitor.store import heartbeats as store
 from monitor.store.database import Transaction
 
-MOST = 2_000
+MOST = 5_000
 """So many reports are taken in at once; the next round follows at once when there are more."""
 AN_HOUR = 3_600
 """So many reports of a check in an hour become observations one by one; of more, only the newest of each round."""

@@ -24,13 +24,13 @@ from monitor.cli.common import (
     print_json,
     reading,
 )
-from monitor.errors import NotFoundError
+from monitor.errors import NotFoundError, StoreError
 from monitor.fleet import CheckPlan
 from monitor.identifiers import ServerId
 from monitor.inventory import Configuration
 from monitor.observation import Observation, Outcome
 from monitor.prober import Prober, open_tools
-from monitor.station.heartbeats import standing
+from monitor.station.heartbeats import standing, unawaited
 from monitor.station.opening import resolver_settings
 from monitor.station.shapes import observation_shape
 
@@ -67,8 +67,11 @@ def _standing(loaded: Configuration, plans: tuple[CheckPlan, ...]) -> list[Obser
     if not heartbeats:
         return []
     now, zone = clock.now(), loaded.fleet.site.timezone
-    with reading(loaded.path, loaded.settings.data) as tx:
-        return [standing(tx, plan, zone, now) for plan in heartbeats]
+    try:
+        with reading(loaded.path, loaded.settings.data) as tx:
+            return [standing(tx, plan, zone, now) for plan in heartbeats]
+    except StoreError as error:
+        return [unawaited(plan, str(error), now) for plan in heartbeats]
 
 
 def _chosen(loaded: Configuration, what: str) -> tuple[CheckPlan, ...]:

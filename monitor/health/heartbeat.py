@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from monitor.health.cron import Cron, parse_cron
 from monitor.observation import Cause, Outcome
 
+KIND = "heartbeat"
 START, FAIL, SUCCESS = -2, -1, 0
 """What a report says; 1 to 255 are the exit codes of a run that failed."""
 LARGEST_EXIT_CODE = 255

@@ -77,16 +77,13 @@ def awaited(tx: Transaction, fleet: Fleet, known: Mapping[CheckKey, str]) -> tup
 def standing(tx: Transaction, plan: CheckPlan, zone: str, now: datetime) -> Observation:
     """Return how a heartbeat stands as a look that would be made now; `zone` is the site's."""
     stored = heartbeats.stored(tx).get(plan.key)
-    beat = None if stored is None else stored.beat
-    meant = None if beat is None else finding(schedule_of(plan.options, plan.every, zone), beat)
-    if beat is None:
-        meant = Finding(
-            outcome=Outcome.UNKNOWN,
-            cause=Cause.OWN,
-            found="not awaited yet: start the service, or let it apply this",
+    if stored is None:
+        return unawaited(
+            plan, "not awaited yet: start the service, or let it read the configuration anew", now
         )
-        beat = Beat(expected=now)
-    elif meant is None:
+    beat = stored.beat
+    meant = finding(schedule_of(plan.options, plan.every, zone), beat)
+    if meant is None:
         meant = Finding(outcome=Outcome.UNKNOWN, found="no report yet")
     overdue = beat.overdue_since is not None
     return Observation(
@@ -97,4 +94,11 @@ def standing(tx: Transaction, plan: CheckPlan, zone: str, now: datetime) -> Obse
         cause=meant.cause,
         found=meant.found,
         excerpt=beat.body,
+    )
+
+
+def unawaited(plan: CheckPlan, reason: str, now: datetime) -> Observation:
+    """Return what is known of a heartbeat that nobody awaits: nothing, for this reason of ours."""
+    return Observation(
+        check=plan.key, started_at=now, took_ms=0.0, outcome=Outcome.UNKNOWN, cause=Cause.OWN, found=reason
     )

@@ -18,6 +18,7 @@ from monitor.store.heartbeats import Report
 
 _log = logging.getLogger(__name__)
 
+LARGEST_LOG = 1024 * 1024 * 1024
 SIGN = timedelta(seconds=5)
 """How often it is noted that reports can come in."""
 
@@ -88,12 +89,18 @@ class DatabaseInbox:
             together, self._gathered = self._gathered, []
         fault: Exception | None = None
         try:
+            self._refuse_to_fill_the_disk()
             with self._database.writing() as tx:
                 heartbeats.arrive(tx, [entry.report for entry in together])
         except Exception as error:  # noqa: BLE001 - everybody who waits for this commit has to hear of it
             fault = error
         for entry in together:
             entry.done, entry.fault = True, fault
+
+    def _refuse_to_fill_the_disk(self) -> None:
+        """Only watch moves the log into the file; while it is away, every commit makes the log longer."""
+        if self._database.size().wal > LARGEST_LOG:
+            raise StoreError("watch is away, and the database's log is too long for more: start watch")
 
     def _give_signs(self) -> None:
         while not self._closed.wait(SIGN.total_seconds()):
@@ -105,6 +112,7 @@ class DatabaseInbox:
             with self._database.reading() as tx:
                 if not heartbeats.is_any_awaited(tx):
                     return
+            self._refuse_to_fill_the_disk()
             with self._database.writing() as tx:
                 heartbeats.receive_on(tx, moment, anew=anew)
         except StoreError as error:

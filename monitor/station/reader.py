@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from monitor.actions.summarise import freshness_of, summarise
 from monitor.clock import Clock, SystemClock
 from monitor.errors import StoreError
+from monitor.health import heartbeat
 from monitor.identifiers import CheckKey, IncidentId, ServerId
 from monitor.incidents.incident import Audience, Incident
 from monitor.language.zones import start_of_day
@@ -140,7 +141,7 @@ class DatabaseReader:
         )
 
     def response_times(self, server: ServerId) -> tuple[Series, ...]:
-        """Return the response times of a server's checks over the last 24 hours."""
+        """Return the response times of the checks that look at a server, over the last 24 hours."""
         now = self.clock.now()
         with self._database.reading() as tx:
             fleet = readings.fleet(tx)
@@ -154,6 +155,8 @@ class DatabaseReader:
                 )
                 for each in watched
                 for plan in each.checks
+                # A report answers nothing; how long its run took is no response time.
+                if plan.kind != heartbeat.KIND
             )
 
     def metrics(self) -> Metrics:

@@ -46,7 +46,6 @@ Result = TypeVar("Result")
 _PATIENCE = timedelta(milliseconds=250)
 HOUSE = timedelta(seconds=1)
 PUBLISH = timedelta(seconds=5)
-RECEIVE = timedelta(milliseconds=500)
 SETTLE = timedelta(seconds=60)
 _LAST_WORDS_S = 5.0
 
@@ -286,7 +285,7 @@ class _Watch:
             self._prober.replace(checks)
         self._scheduler.replace(looked_at.values())
         if len(looked_at) < len(self._plans):
-            self._scheduler.every("take in heartbeats", RECEIVE, self._receive)
+            self._scheduler.every("take in heartbeats", HOUSE, self._receive)
 
     def _digests(self, configuration: Configuration) -> Digests:
         return digests(configuration.fleet.checks(), configuration.secrets, self._heartbeat_key)

@@ -96,6 +96,17 @@ def test_what_cannot_be_written_is_told_to_everybody_who_waits(house: Jobs, inbo
     assert house.waiting() == 1
 
 
+def test_a_log_that_nobody_moves_does_not_fill_the_disk(
+    house: Jobs, inbox: DatabaseInbox, monkeypatch: pytest.MonkeyPatch
+):
+    """Only watch moves the log into the file; while it is away, every report makes the log longer."""
+    inbox.take(TOKEN, SUCCESS)
+    monkeypatch.setattr(inboxes, "LARGEST_LOG", 1)
+    with pytest.raises(StoreError, match="start watch"):
+        inbox.take(TOKEN, SUCCESS)
+    assert house.waiting() == 1
+
+
 def test_signs_are_given_from_the_opening_on(house: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(inboxes, "SIGN", timedelta(milliseconds=10))
     opened = open_inbox(tmp_path, SystemClock())

@@ -128,6 +128,12 @@ def test_response_times_are_those_of_the_last_day_check_by_check(reader: Databas
     assert reader.response_times(ServerId("nobody")) == ()
 
 
+def test_how_long_a_job_ran_is_no_response_time(reader: DatabaseReader, lookout: Lookout):
+    job = replace(plan("gye1/backup", Service.FILES), kind="heartbeat")
+    lookout.bureau.apply(fleet(server(GYE1, plan("gye1/http", Service.WEB), job)))
+    assert [each.check for each in reader.response_times(GYE1)] == ["http"]
+
+
 def test_metrics_join_what_watch_published_with_what_is_shown(reader: DatabaseReader, lookout: Lookout):
     lookout.see(*WELL)
     lookout.see("gye1/http down", times=3)
