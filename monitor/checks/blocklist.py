@@ -30,6 +30,7 @@ from monitor.checks.records import shown, wire_name
 from monitor.checks.shell import word
 from monitor.checks.targets import REFERENCE, Host, is_address
 from monitor.health.words import CheckImpact, Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome
 
 # What mail hosts ask most, each free for a fleet that asks once an hour.
@@ -60,9 +61,7 @@ def _code(text: str) -> str:
     except ValueError:
         counting = False
     if not counting:
-        raise ValueError(
-            f"{text[:40]!r} is no answer of a block list: write 127.0.0.2, or 127.0.0.0/28 for several"
-        )
+        raise RefusalError("options.blocklist.answer", found=text)
     return text
 
 
@@ -91,7 +90,7 @@ class BlockList(Options):
 def _routed(host: str) -> str:
     """Refuse an address that no list can know."""
     if is_address(host) and (name := _unrouted(host)) is not None:
-        raise ValueError(f"{host} is no public address ({name}): block lists know nothing of it")
+        raise RefusalError("options.blocklist.unrouted", found=host, reason=name)
     return host
 
 
@@ -301,7 +300,7 @@ def _unrouted(address: str) -> str | None:
 def _short(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         return {"addresses": [value]}
-    raise ValueError("the short form of blocklist is a name or an address (192.0.2.10)")
+    raise RefusalError("options.short.address", found=value, kind="blocklist")
 
 
 def _complete(options: dict[str, Any], host: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from monitor.checks.contract import Options
+from monitor.language.refusals import RefusalError
 
 Figure = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -20,9 +21,9 @@ class Bounds(Options):
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
         if self.min is None and self.max is None:
-            raise ValueError("name at least one of min and max")
+            raise RefusalError("options.bounds.none")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min ({self.min:g}) is more than max ({self.max:g})")
+            raise RefusalError("options.bounds.crossed", min=f"{self.min:g}", max=f"{self.max:g}")
         return self
 
     def breach(self, figure: float) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from monitor.checks import KINDS
 from monitor.checks.contract import (
@@ -22,6 +23,8 @@ from monitor.checks.contract import (
     Tools,
 )
 from monitor.errors import NotFoundError, RefusedError
+from monitor.language.phrases import phrase
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause
 
 
@@ -34,8 +37,9 @@ def build(kind: str, options: Mapping[str, Any], secrets: Secrets) -> Check:
     if kind not in KINDS:
         raise NotFoundError(f"there is no kind of check {kind!r}; there are {', '.join(KINDS)}")
     registered = KINDS[kind]
-    filled = _validated(registered, _filled(options, secrets), secrets)
-    written = _validated(registered, options, secrets)
+    # What is refused as it is written may be quoted; what its references stand for may not.
+    written = _validated(registered, options, _told)
+    filled = _validated(registered, _filled(options, secrets), _told_of_filled)
     return _Discreet(check=registered.build(filled), written=registered.build(written), secrets=secrets)
 
 
@@ -83,14 +87,26 @@ def _filled(value: Any, secrets: Secrets) -> Any:
     return value
 
 
-def _validated(kind: Kind, options: Mapping[str, Any], secrets: Secrets) -> Options:
+def _validated(kind: Kind, options: Mapping[str, Any], tell: Callable[[ErrorDetails], str]) -> Options:
     try:
         return kind.options.model_validate(dict(options))
     except ValidationError as error:
         faults = (
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
+            f"{'.'.join(str(part) for part in fault['loc'])}: {tell(fault)}"
+            for fault in error.errors(include_url=False, include_input=False)
         )
         raise RefusedError(
-            f"the options of this {kind.name} check cannot be used: {secrets.hide('; '.join(faults))}"
+            f"the options of this {kind.name} check cannot be used: {'; '.join(faults)}"
         ) from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    return fault["msg"].removeprefix("Value error, ")
+
+
+def _told_of_filled(fault: ErrorDetails) -> str:
+    refusal, shown = fault.get("ctx", {}).get("error"), phrase("found.filled_below")
+    if not isinstance(refusal, ValueError):
+        return _told(fault)
+    said = refusal.said_of(shown) if isinstance(refusal, RefusalError) else None
+    return (said or phrase("refused", found=shown)).say("en")

@@ -22,6 +22,7 @@ from monitor.checks.rows import Rows, RowsExpectation, judge_rows, measures_of
 from monitor.checks.securing import Secured, Trust, trust_of, warned
 from monitor.checks.stream import Place, Stream, open_stream
 from monitor.checks.targets import REFERENCE, FamilyName, Host, Port, bracketed
+from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause
 
 _READING = re.compile(r"\s*(select|show|with|table|values)\b", re.IGNORECASE)
@@ -30,7 +31,7 @@ _READABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ufffd]{4,}")
 
 def _query(text: str) -> str:
     if not _READING.match(text) and not REFERENCE.match(text):
-        raise ValueError(f"{text[:80]!r} does not read: write one SELECT, SHOW, WITH, TABLE or VALUES")
+        raise RefusalError("options.query", found=text)
     return text
 
 
@@ -76,9 +77,9 @@ class DatabaseServer(Secured):
     @model_validator(mode="after")
     def _asks_only_what_can_be_asked(self) -> Self:
         if self.login is None and (self.query is not None or self.database is not None):
-            raise ValueError("a database and a query need a login: login: {user: vigia, password: ...}")
+            raise RefusalError("options.database.login")
         if self.query is None and (self.expect is not None or self.warn is not None):
-            raise ValueError("expect and warn look at the answer to a query: name one")
+            raise RefusalError("options.database.query")
         return self
 
     @property

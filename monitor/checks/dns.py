@@ -23,6 +23,7 @@ from monitor.checks.stream import Place
 from monitor.checks.targets import REFERENCE, FamilyName, Host, Port
 from monitor.checks.tls import is_server_name
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome
 
 
@@ -97,11 +98,11 @@ class DnsOptions(Options):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.server is None and (self.transport != "udp" or not self.recursive):
-            raise ValueError("transport and recursive belong to a server: name the one to ask")
+            raise RefusalError("options.dns.server")
         if self.dnssec and not self.expect.wants_records:
-            raise ValueError("dnssec judges records: expect some, with NOERROR")
+            raise RefusalError("options.dns.dnssec")
         if self.anchor and not self.dnssec:
-            raise ValueError("an anchor is of use with dnssec: true only")
+            raise RefusalError("options.dns.anchor")
         return self
 
 
@@ -267,7 +268,7 @@ def _bind_key(text: str) -> str:
 def _short(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         return {"query": value}
-    raise ValueError("the short form of dns is a name (www.example)")
+    raise RefusalError("options.short.name", found=value)
 
 
 def _complete(options: dict[str, Any], host: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from monitor.checks.contract import Look, OwnFaultError
 from monitor.checks.questions import Answers, said_of
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome
 
 # Verifying costs time, and whoever sends a hundred keys of one number with a hundred signatures wants to spend ours.
@@ -62,15 +63,15 @@ class Anchor:
 
 
 def read_anchor(text: str) -> Anchor:
-    """Return the anchor that a line of a zone file names (`example. DS 12345 13 2 ABCD...`), else raise ValueError."""
+    """Return the anchor that a line of a zone file names (`example. DS 12345 13 2 ABCD...`), else raise RefusalError."""
     written = _ANCHOR.fullmatch(text.strip())
     if written is None:
-        raise ValueError(f"{text[:80]!r} is no trust anchor: write the zone, DS or DNSKEY, and its data")
+        raise RefusalError("options.anchor", found=text)
     try:
         zone = dns.name.from_text(written[1])
         record = dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(written[2]), written[3])
     except (dns.exception.DNSException, ValueError, LookupError) as error:
-        raise ValueError(f"{text[:80]!r} is no trust anchor: {said_of(error)}") from error
+        raise RefusalError("options.anchor", found=text) from error
     assert isinstance(record, DS | DNSKEY), "the pattern names no other type"  # noqa: S101 - narrows the type
     return Anchor(zone, record)
 

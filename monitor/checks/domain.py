@@ -28,6 +28,7 @@ from monitor.checks.shell import word
 from monitor.checks.targets import REFERENCE, Host, ascii_host, is_address
 from monitor.checks.tls import is_server_name
 from monitor.health.words import CheckImpact, Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Measure, Outcome
 
 _HOUR = timedelta(hours=1)
@@ -56,7 +57,7 @@ def _domain(text: str) -> str:
     if REFERENCE.search(text):
         return text
     if is_address(text) or "." not in text.strip("."):
-        raise ValueError(f"{text[:80]!r} is no domain: write it as it was registered, such as example.net")
+        raise RefusalError("options.domain", found=text)
     ascii_host(text)
     return text
 
@@ -331,7 +332,7 @@ def _down(found: str) -> Look:
 def _short(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         return {"domain": value}
-    raise ValueError("the short form of domain is a domain (example.net)")
+    raise RefusalError("options.short.domain", found=value)
 
 
 def _complete(options: dict[str, Any], _host: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
+from monitor.language.refusals import RefusalError
+
 # Nine digits of days are 2.7 million years: more is a slip of the hand, and timedelta could not hold it.
 _WRITTEN = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 _UNITS = {
@@ -20,12 +22,10 @@ _UNITS = {
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the length that `text` writes; anything that is no duration raises ValueError with a sentence that helps."""
+    """Return the length that `text` writes; anything that is no duration raises RefusalError."""
     written = _WRITTEN.fullmatch(text.strip())
     if written is None:
-        raise ValueError(
-            f"{text[:40]!r} is not a duration: write a whole number and its unit, such as 15s, 5m, 2h or 14d"
-        )
+        raise RefusalError("configuration.duration.form", found=text)
     return int(written[1]) * _UNITS[written[2]]
 
 
@@ -37,25 +37,26 @@ def format_duration(length: timedelta) -> str:
     return f"{round(length / _UNITS['ms'])}ms"
 
 
-def _read(value: object) -> timedelta:
+def read_duration(value: object) -> timedelta:
+    """Return the length that a value of the configuration stands for; anything that is no duration raises RefusalError."""
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str):
         return parse_duration(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        raise ValueError(f"{value} has no unit: write {value}s, {value}m, {value}h or {value}d")  # noqa: TRY004 - pydantic reports ValueError only
-    raise ValueError("a duration is text such as 15s, 5m, 2h or 14d")
+        raise RefusalError("configuration.duration.unit", number=value)
+    raise RefusalError("configuration.duration.form", found=value)
 
 
 def _positive(length: timedelta) -> timedelta:
     if length <= timedelta(0):
-        raise ValueError("a time that bounds something is longer than nothing: write 1s or more")
+        raise RefusalError("options.duration.positive", found=format_duration(length))
     return length
 
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_read),
+    BeforeValidator(read_duration),
     PlainSerializer(format_duration, return_type=str, when_used="json"),
     WithJsonSchema(
         {"type": "string", "pattern": "^[0-9]{1,9}(ms|s|m|h|d)$", "examples": ["15s", "5m", "2h", "14d"]}
@@ -63,3 +64,16 @@ Duration = Annotated[
 ]
 
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+
+
+def at_most(longest: timedelta) -> AfterValidator:
+    """Return what refuses a duration longer than `longest`."""
+
+    def bounded(length: timedelta) -> timedelta:
+        if length > longest:
+            raise RefusalError(
+                "options.duration.most", found=format_duration(length), most=format_duration(longest)
+            )
+        return length
+
+    return AfterValidator(bounded)

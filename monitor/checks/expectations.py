@@ -28,6 +28,7 @@ from monitor.checks.contract import BODY_LIMIT, Exchange, Options
 from monitor.checks.durations import Duration, PositiveDuration
 from monitor.checks.json_paths import Json
 from monitor.checks.unpacking import unpacked
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome
 
 _STATUS = re.compile(r"[1-5]xx|[1-5][0-9]{2}")
@@ -43,20 +44,20 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-esc
 def _statuses(value: object) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not given:
-        raise ValueError("name at least one status, such as 2xx or 200")
+        raise RefusalError("options.status.none")
     return tuple(_status(one) for one in given)
 
 
 def _status(value: object) -> str:
     if not isinstance(value, bool) and isinstance(value, int | str) and _STATUS.fullmatch(str(value)):
         return str(value)
-    raise ValueError(f"{str(value)[:40]!r} is no HTTP status: write 200, 2xx or a list of them")
+    raise RefusalError("options.status.form", found=value)
 
 
 def _texts(value: object) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(one, str) and one for one in given):
-        raise ValueError("write a text, or a list of texts, none of them empty")
+        raise RefusalError("options.texts", found=value)
     return tuple(given)
 
 
@@ -67,11 +68,9 @@ def _patterns(value: object) -> tuple[str, ...]:
 def _headers(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name[:80]!r} cannot be the name of a header")
+            raise RefusalError("options.header.name", found=name)
         if _CONTROL.search(text):
-            raise ValueError(
-                f"the value of the header {name!r} holds a line break or another control character"
-            )
+            raise RefusalError("options.header.value", header=name)
     return value
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from monitor.checks.bounds import Bounds
 from monitor.checks.rows import Scalar, number_of
+from monitor.language.refusals import RefusalError
 from monitor.observation import MEASURE_NAME, MEASURES_LIMIT, Measure
 
 # What is quoted of a value in one line of fact.
@@ -18,7 +19,7 @@ _QUOTED = 80
 
 def _few(fields: dict[str, Scalar | Bounds]) -> dict[str, Scalar | Bounds]:
     if any(not name for name in fields):
-        raise ValueError("a field has a name")
+        raise RefusalError("options.field.name")
     return fields
 
 

@@ -32,6 +32,7 @@ from monitor.checks.targets import (
     port_or_place,
 )
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import FOUND_LIMIT, Cause, Measure
 
 _CLEAR_PORT, _SECURED_PORT = 21, 990
@@ -48,7 +49,7 @@ _EXTENDED, _PASSIVE = 229, 227
 
 def _path(text: str) -> str:
     if not text.startswith(("/", "$")):
-        raise ValueError(f"{text[:80]!r} is no absolute path: begin it with /")
+        raise RefusalError("options.path", found=text)
     return text
 
 
@@ -68,7 +69,7 @@ class FtpLogin(Options):
     @model_validator(mode="after")
     def _with_a_password(self) -> Self:
         if self.password is None and self.user not in _NOBODY:
-            raise ValueError("a user who is not anonymous has a password")
+            raise RefusalError("options.ftp.password")
         return self
 
     @property
@@ -115,17 +116,11 @@ class FtpOptions(Secured):
     @model_validator(mode="after")
     def _that_fit(self) -> Self:
         if self.tls and self.starttls:
-            raise ValueError(
-                "TLS begins either with the first byte (tls) or after the greeting (starttls): choose one"
-            )
+            raise RefusalError("options.tls_twice")
         if self.list is not None and self.login is None:
-            raise ValueError(
-                "a listing needs a login: write `login: {user: anonymous}` for a server open to everybody"
-            )
+            raise RefusalError("options.ftp.listing")
         if self.expect.entries is not None and self.list is None:
-            raise ValueError(
-                "entries are expected of a listing, and there is none: name its path with `list`"
-            )
+            raise RefusalError("options.ftp.entries")
         return self
 
     @property
@@ -349,9 +344,7 @@ def _expect(
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of ftp is a port (21) or a host and a port ("ftp.example:990")'
-    )
+    return port_or_place(value, "ftp", _CLEAR_PORT)
 
 
 def _service(_options: FtpOptions) -> Service:

@@ -9,15 +9,16 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, OwnFaultError, Tools
-from monitor.checks.durations import Duration, PositiveDuration
+from monitor.checks.durations import Duration, PositiveDuration, at_most
 from monitor.checks.targets import REFERENCE
+from monitor.health import heartbeat
 from monitor.health.cron import parse_cron
 from monitor.health.heartbeat import Schedule, default_grace
 from monitor.health.words import CheckImpact, Service
-from monitor.language.zones import is_zone, nearest_zone
+from monitor.language.refusals import RefusalError
+from monitor.language.zones import known_zone
 from monitor.observation import Cause
 
 _LONGEST = timedelta(days=366)
@@ -30,28 +31,11 @@ def _cron(line: str) -> str:
     return " ".join(line.split())
 
 
-def _zone(name: str) -> str:
-    if not is_zone(name):
-        near = nearest_zone(name)
-        meant = f"; did you mean {near!r}?" if near else ": write an IANA name such as America/Guayaquil"
-        raise ValueError(f"there is no zone {name[:60]!r}{meant}")
-    return name
-
-
-def _bounded(length: timedelta) -> timedelta:
-    if length > _LONGEST:
-        raise ValueError(f"nobody waits that long: write at most {_LONGEST.days}d")
-    return length
-
-
 def _token(text: str) -> str:
     # As it is written it is a reference; what that stands for is judged when it is filled.
     refers = text.startswith(_FILE) or REFERENCE.search(text)
     if not refers and not TOKEN.fullmatch(text):
-        # The value is a secret, so that only a sentence of the catalogues, which does not quote it, may be shown.
-        raise PydanticCustomError(
-            "configuration.check.token", "a token is 16 to 128 letters, digits, hyphens and underscores"
-        )
+        raise RefusalError("configuration.check.token")
     return text
 
 
@@ -66,14 +50,14 @@ class HeartbeatOptions(Options):
         default=None,
         description='When the job reports, as its crontab line says it: "0 3 * * *". Instead of every.',
     )
-    zone: Annotated[str, AfterValidator(_zone)] | None = Field(
+    zone: Annotated[str, AfterValidator(known_zone)] | None = Field(
         default=None, description="The IANA zone of the crontab line; that of the site if left out."
     )
-    grace: Annotated[Duration, AfterValidator(_bounded)] | None = Field(
+    grace: Annotated[Duration, at_most(_LONGEST)] | None = Field(
         default=None,
         description="How late a report may be; a tenth of every, from 1m to 1h, or 10m with cron, if left out.",
     )
-    within: Annotated[PositiveDuration, AfterValidator(_bounded)] | None = Field(
+    within: Annotated[PositiveDuration, at_most(_LONGEST)] | None = Field(
         default=None, description="Warn when a run takes longer from its start to its success."
     )
     token: Annotated[str, AfterValidator(_token)] | None = Field(
@@ -84,11 +68,9 @@ class HeartbeatOptions(Options):
     @model_validator(mode="after")
     def _has_one_rhythm(self) -> Self:
         if self.cron is not None and self.every is not None:
-            raise ValueError(
-                "every and cron are both given: a heartbeat has one rhythm, keep the one that holds"
-            )
+            raise RefusalError("options.heartbeat.rhythm")
         if self.zone is not None and self.cron is None:
-            raise ValueError("zone is the zone of a crontab line, and cron is not given")
+            raise RefusalError("options.heartbeat.zone")
         return self
 
 
@@ -124,12 +106,12 @@ class HeartbeatCheck:
 
 def _short(value: object) -> dict[str, Any]:
     if not isinstance(value, str):
-        raise ValueError('the short form of heartbeat is an interval (24h) or a crontab line ("0 3 * * *")')  # noqa: TRY004 - the registry hears ValueError only
+        raise RefusalError("options.short.rhythm", found=value)
     return {"cron": value} if value.startswith("@") or " " in value.strip() else {"every": value}
 
 
 KIND = Kind(
-    name="heartbeat",
+    name=heartbeat.KIND,
     options=HeartbeatOptions,
     build=HeartbeatCheck,
     complete=lambda options, host: options,  # noqa: ARG005 - a job reports from wherever it runs

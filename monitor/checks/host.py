@@ -17,6 +17,7 @@ from pydantic import Field
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, OwnFaultError, Tools
 from monitor.checks.shell import word
 from monitor.health.words import CheckImpact, Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome
 
 
@@ -159,10 +160,8 @@ async def _aside(work: Callable[[], float], over: Callable[[], None]) -> float:
     return await answer
 
 
-def _short(_value: object) -> dict[str, Any]:
-    raise ValueError(
-        "host has no short form: write host: {disk: {path: /, warn: 90}}, or host alone for all three"
-    )
+def _short(value: object) -> dict[str, Any]:
+    raise RefusalError("options.short.host", found=value)
 
 
 def _complete(options: dict[str, Any], host: str) -> dict[str, Any]:  # noqa: ARG001 - this machine is looked at, whatever the host

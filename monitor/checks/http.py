@@ -25,6 +25,7 @@ from monitor.checks.http_session import Session
 from monitor.checks.http_steps import walk
 from monitor.checks.targets import REFERENCE, bracketed, service_of_port
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome
 
 _BADNESS = (Outcome.OK, Outcome.WARN, Outcome.UNKNOWN, Outcome.DOWN)
@@ -125,7 +126,7 @@ def _together(looks: dict[Family, Look]) -> Look:
 def _short(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         return {"url": value}
-    raise ValueError("the short form of http is a web address (https://www.example/)")
+    raise RefusalError("options.short.url", found=value)
 
 
 def _complete(options: dict[str, Any], host: str) -> dict[str, Any]:

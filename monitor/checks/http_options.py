@@ -14,6 +14,7 @@ from monitor.checks.expectations import AnswerExpectation, AnyJson, Expectation,
 from monitor.checks.placeholders import NAME, placeholders
 from monitor.checks.redirects import clean_url
 from monitor.checks.targets import REFERENCE, is_address, split_host_port
+from monitor.language.refusals import RefusalError
 
 _LEADING = ("http://", "https://")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -28,29 +29,33 @@ def _url(text: str) -> str:
     if not REFERENCE.search(text):
         return clean_url(text)
     if not text.startswith((*_LEADING, "${")):
-        raise ValueError(f"{text[:80]!r} is no web address: it begins with http:// or https://")
+        raise RefusalError("options.url.form", found=text)
     return text
 
 
 def _step_url(text: str) -> str:
     plain = REFERENCE.sub("reference", NAME.sub("name", text))
     if _SCHEME.match(plain) and not plain.startswith(_LEADING):
-        raise ValueError(f"{text[:80]!r} is no web address: it begins with http://, https:// or /")
-    clean_url(urljoin("http://host.invalid/", plain))
+        raise RefusalError("options.step.url", found=text)
+    clean_url(plain if plain.startswith(_LEADING) else urljoin("http://host.invalid/", plain))
     if any(NAME.search(part) for part in urlsplit(text)[:2]):
-        raise ValueError(f"{text[:80]!r} has a placeholder before its path; what came back chooses no host")
+        raise RefusalError("options.step.placeholder", found=text)
     return text
 
 
 def _proxy(text: str) -> str:
     if REFERENCE.search(text):
         return text
-    parts = urlsplit(text)
-    if parts.scheme != "http" or parts.path not in {"", "/"} or parts.query or "@" in parts.netloc:
-        raise ValueError(
-            f"{text[:80]!r} is no proxy: write http://host:port, and user and password under `proxy_auth`"
-        )
-    split_host_port(parts.netloc)
+    if "@" in text:
+        raise RefusalError("options.proxy.user")
+    try:
+        parts = urlsplit(text)
+        fit = parts.scheme == "http" and parts.path in {"", "/"} and not parts.query
+        split_host_port(parts.netloc)
+    except ValueError:
+        fit = False
+    if not fit:
+        raise RefusalError("options.proxy.form", found=text)
     return text
 
 
@@ -61,19 +66,19 @@ def _version(value: object) -> object:
 
 def _credential(text: str) -> str:
     if _CONTROL.search(text):
-        raise ValueError("it holds a line break or another control character")
+        raise RefusalError("options.one_line")
     return text
 
 
 def _user(text: str) -> str:
     if ":" in REFERENCE.sub("", text):
-        raise ValueError("a user's name holds no colon")
+        raise RefusalError("options.http.user")
     return _credential(text)
 
 
 def _token(text: str) -> str:
     if not _BEARER.fullmatch(text):
-        raise ValueError("a bearer token holds no blanks and no control characters")
+        raise RefusalError("options.http.bearer")
     return text
 
 
@@ -130,9 +135,9 @@ class HttpSent(Options):
     def _sends_one_thing(self) -> Self:
         given = [self.body is not None, self.form is not None, self.document is not None]
         if sum(given) > 1:
-            raise ValueError("send one of `body`, `form` and `json`, not several")
+            raise RefusalError("options.http.sent")
         if self.method == "HEAD" and any(given):
-            raise ValueError("HEAD sends nothing along; use POST")
+            raise RefusalError("options.http.head")
         return self
 
 
@@ -154,9 +159,9 @@ class HttpCapture(Options):
     def _is_one(self) -> Self:
         given = [one for one in (self.path, self.header, self.matches, self.cookie) if one is not None]
         if len(given) != 1:
-            raise ValueError("say one of `json`, `header`, `matches` and `cookie`")
+            raise RefusalError("options.capture.one")
         if self.matches is not None and patterns.groups_of(self.matches) != 1:
-            raise ValueError(f"{self.matches[:80]!r} has no group, or several: put what is wanted in one ( )")
+            raise RefusalError("options.capture.group", found=self.matches)
         return self
 
 
@@ -230,11 +235,11 @@ class HttpOptions(HttpSent):
     def _fits_together(self) -> Self:
         credentials = [self.basic, self.bearer, _named(self.headers, "authorization")]
         if sum(one is not None for one in credentials) > 1:
-            raise ValueError("give one of `basic`, `bearer` and a header Authorization, not several")
+            raise RefusalError("options.http.credentials")
         if self.proxy_auth is not None and self.proxy is None:
-            raise ValueError("`proxy_auth` is for a `proxy`, and there is none")
+            raise RefusalError("options.proxy.none")
         if self.version == "2" and self.url.startswith("http:"):
-            raise ValueError("HTTP/2 is spoken over https only: write https:// or leave `version` away")
+            raise RefusalError("options.http.version")
         self._judges_families_apart()
         return self
 
@@ -242,11 +247,9 @@ class HttpOptions(HttpSent):
         if self.family != "both":
             return
         if self.proxy is not None:
-            raise ValueError(
-                "through a proxy it is the proxy that connects: `family: both` says nothing there"
-            )
+            raise RefusalError("options.http.family_of_proxy")
         if not REFERENCE.search(self.url) and is_address(urlsplit(self.url).hostname or ""):
-            raise ValueError("an address is of one family: `family: both` needs a name")
+            raise RefusalError("options.http.family_of_address")
 
     @model_validator(mode="after")
     def _steps_fit(self) -> Self:
@@ -254,16 +257,12 @@ class HttpOptions(HttpSent):
             return self
         elsewhere = Expectation(within=self.expect.within, certificate=self.expect.certificate)
         if self.sends or self.method is not None or self.expect != elsewhere:
-            raise ValueError(
-                "with `steps`, what is sent and expected stands in the steps; beside them only `expect.within` and `expect.certificate`"
-            )
+            raise RefusalError("options.step.beside")
         used: frozenset[str] = frozenset()
-        for step in reversed(self.steps):
+        for number, step in reversed(list(enumerate(self.steps, start=1))):
             unused = step.capture.keys() - used
             if unused:
-                raise ValueError(
-                    f"no later step uses {{{min(unused)}}}, which is captured at {step.url[:60]!r}"
-                )
+                raise RefusalError("options.step.unused", name=min(unused), step=number)
             used |= step.uses
         return self
 

@@ -73,9 +73,7 @@ class ImapCheck:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of imap is a port (993) or a host and a port ("mail.example:993")'
-    )
+    return port_or_place(value, "imap", 993)
 
 
 def _service(_options: ImapOptions) -> Service:

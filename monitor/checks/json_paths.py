@@ -13,6 +13,7 @@ from jsonpath.token import TOKEN_DDOT
 from pydantic import AfterValidator, Field
 
 from monitor.checks import patterns
+from monitor.language.refusals import RefusalError
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -63,20 +64,18 @@ def names_of(path: str) -> tuple[str | int, ...] | None:
 
 
 def accepted(path: str) -> str:
-    """Return the path if it is one of RFC 9535; otherwise ValueError says what is wrong with it."""
+    """Return the path if it is one of RFC 9535; otherwise RefusalError says what is wrong with it."""
     if len(path) > PATH_LIMIT:
-        raise ValueError(f"a path has at most {PATH_LIMIT} characters, this one has {len(path)}")
+        raise RefusalError("options.json_path.long", limit=PATH_LIMIT, length=len(path))
     if not path.startswith("$"):
-        raise ValueError(f"{path[:80]!r} is no path into JSON: it begins with $, as in $.status")
+        raise RefusalError("options.json_path.start", found=path)
     try:
         _compiled(path)
     except (JSONPathError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         why = (str(error).splitlines() or ["it cannot be read"])[0]
-        raise ValueError(f"{path[:80]!r} is no path into JSON, such as $.status: {why}") from None
+        raise RefusalError("options.json_path.form", found=path, reason=why) from None
     if _descents(path) > 1:
-        raise ValueError(
-            f"{path[:80]!r} holds `..` more than once, which takes too long where much is nested"
-        )
+        raise RefusalError("options.json_path.descents", found=path)
     return path
 
 

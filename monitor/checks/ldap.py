@@ -33,6 +33,7 @@ from monitor.checks.targets import (
     service_of_port,
 )
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Cause, Measure
 
 ENTRIES_LIMIT = 500
@@ -107,9 +108,7 @@ class LdapOptions(Secured):
     @model_validator(mode="after")
     def _one_way_to_begin(self) -> Self:
         if self.tls and self.starttls:
-            raise ValueError(
-                "TLS begins either with the first byte (tls) or with a request (starttls): choose one"
-            )
+            raise RefusalError("options.tls_twice")
         return self
 
     @property
@@ -265,9 +264,7 @@ def _fault(stream: Stream, cause: Cause, found: str) -> TargetFaultError:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of ldap is a port (389) or a host and a port ("ldap.example:636")'
-    )
+    return port_or_place(value, "ldap", _CLEAR_PORT)
 
 
 def _service(options: LdapOptions) -> Service:

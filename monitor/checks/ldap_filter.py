@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from monitor.language.refusals import RefusalError
+
 DEPTH_LIMIT = 20
 _TEXT_LIMIT = 4096
 
@@ -26,16 +28,16 @@ _END = re.compile(r"[()]")
 
 
 def compile_filter(text: str) -> bytes:
-    """Return the filter as it stands in a search; what is none raises ValueError with a sentence that says where.
+    """Return the filter as it stands in a search; what is none raises RefusalError that says where.
 
     The brackets around the whole may be left out. Filters nest at most `DEPTH_LIMIT` deep.
     """
     if len(text) > _TEXT_LIMIT:
-        raise ValueError(f"a filter of more than {_TEXT_LIMIT} characters")
+        raise RefusalError("options.filter.long", limit=_TEXT_LIMIT)
     written = text if text.startswith("(") else f"({text})"
     compiled, end = _filter(written, 0, DEPTH_LIMIT)
     if end != len(written):
-        raise ValueError(f"{written[end : end + 40]!r} follows after the end of the filter")
+        raise RefusalError("options.filter.rest", found=written[end:])
     return compiled
 
 
@@ -52,9 +54,9 @@ def tlv(tag: int, *parts: bytes) -> bytes:
 def _filter(text: str, start: int, depth: int) -> tuple[bytes, int]:
     """Return the filter that begins at `start`, and where it ends."""
     if depth == 0:
-        raise ValueError(f"filters stand more than {DEPTH_LIMIT} deep in each other")
+        raise RefusalError("options.filter.deep", limit=DEPTH_LIMIT)
     if text[start : start + 1] != "(":
-        raise ValueError(f"a filter begins with a bracket, not with {text[start : start + 40]!r}")
+        raise RefusalError("options.filter.start", found=text[start:])
     sign, inner = text[start + 1 : start + 2], start + 2
     if sign in _SETS:
         parts, end = _filters(text, inner, depth)
@@ -67,9 +69,7 @@ def _filter(text: str, start: int, depth: int) -> tuple[bytes, int]:
         end = found.start() if found else len(text)
         compiled = _item(text[start + 1 : end])
     if text[end : end + 1] != ")":
-        raise ValueError(
-            f"a bracket is missing in {text[start : start + 40]!r}; one in a value is written \\28 or \\29"
-        )
+        raise RefusalError("options.filter.end", found=text[start:])
     return compiled, end + 1
 
 
@@ -89,9 +89,7 @@ def _item(text: str) -> bytes:
         return _ruled(text, ruled)
     item = _ITEM.fullmatch(text)
     if item is None:
-        raise ValueError(
-            f"{text[:40]!r} is no filter: write (attribute=value), (attribute=*) or (attribute>=value)"
-        )
+        raise RefusalError("options.filter.item", found=text)
     attribute, sign, value = item[1], item[2], item[3]
     if sign == "=" and value and not value.strip("*"):
         return tlv(_PRESENT, attribute.encode())
@@ -103,7 +101,7 @@ def _item(text: str) -> bytes:
 def _ruled(text: str, item: re.Match[str]) -> bytes:
     attribute, with_dn, rule, value = item.groups()
     if attribute is None and rule is None:
-        raise ValueError(f"{text[:40]!r} names neither an attribute nor a matching rule")
+        raise RefusalError("options.filter.rule", found=text)
     named = tlv(_RULE, rule.encode()) if rule else b""
     typed = tlv(_TYPE, attribute.encode()) if attribute else b""
     return tlv(_RULED, named, typed, tlv(_VALUE, _value(value)), tlv(_WITH_DN, b"\xff") if with_dn else b"")
@@ -122,7 +120,7 @@ def _value(text: str) -> bytes:
     end = 0
     for escape in _ESCAPE.finditer(text):
         if escape[1] is None:
-            raise ValueError(f"a backslash in a value is written \\5c: {text[:40]!r}")
+            raise RefusalError("options.filter.escape", found=text)
         pieces += [text[end : escape.start()].encode(), bytes.fromhex(escape[1])]
         end = escape.end()
     return b"".join(pieces) + text[end:].encode()

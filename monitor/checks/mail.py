@@ -22,6 +22,7 @@ from monitor.checks.securing import Secured, Trust, trust_of, warned
 from monitor.checks.shell import joined, word
 from monitor.checks.stream import Place, Stream, open_stream
 from monitor.checks.targets import REFERENCE, FamilyName, Host, OneLine, Port, bracketed
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause
 
 # No answer of a mail server needs more lines; a flood of short ones would take longer to read than a look may last.
@@ -38,9 +39,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,25
 
 def _address(text: str) -> str:
     if not REFERENCE.fullmatch(text) and not _ADDRESS.fullmatch(REFERENCE.sub("reference", text)):
-        raise ValueError(
-            f"{text[:80]!r} is no mail address: write it bare and in ASCII, such as probe@example.net"
-        )
+        raise RefusalError("options.mail_address", found=text)
     return text
 
 
@@ -90,9 +89,7 @@ class MailServer(Secured):
     @model_validator(mode="after")
     def _one_way_to_begin(self) -> Self:
         if self.tls and self.starttls:
-            raise ValueError(
-                "TLS begins with the first byte (tls) or after the greeting (starttls), not twice"
-            )
+            raise RefusalError("options.tls_twice")
         return self
 
     @property

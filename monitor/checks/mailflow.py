@@ -39,6 +39,7 @@ from monitor.checks.smtp_session import SmtpServer, smtp_session
 from monitor.checks.swaks import swaks_line, swaks_login
 from monitor.checks.targets import at_host
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome
 
 # No look takes longer than ten minutes, so nobody waits any more for a message that is older than this.
@@ -362,8 +363,8 @@ def _set_of(uids: Sequence[int]) -> str:
     return ",".join(map(str, uids))
 
 
-def _short(_value: object) -> dict[str, Any]:
-    raise ValueError("mailflow has no short form: it needs smtp, imap and from")
+def _short(value: object) -> dict[str, Any]:
+    raise RefusalError("options.short.mailflow", found=value)
 
 
 def _complete(options: dict[str, Any], host: str) -> dict[str, Any]:

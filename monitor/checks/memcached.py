@@ -114,9 +114,7 @@ def _text(line: bytes) -> str:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of memcached is a port (11211) or a host and a port ("cache.example:11211")'
-    )
+    return port_or_place(value, "memcached", 11211)
 
 
 def _service(_options: MemcachedOptions) -> Service:

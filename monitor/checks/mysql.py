@@ -184,9 +184,7 @@ def _tls_words(options: MysqlOptions) -> list[str]:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of mysql is a port (3306) or a host and a port ("db.example:3306")'
-    )
+    return port_or_place(value, "mysql", 3306)
 
 
 def _service(_options: MysqlOptions) -> Service:

@@ -29,6 +29,7 @@ from monitor.checks.shell import word
 from monitor.checks.sntp import SIZE, Answer, Comparison, answer_of, compared, question
 from monitor.checks.targets import FamilyName, Host, Port, at_host, bracketed
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Measure, Outcome
 
 _PORT = 123
@@ -62,8 +63,8 @@ class NtpOptions(Options):
     @model_validator(mode="after")
     def _warned_first(self) -> Self:
         if self.fail is not None and self.fail < self.offset:
-            raise ValueError(
-                f"fail ({format_duration(self.fail)}) is no shorter than offset ({format_duration(self.offset)}): first it warns"
+            raise RefusalError(
+                "options.ntp.order", fail=format_duration(self.fail), offset=format_duration(self.offset)
             )
         return self
 
@@ -175,7 +176,7 @@ async def _asked(tools: Tools, address: str, port: int, deadline: float) -> tupl
 def _short(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         return {"host": value}
-    raise ValueError("the short form of ntp is a name or an address (192.0.2.123)")
+    raise RefusalError("options.short.address", found=value, kind="ntp")
 
 
 def _service(_options: NtpOptions) -> Service:

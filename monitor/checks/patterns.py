@@ -7,6 +7,8 @@ from typing import Annotated, Any, cast
 import re2  # type: ignore[import-untyped]
 from pydantic import AfterValidator, Field
 
+from monitor.language.refusals import RefusalError
+
 PATTERN_LIMIT = 512
 TEXT_LIMIT = 64 * 1024
 # A pattern whose program needs more is too slow where the text is hostile; a table of states may take as much as makes it fast.
@@ -36,16 +38,16 @@ def groups_of(pattern: str) -> int:
 
 
 def accepted(pattern: str) -> str:
-    """Return the pattern if RE2 takes it; otherwise ValueError says what is wrong with it."""
+    """Return the pattern if RE2 takes it; otherwise RefusalError says what is wrong with it."""
     if len(pattern) > PATTERN_LIMIT:
-        raise ValueError(f"a pattern has at most {PATTERN_LIMIT} characters, this one has {len(pattern)}")
+        raise RefusalError("options.pattern.long", limit=PATTERN_LIMIT, length=len(pattern))
     try:
         _compiled(pattern, _LARGEST)
     except re2.error as error:
         why = error.args[0].decode(errors="replace") if error.args else "unknown"
-        raise ValueError(f"{pattern[:80]!r} is no pattern of RE2: {why}") from None
+        raise RefusalError("options.pattern.form", found=pattern, reason=why) from None
     except UnicodeEncodeError:
-        raise ValueError("a pattern holds no halves of characters") from None
+        raise RefusalError("options.pattern.halves") from None
     return pattern
 
 

@@ -6,24 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from monitor.checks.connecting import has_route, resolve
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, Tools
-from monitor.checks.durations import PositiveDuration
+from monitor.checks.durations import PositiveDuration, at_most
 from monitor.checks.icmp import Echoes, echo
 from monitor.checks.shell import word
 from monitor.checks.targets import FamilyName, Host, at_host
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Measure, Outcome
 
 _LONGEST = timedelta(seconds=1)
-
-
-def _close_enough(interval: timedelta) -> timedelta:
-    if interval > _LONGEST:
-        raise ValueError("echoes of one look are sent at most 1s after each other")
-    return interval
 
 
 class PingOptions(Options):
@@ -32,7 +27,7 @@ class PingOptions(Options):
     host: Host = Field(description="The name or address to ping; the server's host if left out.")
     family: FamilyName = Field(default="any", description="Which addresses to use: any, ipv4 or ipv6.")
     count: int = Field(default=3, ge=1, le=20, description="How many echo requests one look sends.")
-    interval: Annotated[PositiveDuration, AfterValidator(_close_enough)] = Field(
+    interval: Annotated[PositiveDuration, at_most(_LONGEST)] = Field(
         default=timedelta(milliseconds=200),
         description="How long after each other they are sent, at most 1s; closer where the timeout leaves no room for it.",
     )
@@ -125,7 +120,7 @@ def _measures(echoes: Echoes) -> tuple[Measure, ...]:
 def _short(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         return {"host": value}
-    raise ValueError("the short form of ping is a name or an address (192.0.2.3)")
+    raise RefusalError("options.short.address", found=value, kind="ping")
 
 
 def _service(_options: PingOptions) -> Service:

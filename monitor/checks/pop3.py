@@ -212,9 +212,7 @@ class Pop3Check:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of pop3 is a port (995) or a host and a port ("mail.example:995")'
-    )
+    return port_or_place(value, "pop3", 995)
 
 
 def _service(_options: Pop3Options) -> Service:

@@ -166,9 +166,7 @@ def _tls_settings(options: PostgresqlOptions) -> list[str]:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of postgresql is a port (5432) or a host and a port ("db.example:5432")'
-    )
+    return port_or_place(value, "postgresql", 5432)
 
 
 def _service(_options: PostgresqlOptions) -> Service:

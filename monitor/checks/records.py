@@ -19,8 +19,9 @@ from pydantic import Field
 from monitor.checks.contract import Look, Options
 from monitor.checks.durations import Duration, PositiveDuration, format_duration
 from monitor.checks.expectations import Texts
-from monitor.checks.questions import Answers, said_of
+from monitor.checks.questions import Answers
 from monitor.checks.targets import ascii_host, is_address
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome
 
 RecordType = Literal[
@@ -43,6 +44,24 @@ RecordType = Literal[
     "NAPTR",
 ]
 TYPES: tuple[str, ...] = get_args(RecordType)
+_EXAMPLES = {
+    "A": "192.0.2.10",
+    "AAAA": "2001:db8::10",
+    "CNAME": "www.example",
+    "MX": "10 mail.example",
+    "NS": "ns1.example",
+    "SOA": "ns1.example hostmaster.example 1 3600 600 604800 300",
+    "SRV": "0 5 5060 sip.example",
+    "PTR": "www.example",
+    "CAA": '0 issue "ca.example"',
+    "DS": "12345 13 2 ABCD...",
+    "DNSKEY": "257 3 13 ABCD...",
+    "TLSA": "3 1 1 ABCD...",
+    "HTTPS": '1 . alpn="h2"',
+    "SVCB": "1 www.example",
+    "SSHFP": "4 2 ABCD...",
+    "NAPTR": '100 10 "u" "E2U+sip" "!^.*$!sip:info@example!" .',
+}
 _SHOWN = 5
 
 
@@ -87,12 +106,12 @@ def wire_name(text: str, rdtype: str) -> str:
     """
     if is_address(text):
         if rdtype != "PTR":
-            raise ValueError(f"{text!r} is an address: only the type PTR asks for the name of one")
+            raise RefusalError("options.dns.address", found=text)
         return dns.reversename.from_address(text).to_text(omit_final_dot=True)
     try:
         return dns.name.from_text(ascii_host(text)).to_text(omit_final_dot=True)
     except dns.exception.DNSException as error:
-        raise ValueError(f"{text[:80]!r} cannot be a name: {error}") from error
+        raise RefusalError("options.dns_name", found=text) from error
 
 
 def key_of_text(rdtype: str, text: str) -> bytes:
@@ -109,7 +128,9 @@ def key_of_text(rdtype: str, text: str) -> bytes:
             )
         )
     except (dns.exception.DNSException, ValueError, ArithmeticError, LookupError) as error:
-        raise ValueError(f"{text[:80]!r} is no {rdtype} record: {said_of(error)}") from error
+        raise RefusalError(
+            "options.dns.record", found=text, type=rdtype, example=_EXAMPLES[rdtype]
+        ) from error
 
 
 def shown(record: dns.rdata.Rdata) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from monitor.checks.contract import TargetFaultError
 from monitor.checks.policy import plain
 from monitor.checks.targets import ascii_host, bracketed
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -73,20 +74,20 @@ def may_lead(origin: str | None, address: str) -> bool:
 
 
 def clean_url(text: str) -> str:
-    """Return an http or https URL in the form that goes on the wire; anything else raises ValueError that says what is wrong."""
+    """Return an http or https URL in the form that goes on the wire; anything else raises RefusalError that says what is wrong."""
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{text[:80]!r} is not a URL: {error}") from error
+        raise RefusalError("options.url.place", found=text) from error
     if parts.scheme not in _DEFAULT_PORTS:
-        raise ValueError(f"{text[:80]!r} is no web address: it begins with http:// or https://")
+        raise RefusalError("options.url.form", found=text)
     if not parts.hostname:
-        raise ValueError(f"{text[:80]!r} names no host")
+        raise RefusalError("options.url.place", found=text)
     if "@" in parts.netloc:
-        raise ValueError("a user and a password do not belong into a URL: send them in headers")
+        raise RefusalError("options.url.user")
     if any(ord(letter) <= 0x20 or ord(letter) == 0x7F or letter in '\\"<>`' for letter in text):
-        raise ValueError(f"{text[:80]!r} holds a blank or a letter that must be written as %XX")
+        raise RefusalError("options.url.letters", found=text)
     host = bracketed(ascii_host(parts.hostname))
     netloc = host if port is None else f"{host}:{port}"
     return SplitResult(

@@ -19,6 +19,7 @@ from monitor.checks.shell import joined, word
 from monitor.checks.stream import Place, Stream, open_stream
 from monitor.checks.targets import FamilyName, Host, Port, at_host, bracketed, port_or_place
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome
 
 Word = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -48,7 +49,7 @@ class RedisOptions(Secured):
     @model_validator(mode="after")
     def _whole_login(self) -> Self:
         if self.user is not None and self.password is None:
-            raise ValueError("a user needs a password")
+            raise RefusalError("options.redis.password")
         return self
 
 
@@ -147,9 +148,7 @@ def _tls_words(options: RedisOptions) -> list[str]:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of redis is a port (6379) or a host and a port ("cache.example:6379")'
-    )
+    return port_or_place(value, "redis", 6379)
 
 
 def _service(_options: RedisOptions) -> Service:

@@ -14,6 +14,7 @@ from monitor.checks.bounds import Bounds, Figure
 from monitor.checks.contract import Options
 from monitor.checks.expectations import Verdict
 from monitor.checks.patterns import Pattern, found_in
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Measure, Outcome
 
 # What is quoted of a value or a name in one line of fact.
@@ -49,7 +50,7 @@ class RowsExpectation(Options):
     @model_validator(mode="after")
     def _expects_something(self) -> Self:
         if not self.model_fields_set - {"column"}:
-            raise ValueError("name at least one of equals, matches, min, max and rows")
+            raise RefusalError("options.rows")
         # Says what is wrong with the two bounds.
         _ = self.bounds
         return self

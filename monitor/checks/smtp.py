@@ -134,9 +134,7 @@ class SmtpCheck:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of smtp is a port (587) or a host and a port ("mail.example:25")'
-    )
+    return port_or_place(value, "smtp", 587)
 
 
 def _service(_options: SmtpOptions) -> Service:

@@ -40,6 +40,7 @@ from monitor.checks.targets import (
     port_or_place,
 )
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause
 
 _OURS = "SSH-2.0-Vigia"
@@ -49,10 +50,9 @@ _MS = 1000
 
 def _fingerprints(value: object) -> tuple[str, ...]:
     given = value if isinstance(value, list | tuple) else [value]
-    if not all(isinstance(one, str) and _is_fingerprint(one) for one in given):
-        raise ValueError(
-            "a host key is written as its fingerprint, SHA256: and 43 characters; `ssh-keyscan HOST | ssh-keygen -lf -` shows it"
-        )
+    wrong = [one for one in given if not isinstance(one, str) or not _is_fingerprint(one)]
+    if wrong:
+        raise RefusalError("options.ssh.fingerprint", found=wrong[0])
     return tuple(given)
 
 
@@ -84,9 +84,9 @@ class SshLogin(Options):
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
         if (self.key is None) == (self.password is None):
-            raise ValueError("a login goes either by key or by password")
+            raise RefusalError("options.ssh.way")
         if self.passphrase is not None and self.key is None:
-            raise ValueError("a passphrase opens a key, and there is none")
+            raise RefusalError("options.ssh.passphrase")
         return self
 
 
@@ -252,9 +252,7 @@ async def _conversed(stream: Stream, wanted: Wanted) -> HostKey:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of ssh is a port (22) or a host and a port ("192.0.2.1:2222")'
-    )
+    return port_or_place(value, "ssh", 22)
 
 
 def _service(_options: SshOptions) -> Service:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 
 # A configured text may hold references; they are filled, and the text judged again, when the check is built.
 REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
@@ -50,20 +51,21 @@ def split_host_port(text: str) -> tuple[str, int]:
     """Return host and port of `host:22` or `[2001:db8::1]:22`; anything else raises ValueError."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdigit() or not 1 <= int(port[:6]) <= 65535:
-        raise ValueError(
-            f"{text[:80]!r} names no port: write host:22, or [2001:db8::1]:22 for an IPv6 address"
-        )
+        raise RefusalError("options.place", found=text)
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def port_or_place(value: object, forms: str) -> dict[str, Any]:
-    """Return the options that a port (`22`) or a host and a port (`host:22`) stand for; ValueError says which `forms` there are."""
+def port_or_place(value: object, kind: str, port: int) -> dict[str, Any]:
+    """Return the options that a port (`22`) or a host and a port (`host:22`) stand for.
+
+    Anything else raises RefusalError, which shows both for this kind and its usual port.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return {"port": value}
     if isinstance(value, str):
         host, port = split_host_port(value)
         return {"host": host, "port": port}
-    raise ValueError(forms)
+    raise RefusalError("options.short.port", found=value, kind=kind, port=port)
 
 
 def at_host(options: dict[str, Any], host: str) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def ascii_host(host: str) -> str:
     try:
         return host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise ValueError(f"{host[:80]!r} cannot be written as a name on the wire: {error}") from error
+        raise RefusalError("options.dns_name", found=host) from error
 
 
 def host_of(text: str) -> str:
@@ -86,15 +88,13 @@ def host_of(text: str) -> str:
     if not is_address(text) and (
         text.startswith("-") or not _HOST.fullmatch(REFERENCE.sub("reference", text))
     ):
-        raise ValueError(
-            f"{text[:80]!r} is neither a name nor an address: write it without scheme, port or path"
-        )
+        raise RefusalError("configuration.host", found=text)
     return text
 
 
 def _one_line(text: str) -> str:
     if _CONTROL.search(text):
-        raise ValueError("holds a line break or another control character")
+        raise RefusalError("options.one_line")
     return text
 
 

@@ -34,6 +34,7 @@ from monitor.checks.targets import (
     service_of_port,
 )
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause
 
 # What comes in crumbs is searched as often as this and no oftener, or a flood of them would cost as much as a flood of pages.
@@ -52,7 +53,7 @@ class TcpExpectation(Options):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.contains and self.matches is None:
-            raise ValueError("write what is expected: contains, matches or both")
+            raise RefusalError("options.tcp_expect")
         return self
 
     def lacking(self, text: str) -> str:
@@ -179,7 +180,7 @@ def _filters(expect: TcpExpectation | None) -> str:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(value, 'the short form of tcp is a port (22) or a host and a port ("192.0.2.1:22")')
+    return port_or_place(value, "tcp", 22)
 
 
 def _service(options: TcpOptions) -> Service:

@@ -35,6 +35,7 @@ from monitor.checks.targets import (
     service_of_port,
 )
 from monitor.health.words import Service
+from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome
 
 _NEVER = timedelta(0)
@@ -81,8 +82,8 @@ class TlsOptions(Options):
     @model_validator(mode="after")
     def _warned_first(self) -> Self:
         if self.warn < self.fail and self.warn != _NEVER:
-            raise ValueError(
-                f"fail ({format_duration(self.fail)}) is no longer than warn ({format_duration(self.warn)}): first it warns"
+            raise RefusalError(
+                "options.tls.order", fail=format_duration(self.fail), warn=format_duration(self.warn)
             )
         return self
 
@@ -197,9 +198,7 @@ def _weakly(seen: Look, version: str) -> Look:
 
 
 def _short(value: object) -> dict[str, Any]:
-    return port_or_place(
-        value, 'the short form of tls is a port (443) or a host and a port ("mail.example:993")'
-    )
+    return port_or_place(value, "tls", 443)
 
 
 def _service(options: TlsOptions) -> Service:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
+from monitor.language.phrases import Phrase, listed, nearest
+from monitor.language.refusals import RefusalError
 from monitor.language.zones import day_of, instant_of
 
 NICKNAMES: Mapping[str, str] = {
@@ -32,20 +33,35 @@ _LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Field:
-    """One of the five: what it is called, what it may hold, and the names that stand for numbers."""
+    """One of the five: the text that says what it is called, what it may hold, and the names that stand for numbers."""
 
     name: str
     least: int
     most: int
     names: Mapping[str, int]
 
+    @property
+    def said(self) -> Phrase:
+        """What it is called."""
+        return Phrase(self.name)
+
 
 _FIELDS = (
-    _Field(name="minute", least=0, most=59, names={}),
-    _Field(name="hour", least=0, most=23, names={}),
-    _Field(name="day of the month", least=1, most=31, names={}),
-    _Field(name="month", least=1, most=12, names={name: at for at, name in enumerate(_MONTHS, 1)}),
-    _Field(name="day of the week", least=0, most=7, names={name: at for at, name in enumerate(_WEEKDAYS)}),
+    _Field(name="options.cron.field.minute", least=0, most=59, names={}),
+    _Field(name="options.cron.field.hour", least=0, most=23, names={}),
+    _Field(name="options.cron.field.day", least=1, most=31, names={}),
+    _Field(
+        name="options.cron.field.month",
+        least=1,
+        most=12,
+        names={name: at for at, name in enumerate(_MONTHS, 1)},
+    ),
+    _Field(
+        name="options.cron.field.weekday",
+        least=0,
+        most=7,
+        names={name: at for at, name in enumerate(_WEEKDAYS)},
+    ),
 )
 
 
@@ -95,16 +111,14 @@ class Cron:
 def parse_cron(line: str) -> Cron:
     """Return what a crontab line of five fields, or one of the nicknames, says.
 
-    Raises ValueError that says what was found and what is allowed, with the nearest right word.
+    Raises RefusalError that says what was found and what is allowed, with the nearest right word.
     """
     line = line.strip().lower()
     if len(line) > _LONGEST:
-        raise ValueError(f"a crontab line has at most {_LONGEST} characters, this one has {len(line)}")
+        raise RefusalError("options.cron.long", limit=_LONGEST, length=len(line))
     fields = _resolved(line).split()
     if len(fields) != len(_FIELDS):
-        raise ValueError(
-            f'{line!r} has {len(fields)} fields; a crontab line has five, minute, hour, day, month and weekday: "0 3 * * *"'
-        )
+        raise RefusalError("options.cron.fields", found=line, number=len(fields))
     minutes, hours, days, months, weekdays = map(_read, fields, _FIELDS)
     cron = Cron(
         times=tuple(time(hour, minute) for hour in sorted(hours) for minute in sorted(minutes)),
@@ -114,7 +128,7 @@ def parse_cron(line: str) -> Cron:
         either=not (fields[2].startswith("*") or fields[4].startswith("*")),
     )
     if not cron.either and not any(min(days) <= _LONGEST_MONTHS[month - 1] for month in months):
-        raise ValueError(f"{line!r} never comes due: none of these months has a day {min(days)}")
+        raise RefusalError("options.cron.never", found=line, day=min(days))
     return cron
 
 
@@ -122,7 +136,7 @@ def _resolved(line: str) -> str:
     if not line.startswith("@"):
         return line
     if line not in NICKNAMES:
-        raise ValueError(f"there is no {line!r}{_hint(line, tuple(NICKNAMES))}")
+        raise _no_word("options.cron.nickname", line, NICKNAMES)
     return NICKNAMES[line]
 
 
@@ -133,36 +147,33 @@ def _read(text: str, field: _Field) -> frozenset[int]:
 def _values(part: str, field: _Field) -> range:
     found = _PART.fullmatch(part)
     if found is None:
-        raise ValueError(
-            f"{part!r} is no {field.name}: write *, a number, a range such as 1-5, a step such as */15, or a list of them"
-        )
+        raise RefusalError("options.cron.part", found=part, field=field.said)
     star, first, last, step = found.groups()
     if step is not None and int(step) == 0:
-        raise ValueError(f"{part!r} has a step of nothing: write 1 or more after the /")
+        raise RefusalError("options.cron.step", found=part)
     low = field.least if star else _number(first, field)
     # A step counts from its first number to the end: `10/20` are the minutes 10, 30 and 50.
     high = field.most if star or (last is None and step) else _number(last or first, field)
     if low > high:
-        raise ValueError(f"{part!r} ends before it begins")
+        raise RefusalError("options.cron.backwards", found=part)
     return range(low, high + 1, int(step or 1))
 
 
 def _number(word: str, field: _Field) -> int:
-    if not word.isdigit():
-        if word not in field.names:
-            raise ValueError(f"{word!r} is no {field.name}{_hint(word, tuple(field.names))}")
+    if word in field.names:
         return field.names[word]
-    number = int(word)
-    if not field.least <= number <= field.most:
-        raise ValueError(f"{word} is no {field.name}; allowed are {field.least} to {field.most}")
-    return number
+    if not word.isdigit() and field.names:
+        raise _no_word("options.cron.word", word, field.names, field=field.said)
+    if not word.isdigit() or not field.least <= int(word) <= field.most:
+        raise RefusalError(
+            "options.cron.number", found=word, field=field.said, least=field.least, most=field.most
+        )
+    return int(word)
 
 
-def _hint(word: str, allowed: Sequence[str]) -> str:
-    near = get_close_matches(word, allowed, n=1)
-    meant = f"; did you mean {near[0]!r}?" if near else ""
-    return (
-        f"{meant} Allowed are {', '.join(allowed)}"
-        if meant
-        else (f"; allowed are {', '.join(allowed)}" if allowed else "; write a number")
-    )
+def _no_word(key: str, word: str, allowed: Iterable[str], **facts: object) -> RefusalError:
+    """Refuse a word that is none of those allowed, and name the one that was most likely meant."""
+    near = nearest(word, allowed)
+    if near:
+        facts["nearest"] = near
+    return RefusalError(f"{key}.near" if near else f"{key}.far", found=word, allowed=listed(allowed), **facts)

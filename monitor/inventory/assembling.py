@@ -11,8 +11,8 @@ from monitor.checks.policy import TargetPolicy
 from monitor.fleet import CheckPlan, Department, Fleet, Group, PlannedWindow, Server, Site
 from monitor.identifiers import GroupId, ServerId
 from monitor.inventory import model
-from monitor.inventory.fields import split_listen
 from monitor.inventory.fields import Language as SpokenLanguage
+from monitor.inventory.fields import split_listen
 from monitor.inventory.helpdesk import ChosenHelpdesk
 from monitor.inventory.settings import Keep, ResolverChoice, Settings
 from monitor.language import LANGUAGES

@@ -11,7 +11,10 @@ from pydantic_core import ErrorDetails
 
 from monitor.inventory.faults import ENOUGH, Finding, Path
 from monitor.inventory.fields import CHECK_NAME, COUNTRY, IDENTIFIER, WEEKDAYS
-from monitor.inventory.phrases import (
+from monitor.inventory.references import refers
+from monitor.inventory.scalars import YAML_1_1_BOOLEANS
+from monitor.inventory.shapes import is_secret, keys_of
+from monitor.language.phrases import (
     Phrase,
     Plain,
     found,
@@ -22,12 +25,9 @@ from monitor.inventory.phrases import (
     quoted,
     without_userinfo,
 )
-from monitor.inventory.references import refers
-from monitor.inventory.scalars import YAML_1_1_BOOLEANS
-from monitor.inventory.shapes import is_secret, keys_of
+from monitor.language.refusals import RefusalError
 
 _LONGEST_REASON = 240
-_MADE_FROM_THE_VALUE = frozenset({"reason", "nearest"})
 _ALLOWED_WORD = re.compile(r"'([^']*)'")
 # pydantic's mark that an error is about a key of a mapping and not about its value.
 _KEY = "[key]"
@@ -111,9 +111,14 @@ def wrong(value: Plain, expected: Phrase) -> Phrase:
     return phrase("wrong", found=found(value), expected=expected)
 
 
-def reason(error: ValueError | str) -> str:
+def refused(error: ValueError) -> Phrase:
+    """Return why somebody else refused a value: a sentence of ours, or his own."""
+    return error.said if isinstance(error, RefusalError) else phrase("said", reason=_reason(str(error)))
+
+
+def _reason(sentence: str) -> str:
     """Return a sentence that somebody else wrote, on one line, no longer than it is worth, without user and password."""
-    said = one_line(without_userinfo(str(error).removeprefix("Value error, ")))
+    said = one_line(without_userinfo(sentence.removeprefix("Value error, ")))
     return said if len(said) <= _LONGEST_REASON else said[: _LONGEST_REASON - 1] + "…"
 
 
@@ -159,8 +164,8 @@ def _said(detail: ErrorDetails, value: Plain, path: Path, part: Part) -> Phrase:
         return _said_without(_outline(value), detail, value)
     if kind in ("literal_error", "enum"):
         return wrong_word(value, _allowed_words(detail))
-    if kind.startswith("configuration."):
-        return Phrase(kind, {**context, "found": found(value)})
+    if isinstance(refusal := context.get("error"), RefusalError):
+        return refusal.said
     if kind == "bool_type" and isinstance(value, str) and value.lower() in YAML_1_1_BOOLEANS:
         return phrase("yaml_1_1_boolean", found=found(value))
     expected = _expected(detail, value)
@@ -172,8 +177,8 @@ def _said_without(shown: Phrase, detail: ErrorDetails, value: Plain) -> Phrase:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in ("literal_error", "enum"):
         return phrase("wrong_word.far", found=shown, allowed=listed(_allowed_words(detail)))
-    if kind.startswith("configuration.") and not _MADE_FROM_THE_VALUE & context.keys():
-        return Phrase(kind, {**context, "found": shown})
+    if isinstance(refusal := context.get("error"), RefusalError):
+        return refusal.said_of(shown) or phrase("refused", found=shown)
     expected = _expected(detail, value)
     return phrase("wrong", found=shown, expected=expected) if expected else phrase("refused", found=shown)
 
@@ -204,7 +209,7 @@ def _expected(detail: ErrorDetails, value: Plain) -> Phrase | None:
 
 def _others_words(detail: ErrorDetails, value: Plain) -> Phrase:
     """A kind of check or helpdesk has its own sentence; what it does not quote by itself is added."""
-    said = reason(detail["msg"])
+    said = _reason(detail["msg"])
     if value is None or (isinstance(value, str) and value[:40] in said) or str(value) in said:
         return phrase("said", reason=said)
     return phrase("said_of", reason=said, found=found(value))

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import yaml
 
 from monitor.inventory.faults import ENOUGH, Finding, Marks, Path, Place
-from monitor.inventory.phrases import Phrase, Plain, phrase, quoted
 from monitor.inventory.scalars import resolve
 from monitor.inventory.syntax import syntax_fault
+from monitor.language.phrases import Phrase, Plain, phrase, quoted
 
 DEEPEST = 32
 MOST_NODES = 1_000_000

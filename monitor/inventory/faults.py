@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.errors import VigiaError
-from monitor.inventory.phrases import Phrase, phrase, quoted
 from monitor.language import Language
+from monitor.language.phrases import Phrase, phrase, quoted
 
 Path = tuple[str | int, ...]
 

@@ -1,14 +1,10 @@
-"""The kinds of value that the configuration holds, each with its own sentence when it is wrong.
-
-A refusal is a PydanticCustomError whose type is the key of the sentence in the catalogues; `complaints` finds it there.
-"""
+"""The kinds of value that the configuration holds, each with its own sentence when it is wrong."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -21,13 +17,13 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
 
-from monitor.checks.durations import format_duration, parse_duration
+from monitor.checks.durations import format_duration, read_duration
 from monitor.checks.policy import RANGES
-from monitor.inventory.phrases import nearest
 from monitor.language import LANGUAGES
-from monitor.language.zones import is_zone, nearest_zone
+from monitor.language.phrases import nearest
+from monitor.language.refusals import RefusalError
+from monitor.language.zones import known_zone
 from monitor.maintenance.recurrence import parse_rule
 
 IDENTIFIER = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -40,40 +36,31 @@ _DURATION = r"^[0-9]{1,9}(ms|s|m|h|d)$"
 _HOST = re.compile(r"[^\s/@#?%\\\[\],'\"]{1,253}")
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,190}")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://.+", re.IGNORECASE | re.DOTALL)
-_CLOCK = re.compile(r"[0-2][0-9]:[0-5][0-9]")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 
 
 def lasting(least: timedelta, most: timedelta) -> BeforeValidator:
     """Return the reader of a duration between two bounds, both allowed."""
 
     def read(value: object) -> timedelta:
-        length = _length(value)
+        length = read_duration(value)
         if least <= length <= most:
             return length
-        bounds = {"least": format_duration(least), "most": format_duration(most)}
-        raise PydanticCustomError("configuration.duration.bounds", "out of bounds", bounds)
+        raise RefusalError(
+            "configuration.duration.bounds",
+            found=value if isinstance(value, str) else format_duration(length),
+            least=format_duration(least),
+            most=format_duration(most),
+        )
 
     return BeforeValidator(read)
-
-
-def _length(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        raise PydanticCustomError("configuration.duration.unit", "no unit", {"number": value})
-    if isinstance(value, str):
-        try:
-            return parse_duration(value)
-        except ValueError:
-            pass
-    raise PydanticCustomError("configuration.duration.form", "no duration")
 
 
 def _listen(value: str) -> str:
     try:
         split_listen(value)
     except ValueError:
-        raise PydanticCustomError("configuration.listen", "no address to listen on") from None
+        raise RefusalError("configuration.listen", found=value) from None
     return value
 
 
@@ -93,15 +80,7 @@ def split_listen(value: str) -> tuple[str, int]:
 def _probers(value: object) -> object:
     fit = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_PROBERS
     if value != AUTO and not fit:
-        raise PydanticCustomError("configuration.probers", "no number of processes", {"most": MOST_PROBERS})
-    return value
-
-
-def _zone(value: str) -> str:
-    if not is_zone(value):
-        near = nearest_zone(value)
-        key = "configuration.zone.near" if near else "configuration.zone.none"
-        raise PydanticCustomError(key, "no zone", {"nearest": near or ""})
+        raise RefusalError("configuration.probers", found=value, most=MOST_PROBERS)
     return value
 
 
@@ -113,7 +92,7 @@ def _site_url(value: str) -> str:
         fit, parts = False, urlsplit("")
     extra = parts.query or parts.fragment or parts.username or parts.password
     if not fit or extra or any(letter.isspace() for letter in value):
-        raise PydanticCustomError("configuration.site_url", "no address of a page")
+        raise RefusalError("configuration.site_url", found=value)
     return value.rstrip("/")
 
 
@@ -124,7 +103,7 @@ def _host(value: str) -> str:
     except ValueError:
         pass
     if not _HOST.fullmatch(value) or ":" in value or value.startswith("-"):
-        raise PydanticCustomError("configuration.host", "neither a name nor an address")
+        raise RefusalError("configuration.host", found=value)
     return value
 
 
@@ -132,7 +111,7 @@ def _address(value: str) -> str:
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
-        raise PydanticCustomError("configuration.address", "no address") from None
+        raise RefusalError("configuration.address", found=value) from None
 
 
 def _name_server(value: str) -> str:
@@ -140,9 +119,9 @@ def _name_server(value: str) -> str:
         host, port = (value, 53) if _is_address(value) else split_listen(value)
         ipaddress.ip_address(host)
     except ValueError:
-        raise PydanticCustomError("configuration.name_server", "no name server") from None
+        raise RefusalError("configuration.name_server", found=value) from None
     if port == 0:
-        raise PydanticCustomError("configuration.name_server", "no name server")
+        raise RefusalError("configuration.name_server", found=value)
     return value
 
 
@@ -158,9 +137,9 @@ def _network(value: str) -> str:
     try:
         loose = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise PydanticCustomError("configuration.network.none", "no network") from None
+        raise RefusalError("configuration.network.none", found=value) from None
     if "/" in value and ipaddress.ip_address(value.partition("/")[0]) != loose.network_address:
-        raise PydanticCustomError("configuration.network.host_bits", "host bits", {"nearest": str(loose)})
+        raise RefusalError("configuration.network.host_bits", found=value, nearest=str(loose))
     return str(loose)
 
 
@@ -169,43 +148,32 @@ def _target_range(value: str) -> str:
         return value
     try:
         return _network(value)
-    except PydanticCustomError:
+    except RefusalError:
         near = nearest(value, RANGES)
         key = "configuration.target_range.near" if near else "configuration.target_range.far"
-        context = {"nearest": near or "", "allowed": ", ".join(RANGES)}
-        raise PydanticCustomError(key, "no range", context) from None
+        raise RefusalError(key, found=value, nearest=near or "", allowed=", ".join(RANGES)) from None
 
 
-def _matching(
-    pattern: re.Pattern[str], key: Literal["email", "operator_url", "clock"]
-) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise PydanticCustomError(f"configuration.{key}", "not of this form")
-        return value
-
-    return check
+def _email(value: str) -> str:
+    if not _EMAIL.fullmatch(value):
+        raise RefusalError("configuration.email", found=value)
+    return value
 
 
 def _operator_url(value: SecretStr) -> SecretStr:
-    _matching(_SCHEME, "operator_url")(value.get_secret_value())
+    if not _SCHEME.fullmatch(value.get_secret_value()):
+        raise RefusalError("configuration.operator_url")
     return value
 
 
 def _rule(value: str) -> str:
-    try:
-        parse_rule(value)
-    except ValueError as error:
-        raise PydanticCustomError("configuration.rule", "no rule", {"reason": str(error)}) from None
+    parse_rule(value)
     return value
 
 
 def _clock(value: str) -> str:
-    try:
-        time.fromisoformat(_matching(_CLOCK, "clock")(value))
-    except ValueError:
-        if value != "24:00":
-            raise PydanticCustomError("configuration.clock", "no time of day") from None
+    if not _CLOCK.fullmatch(value):
+        raise RefusalError("configuration.clock", found=value)
     return value
 
 
@@ -214,7 +182,7 @@ def _spread(value: object) -> object:
     if isinstance(value, str):
         return dict.fromkeys(LANGUAGES, value)
     if not isinstance(value, dict) or not value:
-        raise PydanticCustomError("configuration.texts", "no text")
+        raise RefusalError("configuration.texts", found=value)
     return value
 
 
@@ -252,14 +220,14 @@ Probers = Annotated[
     BeforeValidator(_probers),
     WithJsonSchema({"anyOf": [{"const": AUTO}, {"type": "integer", "minimum": 1, "maximum": MOST_PROBERS}]}),
 ]
-Zone = Annotated[str, AfterValidator(_zone)]
+Zone = Annotated[str, AfterValidator(known_zone)]
 SiteUrl = Annotated[str, AfterValidator(_site_url)]
 Host = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 NameServer = Annotated[str, AfterValidator(_name_server)]
 Network = Annotated[str, AfterValidator(_network)]
 TargetRange = Annotated[str, AfterValidator(_target_range)]
-Email = Annotated[str, AfterValidator(_matching(_EMAIL, "email"))]
+Email = Annotated[str, AfterValidator(_email)]
 OperatorUrl = Annotated[SecretStr, AfterValidator(_operator_url)]
 WindowRule = Annotated[str, StringConstraints(max_length=100), AfterValidator(_rule)]
 ClockTime = Annotated[str, AfterValidator(_clock)]

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from monitor.inventory.complaints import Part, complaints, wrong, wrong_word
 from monitor.inventory.faults import Finding, Path
-from monitor.inventory.phrases import Plain, phrase
+from monitor.language.phrases import Plain, phrase
 from monitor.tickets import KINDS
 from monitor.tickets.port import HelpdeskOptions
 

@@ -20,13 +20,13 @@ from monitor.inventory.document import Document, UnreadableError, read_document
 from monitor.inventory.faults import ENOUGH, ConfigurationError, Fault, Finding, Marks, Place, refuse
 from monitor.inventory.fields import Host, split_listen
 from monitor.inventory.helpdesk import ChosenHelpdesk, choose_helpdesk
-from monitor.inventory.phrases import Plain, found, phrase
 from monitor.inventory.plans import Ground, plan
 from monitor.inventory.references import Secrets
 from monitor.inventory.relations import relations
 from monitor.inventory.settings import Configuration
 from monitor.inventory.source import decode, read_bytes
 from monitor.inventory.walking import EACH, fill, items, replaced
+from monitor.language.phrases import Plain, found, phrase
 
 LISTEN = "VIGIA_LISTEN"
 _LISTEN_REFERENCE = re.compile(r"(?<!\$)\$\{VIGIA_LISTEN\}")

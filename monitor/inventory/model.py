@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from monitor.inventory.fields import (
     Address,
@@ -36,6 +35,7 @@ from monitor.inventory.fields import (
     Zone,
     lasting,
 )
+from monitor.language.refusals import RefusalError
 
 _SECOND, _MINUTE, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 _YEAR = timedelta(days=366)
@@ -172,7 +172,7 @@ class Sentinel(Model):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if len(self.model_fields_set) != 1 or self.model_dump(exclude_none=True) == {}:
-            raise PydanticCustomError("configuration.sentinel", "not exactly one")
+            raise RefusalError("configuration.sentinel")
         return self
 
 

@@ -15,13 +15,13 @@ from monitor.fleet import CheckPlan
 from monitor.health.state import Attempts, Policy
 from monitor.health.words import CheckImpact, Service
 from monitor.identifiers import CheckKey, ServerId
-from monitor.inventory.complaints import Part, complaints, reason, wrong
+from monitor.inventory.complaints import Part, complaints, refused, wrong
 from monitor.inventory.faults import Finding, Path
 from monitor.inventory.model import CheckCommon, Confirm, Defaults
-from monitor.inventory.phrases import Phrase, Plain, listed, nearest, phrase, quoted
 from monitor.inventory.references import ReferenceFaultError, Secrets, has_reference, refers
 from monitor.inventory.shapes import keys_of
 from monitor.inventory.walking import replaced
+from monitor.language.phrases import Phrase, Plain, listed, nearest, phrase, quoted
 
 COMMON_KEYS = keys_of(CheckCommon)
 
@@ -111,7 +111,7 @@ def _short(kind: Kind, value: Plain, path: Path) -> _Item | Finding:
     try:
         options = kind.short(value)
     except ValueError as error:
-        return Finding(path=path, said=phrase("said", reason=reason(error)))
+        return Finding(path=path, said=refused(error))
     # A kind whose short form is a rhythm means the key of every check by it.
     common = {"every": options["every"]} if "every" in options else {}
     return _Item(kind=kind, options=options, common=common, path=path, written=value)

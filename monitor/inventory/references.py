@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitor.errors import VigiaError
-from monitor.inventory.phrases import Phrase, phrase, quoted
+from monitor.language.phrases import Phrase, phrase, quoted
 
 LARGEST_SECRET = 64 * 1024
 # Anything shorter is no secret, and hiding it would make every text unreadable.

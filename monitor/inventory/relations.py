@@ -10,9 +10,9 @@ from graphlib import CycleError, TopologicalSorter
 
 from monitor.checks import KINDS
 from monitor.inventory.faults import FAULTS_SHOWN, Finding, Marks, Path, place_of
-from monitor.inventory.phrases import Phrase, Plain, listed, nearest, phrase, quoted
 from monitor.inventory.walking import EACH, find, items
 from monitor.language import LANGUAGES
+from monitor.language.phrases import Phrase, Plain, listed, nearest, phrase, quoted
 
 _NAMED = ("groups", "servers", "windows")
 _TEXTS = (

@@ -7,7 +7,7 @@ import re
 from pathlib import Path as FilePath
 
 from monitor.inventory.faults import ConfigurationError, Fault, Place
-from monitor.inventory.phrases import Phrase, phrase
+from monitor.language.phrases import Phrase, phrase
 
 LARGEST_FILE = 16 * 1024 * 1024
 _WHOLE_FILE = Place(0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from monitor.inventory.faults import Finding, Place
-from monitor.inventory.phrases import Phrase, phrase, quoted
+from monitor.language.phrases import Phrase, phrase, quoted
 
 # The parser's own words on the left; they are part of libyaml's interface as little as any message is, so what is
 # not found here is still told, in those words.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from monitor.inventory.faults import ENOUGH, Finding, Path
-from monitor.inventory.phrases import Plain
 from monitor.inventory.references import ReferenceFaultError, Secrets, has_reference
+from monitor.language.phrases import Plain
 
 EACH = -1
 

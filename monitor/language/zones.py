@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from monitor.language.refusals import RefusalError
+
 _SECOND = timedelta(seconds=1)
 _LONGEST_NAME = 60
 
@@ -43,6 +45,15 @@ def is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def known_zone(name: str) -> str:
+    """Return `name` if there is such an IANA zone; otherwise RefusalError says which one was most likely meant."""
+    if not is_zone(name):
+        near = nearest_zone(name)
+        key = "configuration.zone.near" if near else "configuration.zone.none"
+        raise RefusalError(key, found=name, **({"nearest": near} if near else {}))
+    return name
 
 
 def nearest_zone(word: str) -> str | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.language.phrases import listed
+from monitor.language.refusals import RefusalError
 from monitor.language.zones import day_of, instant_of
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -53,13 +55,11 @@ class Rule:
 def parse_rule(text: str) -> Rule:
     """Return the rule that `text` states, as "every day 02:00" or "every monday, friday 22:30".
 
-    Raises ValueError that says what was found and what is allowed.
+    Raises RefusalError that says what was found and what is allowed.
     """
     match = _FORM.fullmatch(" ".join(text.lower().split()))
     if match is None:
-        raise ValueError(
-            f'{text!r} is no rule; write "every sunday 02:00", "every monday, friday 22:30" or "every day 02:00"'
-        )
+        raise RefusalError("configuration.rule.form", found=text)
     return Rule(weekdays=_weekdays(match["days"]), at=_time(match["hour"], match["minute"]))
 
 
@@ -77,13 +77,11 @@ def _weekdays(words: str) -> frozenset[int]:
         return EVERY_DAY
     unknown = [name for name in names if name not in WEEKDAYS]
     if unknown:
-        raise ValueError(
-            f"{unknown[0]!r} is no day of the week; allowed are {', '.join(WEEKDAYS)}, or `day` alone"
-        )
+        raise RefusalError("configuration.rule.weekday", found=unknown[0], allowed=listed(WEEKDAYS))
     return frozenset(WEEKDAYS.index(name) for name in names)
 
 
 def _time(hour: str, minute: str) -> time:
     if int(hour) > 23 or int(minute) > 59:
-        raise ValueError(f"{hour}:{minute} is no time of day; allowed are 00:00 to 23:59")
+        raise RefusalError("configuration.rule.time", found=f"{hour}:{minute}")
     return time(int(hour), int(minute))

@@ -19,6 +19,7 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from monitor.checks.durations import Duration
+from monitor.language.refusals import RefusalError
 from monitor.tickets.line import Answer, Call, exchange
 from monitor.tickets.port import (
     Action,
@@ -57,13 +58,11 @@ class WebhookOptions(HelpdeskOptions):
     def _url_is_safe(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an address such as https://helpdesk.example/vigia")
+            raise RefusalError("configuration.webhook.form", found=url)
         if parts.username or parts.password or parts.fragment:
-            raise ValueError(
-                "an address without user, password and fragment; the secret has a key of its own"
-            )
+            raise RefusalError("configuration.webhook.user")
         if parts.scheme == "http" and _is_public(parts.hostname):
-            raise ValueError("https, for plain http is only for loopback and private networks")
+            raise RefusalError("configuration.webhook.clear", found=url)
         return url
 
 

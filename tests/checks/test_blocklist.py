@@ -144,7 +144,7 @@ def test_a_server_of_ones_own_that_keeps_silent_is_our_trouble(tmp_path: Path) -
 def test_a_name_that_leads_inside_is_our_trouble(tmp_path: Path) -> None:
     seen = look(tmp_path, Zone(ALIVE), {"addresses": "inside.test"})
     assert verdict(seen) == (Outcome.UNKNOWN, Cause.OWN)
-    assert "10.0.0.1 is no public address (private)" in seen.found
+    assert '"10.0.0.1", an address of the range private' in seen.found
 
 
 def test_a_name_that_does_not_exist_is_down(tmp_path: Path) -> None:
@@ -207,19 +207,19 @@ def test_a_key_in_the_name_of_a_list_is_never_shown() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"addresses": "10.0.0.1"}, "10.0.0.1 is no public address (private)"),
-        ({"addresses": ["192.0.2.1", "127.0.0.1"]}, "127.0.0.1 is no public address (loopback)"),
-        ({"addresses": "fe80::1"}, "is no public address (link-local)"),
-        ({"addresses": "::ffff:10.0.0.1"}, "is no public address (private)"),
-        ({"addresses": "fd00::1"}, "is no public address (private)"),
-        ({"addresses": "100.64.1.1"}, "is no public address (shared)"),
+        ({"addresses": "10.0.0.1"}, '"10.0.0.1", an address of the range private'),
+        ({"addresses": ["192.0.2.1", "127.0.0.1"]}, '"127.0.0.1", an address of the range loopback'),
+        ({"addresses": "fe80::1"}, "of the range link-local"),
+        ({"addresses": "::ffff:10.0.0.1"}, "of the range private"),
+        ({"addresses": "fd00::1"}, "of the range private"),
+        ({"addresses": "100.64.1.1"}, "of the range shared"),
         ({"addresses": []}, "at least 1 item"),
         ({"lists": []}, "at least 1 item"),
-        ({"lists": ["https://zen.spamhaus.org"]}, "neither a name nor an address"),
-        ({"lists": ["192.0.2.1"]}, "is an address"),
-        ({"lists": [{"zone": "a.test", "codes": ["192.0.2.1"]}]}, "is no answer of a block list"),
-        ({"lists": [{"zone": "a.test", "codes": ["all"]}]}, "is no answer of a block list"),
-        ({"server": "192.0.2.1:x"}, "names no port"),
+        ({"lists": ["https://zen.spamhaus.org"]}, "expected a name or an address"),
+        ({"lists": ["192.0.2.1"]}, "which is an address"),
+        ({"lists": [{"zone": "a.test", "codes": ["192.0.2.1"]}]}, "expected an answer of a block list"),
+        ({"lists": [{"zone": "a.test", "codes": ["all"]}]}, "expected an answer of a block list"),
+        ({"server": "192.0.2.1:x"}, "expected a host and a port"),
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(given: dict[str, Any], sentence: str) -> None:

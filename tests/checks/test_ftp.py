@@ -470,13 +470,13 @@ def test_nothing_is_said_before_tls_stands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"tls": True, "starttls": True}, "TLS begins either with the first byte"),
+        ({"tls": True, "starttls": True}, "not both"),
         ({"list": "/pub"}, "a listing needs a login"),
-        ({"login": {"user": "anonymous"}, "list": "pub"}, "is no absolute path"),
+        ({"login": {"user": "anonymous"}, "list": "pub"}, "expected a path that begins with /"),
         ({"login": {"user": "anonymous"}, "list": "/pub\r\nDELE x"}, "control character"),
-        ({"login": {"user": "ana"}}, "a user who is not anonymous has a password"),
+        ({"login": {"user": "ana"}}, "a user other than anonymous needs a password"),
         ({"login": {"user": "a\nb", "password": "x"}}, "control character"),
-        ({"expect": {"entries": {"min": 1}}}, "entries are expected of a listing"),
+        ({"expect": {"entries": {"min": 1}}}, "entries counts what a listing shows"),
     ],
 )
 def test_options_that_cannot_be_are_refused(given: dict[str, Any], sentence: str) -> None:

@@ -66,7 +66,7 @@ def test_all_echoes_are_sent_although_the_time_is_short(tmp_path: Path) -> None:
 
 
 def test_echoes_are_sent_close_to_each_other() -> None:
-    with pytest.raises(RefusedError, match="at most 1s after each other"):
+    with pytest.raises(RefusedError, match="allowed is at most 1s"):
         check_of(plan_of("ping", {"interval": "2s"}))
 
 

@@ -430,13 +430,13 @@ def test_a_hostile_peer_neither_holds_up_a_look_nor_fills_the_memory(tmp_path: P
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"to": "a@b.test\r\nDATA"}, "no mail address"),
-        ({"to": "<a@b.test>"}, "no mail address"),
-        ({"to": "nobody"}, "no mail address"),
-        ({"tls": True, "starttls": True}, "not twice"),
+        ({"to": "a@b.test\r\nDATA"}, "expected a bare mail address"),
+        ({"to": "<a@b.test>"}, "expected a bare mail address"),
+        ({"to": "nobody"}, "expected a bare mail address"),
+        ({"tls": True, "starttls": True}, "not both"),
         ({"login": {"user": "a\nb", "password": "c"}}, "control character"),
         ({"login": {"user": "", "password": "c"}}, "at least 1"),
-        ({"ehlo": "a b"}, "neither a name nor an address"),
+        ({"ehlo": "a b"}, "expected a name or an address"),
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(given: dict[str, Any], sentence: str) -> None:

@@ -506,11 +506,11 @@ def no_thread_is_left() -> bool:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"host_key": "aa:bb:cc"}, "written as its fingerprint"),
-        ({"host_key": [STRANGE, 7]}, "written as its fingerprint"),
+        ({"host_key": "aa:bb:cc"}, "expected the fingerprint of a host key"),
+        ({"host_key": [STRANGE, 7]}, "expected the fingerprint of a host key"),
         ({"login": {"user": "ana"}}, "either by key or by password"),
         ({"login": {"user": "ana", "key": "/a", "password": "b"}}, "either by key or by password"),
-        ({"login": {"user": "ana", "password": "b", "passphrase": "c"}}, "a passphrase opens a key"),
+        ({"login": {"user": "ana", "password": "b", "passphrase": "c"}}, "passphrase opens a locked key"),
         ({"login": {"user": "a\nb", "password": "b"}}, "control character"),
     ],
 )

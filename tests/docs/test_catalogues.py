@@ -40,7 +40,7 @@ def asked_for() -> Iterator[tuple[str, str]]:
             if (
                 isinstance(node, ast.Call)
                 and node.args
-                and _name(node.func) in {"text", "in_every_language", "say"}
+                and _name(node.func) in {"text", "in_every_language", "say", "RefusalError"}
             ):
                 for key in _keys(node.args[0]):
                     yield key, f"{path.relative_to(ROOT)}:{node.lineno}"

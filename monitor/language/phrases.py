@@ -15,7 +15,7 @@ Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 _SHOWN = 60
 _LISTED = 40
 _COMPARED = 700
-_USERINFO = re.compile(r"(?<=//)[^/@\s]+@")
+_USERINFO = re.compile(r"(?<=//)[^/\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ def phrase(key: str, /, **values: object) -> Phrase:
     return Phrase(f"configuration.{key}", values)
 
 
-def found(value: Plain) -> Phrase:
-    """Describe what stands in the file by its type, quoting only as much of it as helps to recognise it."""
+def found(value: object) -> Phrase:
+    """Describe a value of the file by its type, quoting only as much of it as helps to recognise it."""
     match value:
         case None:
             return phrase("found.nothing")
@@ -48,10 +48,12 @@ def found(value: Plain) -> Phrase:
             return phrase("found.number", value=_cut(str(value)))
         case str():
             return phrase("found.text", value=quoted(value))
-        case list():
+        case list() | tuple():
             return phrase("found.list" if value else "found.empty_list")
         case dict():
             return phrase("found.mapping" if value else "found.empty_mapping")
+        case _:
+            raise TypeError(f"nothing of that kind stands in a file: {type(value).__name__}")
 
 
 def quoted(value: str) -> str:
