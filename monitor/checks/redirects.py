@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -13,6 +14,7 @@ from monitor.language.refusals import RefusalError
 from monitor.observation import Cause
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_UNCLEAN = re.compile(r"[\x00-\x20\x7f\\\"<>`]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _OF_A_BODY = frozenset({"content-type", "content-length", "content-encoding"})
 # What may be said to a stranger. Everything else that was configured may be a credential, whatever its name.
@@ -86,9 +88,10 @@ def clean_url(text: str) -> str:
         raise RefusalError("options.url.place", found=text)
     if "@" in parts.netloc:
         raise RefusalError("options.url.user")
-    if any(ord(letter) <= 0x20 or ord(letter) == 0x7F or letter in '\\"<>`' for letter in text):
-        raise RefusalError("options.url.letters", found=text)
     host = bracketed(ascii_host(parts.hostname))
+    # A letter of the host may become one of these only on its way to the wire.
+    if _UNCLEAN.search(text) or _UNCLEAN.search(host):
+        raise RefusalError("options.url.letters", found=text)
     netloc = host if port is None else f"{host}:{port}"
     return SplitResult(
         parts.scheme, netloc, _on_the_wire(parts.path) or "/", _on_the_wire(parts.query), ""

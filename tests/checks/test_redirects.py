@@ -130,7 +130,8 @@ def test_headers_are_for_one_origin(location: str, headers: tuple[tuple[str, str
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "http://a b/", "http://", "http://a.test\\@b.test/", "http://[::1"]
+    "url",
+    ["javascript:alert(1)", "http://a b/", "http://", "http://a.test\\@b.test/", "http://[::1", "http://˘/"],
 )
 def test_what_is_no_web_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError):
