@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.errors import VigiaError
+from monitor.health.heartbeat import FAIL, LARGEST_EXIT_CODE, START, SUCCESS
 from web.security import ALWAYS, NEVER
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ BODY_PATIENCE_S = 0.25
 _PIECE = 1024
 _ADDRESS = re.compile(r"/ping/([A-Za-z0-9_-]{16,128})(?:/(start|fail|[0-9]{1,3}))?/?")
 _METHODS = ("GET", "HEAD", "POST")
-_LARGEST_EXIT_CODE = 255
-_WORDS = {"start": -2, "fail": -1}
+_WORDS = {"start": START, "fail": FAIL}
 
 
 class Inbox(Protocol):
@@ -37,7 +37,7 @@ class Inbox(Protocol):
         """Does any heartbeat report by this token?"""
 
     def take(self, token: str, signal: int, body: str = "") -> None:
-        """Put a report on disk; VigiaError means that it is not there. `signal` is an exit code, -1 a failure, -2 a start."""
+        """Put a report on disk; VigiaError means that it is not there. `signal` is START, FAIL or an exit code."""
 
 
 class Heartbeats:
@@ -94,10 +94,10 @@ class Heartbeats:
 def _signal(word: str | None) -> int | None:
     """Return what stands behind the token: nothing is a success; None when it means nothing."""
     if word is None:
-        return 0
+        return SUCCESS
     if word in _WORDS:
         return _WORDS[word]
-    return int(word) if int(word) <= _LARGEST_EXIT_CODE else None
+    return int(word) if int(word) <= LARGEST_EXIT_CODE else None
 
 
 def _read(source: Any) -> str:
