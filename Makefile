@@ -37,11 +37,12 @@ bench: development ## measure: make bench [ARGS=schedule]
 	@tools/system-packages bench
 	@exec $(python) tests/bench/run.py $(ARGS)
 
-soak: development ## a start, a fault and 20 kills against the stopwatch, then all tests again and again in random orders: make soak [ROUNDS=10]
+soak: development ## a start, a fault, 20 kills and 60 hostile peers against the stopwatch, then all tests again and again in random orders: make soak [ROUNDS=10]
 	@tools/system-packages
 	@$(python) -m tests.soak.start
 	@$(python) -m tests.soak.fault
 	@$(python) -m tests.soak.kill
+	@$(python) -m tests.soak.hostile
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; $(python) -m pytest -q -n 2 $(ARGS) || exit 1; done
 
 lock: development ## resolve the dependencies anew and write their hashes
