@@ -11,15 +11,16 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import Annotated
 
 from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from monitor.checks.contract import Look, Options, OwnFaultError, TargetFaultError
 from monitor.checks.durations import Duration
-from monitor.checks.targets import Host, ascii_host, is_address
+from monitor.checks.targets import REFERENCE, Host, ascii_host, is_address
 from monitor.observation import FOUND_LIMIT, Cause, Outcome
 
 # OpenSSL's X509_V_ERR_* numbers: not yet valid, expired.
@@ -38,10 +39,20 @@ VERSIONS = tuple(_VERSIONS)
 """The versions of TLS, the weakest first."""
 
 
+def _on_the_wire(name: str) -> str:
+    if not REFERENCE.search(name):
+        ascii_host(name)
+    return name
+
+
+ServerName = Annotated[Host, AfterValidator(_on_the_wire)]
+"""The name of a certificate, which is asked for as it is."""
+
+
 class Secured(Options):
     """What every check takes whose protocol may run inside TLS."""
 
-    tls_name: Host | None = Field(
+    tls_name: ServerName | None = Field(
         default=None,
         description="The name that the certificate must carry and that is asked for (SNI); the host if left out.",
     )

@@ -20,7 +20,7 @@ from monitor.checks.contract import (
     Tools,
 )
 from monitor.checks.durations import Duration, format_duration
-from monitor.checks.securing import VERSIONS, Identity, Trust, ending, subject_of
+from monitor.checks.securing import VERSIONS, Identity, ServerName, Trust, ending, subject_of
 from monitor.checks.shell import word
 from monitor.checks.starttls import ProtocolName
 from monitor.checks.stream import Place, open_stream
@@ -50,7 +50,7 @@ class TlsOptions(Options):
 
     port: Port = Field(default=443, description="The port that speaks TLS.")
     host: Host = Field(description="The name or address to connect to; the server's host if left out.")
-    name: Host | None = Field(
+    name: ServerName | None = Field(
         default=None,
         description="The name that the certificate must carry and that is asked for (SNI); the host if left out. "
         "As in every check it is the check's name too, and a word without a dot (`imap`) is only that.",

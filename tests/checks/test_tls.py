@@ -216,6 +216,13 @@ def test_a_name_that_only_tells_two_checks_apart_is_no_server(
     assert shake(tmp_path, certificates, "good", name="imap").outcome is Outcome.OK
 
 
+@pytest.mark.parametrize("kind", ["tls", "tcp"])
+def test_a_name_that_no_certificate_could_carry_is_refused(kind: str) -> None:
+    options = {"tls": {"name": "ñ" * 70}, "tcp": {"port": 993, "tls": True, "tls_name": "ñ" * 70}}
+    with pytest.raises(RefusedError, match="name"):
+        check_of(plan_of(kind, options[kind]))
+
+
 def test_an_address_counts_as_a_name(tmp_path: Path, certificates: Certificates) -> None:
     assert shake(tmp_path, certificates, "good", host="127.0.0.1").outcome is Outcome.OK
 
