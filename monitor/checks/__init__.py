@@ -18,6 +18,7 @@ from monitor.checks import (
     mailflow,
     memcached,
     mysql,
+    nagios,
     ntp,
     ping,
     pop3,
@@ -53,6 +54,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             postgresql.KIND,
             redis.KIND,
             memcached.KIND,
+            nagios.KIND,
             ssh.KIND,
             ftp.KIND,
         )

@@ -119,7 +119,11 @@ def _checks(value: Plain, secrets: Secrets) -> tuple[tuple[tuple[CheckPlan, ...]
         if len(findings) >= ENOUGH:
             break
         ground = Ground(
-            server=ServerId(str(_entry(server, "id"))), host=_host(server), defaults=defaults, secrets=secrets
+            server=ServerId(str(_entry(server, "id"))),
+            host=_host(server),
+            defaults=defaults,
+            secrets=secrets,
+            shared=_shared(value),
         )
         plans: list[CheckPlan] = []
         for below, item in items(server, "checks", EACH):
@@ -138,6 +142,15 @@ def _defaults(value: Plain) -> model.Defaults:
         return model.Defaults.model_validate(_entry(value, "defaults") or {})
     except ValidationError:
         return model.Defaults()
+
+
+def _shared(value: Plain) -> Mapping[str, Mapping[str, Plain]]:
+    """Return what the file says of all checks of a kind; wrong words are told with the file."""
+    try:
+        plugins = model.Plugins.model_validate(_entry(value, "plugins") or {})
+    except ValidationError:
+        return {}
+    return {"nagios": {"folders": list(plugins.folders)}} if plugins.folders else {}
 
 
 def _host(server: Plain) -> str:

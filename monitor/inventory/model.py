@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from monitor.checks.nagios import Folder
 from monitor.inventory.fields import (
     Address,
     CheckName,
@@ -155,6 +156,15 @@ class Targets(Model):
     )
 
 
+class Plugins(Model):
+    """Where the programs lie that checks may run."""
+
+    folders: list[Folder] = Field(
+        default=[],
+        description="Folders of monitoring plugins, instead of those where distributions put them.",
+    )
+
+
 class SentinelName(Model):
     """A name that a sentinel is asked for."""
 
@@ -279,6 +289,9 @@ class File(Model):
     resolver: Resolver | None = Field(default=None, description="Name servers instead of the system's.")
     targets: Targets = Field(
         default_factory=Targets, description="Where looks may go: ranges that are refused or allowed."
+    )
+    plugins: Plugins = Field(
+        default_factory=Plugins, description="Where the programs lie that `nagios` checks run."
     )
     sentinels: list[Sentinel] = Field(default=[], description="Targets that tell whether we are online.")
     groups: list[Group] = Field(min_length=1, description="Groups of servers, in the order of the page.")

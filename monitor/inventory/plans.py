@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -28,12 +28,16 @@ COMMON_KEYS = keys_of(CheckCommon)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What the checks of one server stand on. `host` is empty when the server has none."""
+    """What the checks of one server stand on.
+
+    `host` is empty when the server has none. `shared` holds options that the file gives to all checks of a kind that say nothing else.
+    """
 
     server: ServerId
     host: str
     defaults: Defaults
     secrets: Secrets
+    shared: Mapping[str, Mapping[str, Plain]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ def plan(item: Plain, path: Path, ground: Ground) -> CheckPlan | list[Finding]:
         return [taken]
     if _lacks(taken.kind):
         return [Finding(path=path, said=phrase("check.extra", kind=taken.kind.name, extra=taken.kind.extra))]
-    options = taken.kind.complete(dict(taken.options), ground.host)
+    options = taken.kind.complete({**ground.shared.get(taken.kind.name, {}), **taken.options}, ground.host)
     findings = [*_common_faults(taken), *_option_faults(taken, options, ground)]
     if findings:
         return findings

@@ -46,6 +46,8 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
 
 WHOLE: dict[str, dict[str, Any]] = {
     "host": {"load": {"warn": 2}},
+    # The one program that lies where it does everywhere, and that belongs to root.
+    "nagios": {"command": ["sh", "-c", 7, "${SECRET}"], "folders": ["/bin"]},
     "mailflow": {
         "from": "probe@gye1.test",
         "imap": {"login": {"user": "probe", "password": "${SECRET}"}, "also": ["Junk"]},
