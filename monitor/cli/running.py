@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from monitor import __version__
-from monitor.cli.common import clock, config_option, configuration, data_option, listen_option, log_to_stderr
+from monitor.cli.common import clock, config_option, configuration, data_option, listen_option
 from monitor.inventory import Configuration
 from monitor.station.lifeline import only_watch
 from monitor.station.listening import address_of, write_address
 from monitor.station.listening import listen as listen_on
+from monitor.station.logs import log_to_stderr
 from monitor.station.preparing import prepare
 from monitor.station.supervisor import (
     Programme,

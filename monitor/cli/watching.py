@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.common import clock, config_option, configuration, data_option, listen_option, log_to_stderr
+from monitor.cli.common import clock, config_option, configuration, data_option, listen_option
+from monitor.station.logs import log_to_stderr
 from monitor.station.watch import run_watch
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from monitor.errors import VigiaError
@@ -27,6 +29,27 @@ class ReferenceFaultError(VigiaError):
         self.said = said
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What references stood for: all that another process needs to fill and to hide the same."""
+
+    folder: Path
+    variables: Mapping[str, str]
+    files: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Used(variables={sorted(self.variables)}, files={sorted(self.files)})"
+
+    def secrets(self) -> Secrets:
+        """Return secrets that know all of it, as if they had filled it themselves."""
+        secrets = Secrets(self.variables, self.folder, self.files)
+        for name in self.variables:
+            secrets.fill(f"${{{name}}}")
+        for name in self.files:
+            secrets.fill(f"{_FILE}{name}")
+        return secrets
+
+
 class Secrets:
     """Fills references, and hides again in what we show everything that was ever filled in.
 
@@ -34,11 +57,15 @@ class Secrets:
     stands for the characters `${NAME}` themselves.
     """
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], folder: Path, files: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Take the variables, the folder that relative paths count from, and the contents of files that were read already."""
         self._environment = dict(environment)
         self._folder = folder
-        self._files: dict[str, str] = {}
+        self._files: dict[str, str] = dict(files)
         self._hidden: dict[str, str] = {}
+        self._used: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"Secrets(folder={str(self._folder)!r})"
@@ -59,6 +86,10 @@ class Secrets:
             text = text.replace(value, self._hidden[value])
         return text
 
+    def used(self) -> Used:
+        """Return everything that was ever filled in."""
+        return Used(folder=self._folder, variables=dict(self._used), files=dict(self._files))
+
     def _value(self, match: re.Match[str]) -> str:
         if match["escape"]:
             return match[0][1:]
@@ -69,6 +100,7 @@ class Secrets:
         if not value:
             reason = "reference.unset" if value is None else "reference.empty"
             raise ReferenceFaultError(phrase(reason, name=name))
+        self._used[name] = value
         return self._remember(match[0], value)
 
     def _read(self, written: str) -> str:

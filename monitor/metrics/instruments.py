@@ -70,6 +70,9 @@ class Instruments:
         self._rows = self._counter("vigia_store_rows", "Observations that were stored.")
         self._size = self._gauge("vigia_store_bytes", "Size of the database file.")
         self._wal = self._gauge("vigia_store_wal_bytes", "Size of the database's write-ahead log.")
+        self._probers = self._gauge(
+            "vigia_probers", "Processes that look; with 1 it is the one that watches itself."
+        )
         self._queue = self._gauge("vigia_writer_queue", "Observations that wait to be stored.")
         Info("vigia_build", "What is running.", registry=self.registry).info(
             {"version": version, "python": platform.python_version(), "engine": engine}
@@ -121,6 +124,10 @@ class Instruments:
     def queued(self, observations: int) -> None:
         """So many observations wait to be stored."""
         self._queue.set(observations)
+
+    def probers(self, processes: int) -> None:
+        """So many processes look."""
+        self._probers.set(processes)
 
     def text(self) -> str:
         """Return every figure in the classic text format."""

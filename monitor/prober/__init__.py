@@ -1,7 +1,7 @@
 """Runs looks: concurrency, deadlines, phases, the libcurl loop, the resolver."""
 
-from monitor.prober.prober import Prober
+from monitor.prober.prober import PER_HOST, Known, Prober
 from monitor.prober.resolver import ResolverSettings
 from monitor.prober.tools import open_tools
 
-__all__ = ["Prober", "ResolverSettings", "open_tools"]
+__all__ = ["PER_HOST", "Known", "Prober", "ResolverSettings", "open_tools"]

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 # A kind ends its look by itself; this much later the prober ends it for it.
 _GRACE = 0.5
+PER_HOST = 16
 _LATE = 5.0
 _TIMEOUTS = frozenset(cause for cause in Cause if cause.startswith("timeout"))
 # Everything that a terminal, a page or a log line would act upon, and the halves of characters that UTF-8 cannot hold.
@@ -46,6 +47,17 @@ class _Entry:
     plan: CheckPlan
     check: Check
     running: asyncio.Task[None] | None = None
+    sequence: int = 0
+    looked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a check by whoever looks at it: the number and the start of its newest look, and its memory."""
+
+    sequence: int = 0
+    looked_at: datetime | None = None
+    memory: Mapping[str, str] | None = None
 
 
 class Prober:
@@ -63,7 +75,7 @@ class Prober:
         clock: Clock,
         deliver: Callable[[Observation], None],
         concurrency: int = 500,
-        per_host: int = 16,
+        per_host: int = PER_HOST,
     ) -> None:
         self._tools = tools
         self._clock = clock
@@ -72,7 +84,6 @@ class Prober:
         self._per_host = per_host
         self._host_slots: dict[ServerId, asyncio.Semaphore] = {}
         self._entries: dict[CheckKey, _Entry] = {}
-        self._sequences: dict[CheckKey, int] = {}
         self._memories: dict[CheckKey, Mapping[str, str]] = {}
         self._lag = LagWatch()
         self.skipped = 0
@@ -89,6 +100,8 @@ class Prober:
         self._entries = {key: _Entry(plan=plan, check=check) for key, (plan, check) in checks.items()}
         for key, old in before.items():
             new = self._entries.get(key)
+            if new is not None:
+                new.sequence, new.looked_at = old.sequence, old.looked_at
             if new is not None and new.plan == old.plan:
                 new.running = old.running
             elif old.running is not None:
@@ -96,13 +109,28 @@ class Prober:
             if new is None or (new.plan.kind, new.plan.options) != (old.plan.kind, old.plan.options):
                 # What is known of one target says nothing about another.
                 self._memories.pop(key, None)
-        self._sequences = {key: number for key, number in self._sequences.items() if key in self._entries}
         servers = {key.server for key in self._entries}
         self._host_slots = {server: slots for server, slots in self._host_slots.items() if server in servers}
 
     def remember(self, memories: Mapping[CheckKey, Mapping[str, str]]) -> None:
         """Take over what checks knew before this process began."""
         self._memories.update(memories)
+
+    def known(self, key: CheckKey) -> Known:
+        """Return what is known of a check; nothing is known of one that is not here."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return Known()
+        return Known(sequence=entry.sequence, looked_at=entry.looked_at, memory=self._memories.get(key))
+
+    def resume(self, key: CheckKey, known: Known) -> None:
+        """Go on with a check where somebody else stopped; one that is not here is left alone."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        entry.sequence, entry.looked_at = known.sequence, known.looked_at
+        if known.memory is not None:
+            self._memories[key] = known.memory
 
     def begin(self, key: CheckKey, due: float) -> bool:
         """Start a look that should begin at `due` (monotonic), unless one of that check is under way or the check is unknown."""
@@ -141,6 +169,9 @@ class Prober:
             observation = await self._observe(entry.plan, entry.check)
         if observation.remember is not None:
             self._memories[key] = observation.remember
+        # The inventory may have been applied anew meanwhile.
+        if (present := self._entries.get(key)) is not None:
+            present.looked_at = observation.started_at
         self._deliver(observation)
 
     def _ended(self, key: CheckKey, task: asyncio.Task[None]) -> None:
@@ -162,7 +193,10 @@ class Prober:
                 cause=Cause.OWN,
                 found=f"our own clockwork stood still for {stalled:.1f} s",
             )
-        self._sequences[plan.key] = sequence = self._sequences.get(plan.key, 0) + 1
+        entry = self._entries.get(plan.key)
+        sequence = 1 if entry is None else entry.sequence + 1
+        if entry is not None:
+            entry.sequence = sequence
         timing = _Timing(started_at, took_ms, sequence)
         return _observation(plan, check, look, timing, whole=whole or look.outcome is not Outcome.OK)
 

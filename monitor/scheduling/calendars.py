@@ -108,9 +108,9 @@ class Calendars:
         self._engine.add_job(self._run, trigger, args=(name, job), id=name, name=name, replace_existing=True)
 
     def remove(self, name: str) -> None:
-        """Take a job away; a run that is under way ends by itself."""
-        del self._triggers[name]
-        self._engine.remove_job(name)
+        """Take a job away, unless `stop` has taken all; a run that is under way ends by itself."""
+        if self._triggers.pop(name, None) is not None:
+            self._engine.remove_job(name)
 
     def start(self) -> None:
         """Begin, on the running loop."""
@@ -121,6 +121,7 @@ class Calendars:
         if not self._engine.running:
             return
         self._engine.remove_all_jobs()
+        self._triggers.clear()
         if self._running:
             await asyncio.wait(self._running, timeout=_PATIENCE_S)
         for task in self._running:

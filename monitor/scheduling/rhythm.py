@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from monitor.clock import Clock
 from monitor.identifiers import CheckKey
-from monitor.scheduling.timetable import COARSEST, Timetable, grain_of, moment_of, phase, tick_at, ticks_in
+from monitor.scheduling.timetable import (
+    COARSEST,
+    Timetable,
+    grain_of,
+    moment_of,
+    newest_turn,
+    phase,
+    tick_at,
+    ticks_in,
+)
 
 FIRST_ROUND = timedelta(seconds=5)
 # A start must not be a storm: above 2,000 checks the first round takes longer than its 5 s.
@@ -27,7 +37,8 @@ class Rhythm:
     was moved, it hands over to itself and reports a miss: no look waits for the wall clock.
 
     New checks get a first look soon, spread evenly over `first_round`; their grid begins with the first turn that lies
-    at least half an interval later. `begin` hears the key and the monotonic moment at which the look was due.
+    at least half an interval later. Settled ones were looked at by somebody else until a moment of the monotonic clock: they have every
+    turn after it here, one that passed since at once. `begin` hears the key and the monotonic moment at which the look was due.
     """
 
     def __init__(
@@ -52,11 +63,18 @@ class Rhythm:
         self._handed = 0
         # Checks whose grid has not begun, with the tick until which their turns are left out.
         self._fresh: dict[CheckKey, int] = {}
+        self._owed: list[CheckKey] = []
 
     def __len__(self) -> int:
         return len(self._table)
 
-    def change(self, *, gone: Iterable[CheckKey], fresh: Iterable[CheckKey]) -> None:
+    def change(
+        self,
+        *,
+        gone: Iterable[CheckKey],
+        fresh: Iterable[CheckKey],
+        settled: Mapping[CheckKey, float] = MappingProxyType({}),
+    ) -> None:
         """Take checks out and bring others in; a fresh one that is already here gets a first look again."""
         self._come_to_the_present()
         for key in gone:
@@ -66,9 +84,12 @@ class Rhythm:
         for key in welcome:
             self._table.add(key)
             self._fresh[key] = 0
+        for key, until in settled.items():
+            self._settle(key, until)
         self._regrain()
         if self._loop is not None:
             self._welcome(welcome)
+            self._make_good()
             self._arm()
 
     def start(self) -> None:
@@ -76,7 +97,8 @@ class Rhythm:
         self._loop = asyncio.get_running_loop()
         self._done = tick_at(self._clock.monotonic())
         self.hand_over()
-        self._welcome(list(self._fresh))
+        self._welcome([key for key, until in self._fresh.items() if not until])
+        self._make_good()
         self._arm()
 
     def stop(self) -> None:
@@ -177,6 +199,27 @@ class Rhythm:
             # Otherwise the check was taken out meanwhile, or its first look was put off.
             if self._loop is not None and self._fresh.get(key) == self._grid_from(tick):
                 self._begin(key, due)
+
+    def _settle(self, key: CheckKey, until: float) -> None:
+        self._table.add(key)
+        newest = newest_turn(key, self.every, self._clock.monotonic())
+        # However many slots begin as one: that turn is not theirs and not ours.
+        self._fresh[key] = newest + COARSEST + 1
+        if newest != newest_turn(key, self.every, until):
+            self._owed.append(key)
+
+    def _make_good(self) -> None:
+        """Begin the turns of settled checks that passed between two hands, without a storm."""
+        owed, self._owed = self._owed, []
+        if self._loop is None:
+            return
+        for index, key in enumerate(owed):
+            after = index / FIRST_LOOKS_A_SECOND
+            self._loop.call_later(after, self._begin_owed, key, self._clock.monotonic() + after)
+
+    def _begin_owed(self, key: CheckKey, due: float) -> None:
+        if self._loop is not None and key in self._table:
+            self._begin(key, due)
 
     def _grid_from(self, tick: int) -> int:
         return tick + self._ticks // 2

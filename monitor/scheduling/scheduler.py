@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import time, timedelta
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from monitor.clock import Clock
@@ -73,25 +74,35 @@ class Scheduler:
             rhythm.stop()
         await self._calendars.stop()
 
-    def replace(self, plans: Iterable[CheckPlan]) -> None:
+    def replace(
+        self, plans: Iterable[CheckPlan], settled: Mapping[CheckKey, float] = MappingProxyType({})
+    ) -> None:
         """Watch exactly these checks from now on.
 
-        A check whose plan is untouched keeps its turns. A new or changed one is looked at within seconds; its phase
+        A check whose plan is untouched keeps its turns. A new or changed one is looked at within seconds, unless it is `settled`:
+        then another process took its turns until that moment of the monotonic clock, and it has all later ones here. Its phase
         depends on its name and interval alone.
         """
         wanted = {plan.key: plan for plan in plans}
         gone: dict[timedelta, list[CheckKey]] = defaultdict(list)
         fresh: dict[timedelta, list[CheckKey]] = defaultdict(list)
+        kept: dict[timedelta, dict[CheckKey, float]] = defaultdict(dict)
         for key, plan in self._plans.items():
             if key not in wanted or wanted[key].every != plan.every:
                 gone[plan.every].append(key)
                 self._forget_again(key)
         for key, plan in wanted.items():
-            if self._plans.get(key) != plan:
+            if self._plans.get(key) == plan:
+                continue
+            if key in settled:
+                kept[plan.every][key] = settled[key]
+            else:
                 fresh[plan.every].append(key)
         self._plans = wanted
-        for every in {**gone, **fresh}:
-            self._change(every, gone[every], fresh[every])
+        for every in {**gone, **fresh, **kept}:
+            rhythm = self._rhythms.get(every) or self._open_rhythm(every)
+            rhythm.change(gone=gone[every], fresh=fresh[every], settled=kept[every])
+            self._close_if_empty(rhythm)
 
     def again(self, key: CheckKey, after: timedelta) -> None:
         """Look at a check once more `after` this moment, besides its grid; replaces an earlier wish for it.
@@ -119,13 +130,11 @@ class Scheduler:
         """Run a job of the house each day `at` a time of a zone; replaces the job of that name."""
         self._calendars.put(name, Daily(at, ZoneInfo(zone)), job)
 
-    def _change(self, every: timedelta, gone: list[CheckKey], fresh: list[CheckKey]) -> None:
-        rhythm = self._rhythms.get(every) or self._open_rhythm(every)
-        rhythm.change(gone=gone, fresh=fresh)
+    def _close_if_empty(self, rhythm: Rhythm) -> None:
         if not len(rhythm):
             rhythm.stop()
-            del self._rhythms[every]
-            self._calendars.remove(_name(every))
+            del self._rhythms[rhythm.every]
+            self._calendars.remove(_name(rhythm.every))
 
     def _open_rhythm(self, every: timedelta) -> Rhythm:
         name = _name(every)

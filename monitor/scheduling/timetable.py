@@ -57,6 +57,12 @@ def phase(key: CheckKey, every: timedelta) -> int:
     return int.from_bytes(digest) % ticks_in(every)
 
 
+def newest_turn(key: CheckKey, every: timedelta, moment: float) -> int:
+    """Return the tick of the newest turn of a check that is not later than a monotonic moment, by its phase alone."""
+    now = tick_at(moment)
+    return now - (now - phase(key, every)) % ticks_in(every)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """A check that is due: at `tick`, its newest turn, after `passed` earlier ones that went by unused."""
@@ -82,6 +88,9 @@ class Timetable:
 
     def __len__(self) -> int:
         return sum(len(keys) for keys in self._keys.values())
+
+    def __contains__(self, key: CheckKey) -> bool:
+        return key in self._keys.get(self._slot(key), ())
 
     def add(self, key: CheckKey) -> None:
         """Give a check its slot; adding it again changes nothing."""

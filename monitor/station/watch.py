@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import time, timedelta
 from functools import partial
+from math import ceil
 from typing import TypeVar
 
 import uvloop
@@ -18,24 +19,27 @@ import uvloop
 from monitor import __version__
 from monitor.actions.deliver import Deliverer
 from monitor.checks import is_passive
-from monitor.checks.building import build
-from monitor.checks.contract import Check
 from monitor.clock import Clock
 from monitor.errors import BusyError, StoreError, VigiaError
 from monitor.fleet import CheckPlan
-from monitor.health.advance import wants_retry
+from monitor.health.advance import retry_gap, wants_retry
 from monitor.identifiers import CheckKey
 from monitor.inventory import Configuration
 from monitor.metrics.instruments import Instruments
 from monitor.observation import Observation
-from monitor.prober import Prober, open_tools
+from monitor.prober import PER_HOST, Prober, open_tools
 from monitor.scheduling import Scheduler
 from monitor.station.bureau import Bureau, Digests, Housekeeping, Received
+from monitor.station.crew import Crew
 from monitor.station.heartbeats import digests
 from monitor.station.lifeline import follow_supervisor, only_watch
+from monitor.station.lookout import Listener, Lookout
 from monitor.station.names import DATABASE
 from monitor.station.opening import deliverer_of, resolver_settings
 from monitor.station.recorder import Recorder
+from monitor.station.remote import Remote
+from monitor.station.sharing import cores, probers_for
+from monitor.station.wire import Open
 from monitor.store.database import Database, engine
 
 _log = logging.getLogger(__name__)
@@ -92,11 +96,12 @@ class _Watch:
         self._scheduler = Scheduler(
             clock,
             self._begin,
-            self._fault,
+            partial(self._fault, "schedule"),
             on_skip=self._instruments.skipped,
             on_miss=self._instruments.missed,
         )
         self._prober: Prober | None = None
+        self._crew: Crew | None = None
         self._deliverer: Deliverer | None = None
 
     async def run(self) -> None:
@@ -105,17 +110,18 @@ class _Watch:
         settings = self._configuration.settings
         async with open_tools(resolver_settings(settings), self._clock, policy=settings.targets) as tools:
             self._prober = Prober(tools=tools, clock=self._clock, deliver=self._recorder.put)
-            self._prober.on_start = self._started
+            self._prober.on_start = lambda _key, late_s: self._instruments.late(late_s)
             self._heartbeat_key = await self._persistently(self._bureau.heartbeat_key)
             await self._persistently(
                 partial(self._bureau.begin, self._configuration.fleet, self._digests(self._configuration))
             )
-            self._prober.remember(await self._persistently(self._bureau.memories))
+            self._crew = self._crew_of(self._prober)
+            self._crew.remember(await self._persistently(self._bureau.memories))
             installation = await self._persistently(self._bureau.installation)
             self._deliverer = deliverer_of(
                 self._configuration, self._database, self._clock, installation, self._instruments.ticket
             )
-            self._put_in_force()
+            await self._put_in_force()
             # What stands now stays: the collector need not walk through it with every look.
             gc.collect()
             gc.freeze()
@@ -135,6 +141,8 @@ class _Watch:
         await self._scheduler.stop()
         if self._prober is not None:
             await self._prober.close()
+        if self._crew is not None:
+            await self._crew.close()
         self._recorder.stop()
         for task in (recording, delivering):
             with contextlib.suppress(asyncio.TimeoutError):
@@ -170,10 +178,6 @@ class _Watch:
         if self._prober is not None and not self._prober.begin(key, due):
             self._instruments.skipped()
 
-    def _started(self, key: CheckKey, late_s: float) -> None:
-        del key
-        self._instruments.late(late_s)
-
     def _is_news(self, look: Observation) -> bool:
         """May this look change what we hold? One that finds what the one before found, on a settled check, does not."""
         health = self._bureau.picture.healths.get(look.check)
@@ -186,7 +190,7 @@ class _Watch:
         self._instruments.wrote(self._clock.monotonic() - began, len(looks))
         self._count(looks)
         for key, gap in recorded.again:
-            self._scheduler.again(key, gap)
+            self._again(key, gap)
         if recorded.decided:
             self._news()
 
@@ -197,9 +201,20 @@ class _Watch:
             if plan is not None:
                 self._instruments.looked(plan.kind, look.outcome, look.took_ms / 1000)
 
-    def _fault(self, words: str) -> None:
+    def _again(self, key: CheckKey, gap: timedelta) -> None:
+        if self._crew is not None:
+            self._crew.again(key, gap)
+
+    def _handed(self, keys: Iterable[CheckKey]) -> None:
+        """Somebody else looks at these checks now: changes that are on their way are confirmed by them."""
+        for key in keys:
+            health = self._bureau.picture.health(key)
+            if key in self._plans and wants_retry(health):
+                self._again(key, retry_gap(health, self._plans[key].policy))
+
+    def _fault(self, part: str, words: str) -> None:
         _log.error("%s", words)
-        self._instruments.fault("schedule")
+        self._instruments.fault(part)
 
     # The house
 
@@ -209,7 +224,8 @@ class _Watch:
             self._deliverer.wake()
         if kept is None:
             return
-        self._scheduler.now(kept.look_at)
+        if self._crew is not None:
+            self._crew.now(kept.look_at)
         if kept.decided:
             self._news()
 
@@ -266,26 +282,54 @@ class _Watch:
             partial(self._bureau.apply, configuration.fleet, self._digests(configuration))
         )
         self._configuration = configuration
-        self._put_in_force()
+        await self._put_in_force()
         if self._deliverer is not None:
             # What the helpdesk refused may have been refused because of what was just mended.
             await self._persistently(self._deliverer.appeal)
         self._news()
         _log.info("applied %s: %d checks", configuration.path, len(self._plans))
 
-    def _put_in_force(self) -> None:
+    async def _put_in_force(self) -> None:
         """Hand the applied fleet to everybody who looks; untouched checks keep their turns and streaks."""
         self._plans = dict(self._bureau.picture.plans)
-        secrets = self._configuration.secrets
         looked_at = {key: plan for key, plan in self._plans.items() if not is_passive(plan.kind)}
-        checks: dict[CheckKey, tuple[CheckPlan, Check]] = {
-            key: (plan, build(plan.kind, plan.options, secrets)) for key, plan in looked_at.items()
-        }
-        if self._prober is not None:
-            self._prober.replace(checks)
-        self._scheduler.replace(looked_at.values())
+        probers = self._configuration.settings.probers or probers_for(looked_at.values(), cores())
+        if self._crew is not None:
+            await self._crew.replace(looked_at, self._configuration.secrets, probers)
+        self._instruments.probers(probers)
         if len(looked_at) < len(self._plans):
             self._scheduler.every("take in heartbeats", HOUSE, self._receive)
+
+    def _crew_of(self, prober: Prober) -> Crew:
+        listener = Listener(
+            look=self._recorder.put,
+            late=self._instruments.late,
+            skipped=self._instruments.skipped,
+            dropped=self._instruments.dropped,
+            missed=self._instruments.missed,
+            fault=self._fault,
+        )
+        settings = self._configuration.settings
+
+        def hire(number: int, of: int) -> Remote:
+            return Remote(
+                f"prober {number + 1}",
+                Open(
+                    resolver=resolver_settings(settings),
+                    policy=settings.targets,
+                    per_host=ceil(PER_HOST / of),
+                ),
+                listener=listener,
+                clock=self._clock,
+                on_return=self._handed,
+            )
+
+        return Crew(
+            alone=Lookout(prober, self._scheduler, self._configuration.secrets),
+            hire=hire,
+            clock=self._clock,
+            on_handed=self._handed,
+        )
 
     def _digests(self, configuration: Configuration) -> Digests:
         return digests(configuration.fleet.checks(), configuration.secrets, self._heartbeat_key)

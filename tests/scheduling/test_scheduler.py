@@ -174,6 +174,52 @@ def test_a_fleet_that_grows_and_shrinks_costs_nobody_a_turn(changes):
         assert all(abs(gap - 5) < COARSEST * SLOT.total_seconds() for gap in gaps(grid))
 
 
+@given(
+    moves=st.lists(st.tuples(st.floats(0.001, 11), st.booleans(), st.floats(0, 3)), min_size=1, max_size=6),
+    crowd=st.sampled_from([0, 60, 200]),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_check_that_changes_hands_loses_and_doubles_no_turn(moves, crowd):
+    """Two schedulers, as two processes are: the one stops at a moment, the other goes on from there, sooner or later."""
+    clock = VirtualClock()
+    begun = []
+    hands = [Scheduler(clock, lambda check, _: begun.append((check, clock.monotonic()))) for _ in range(2)]
+    crowds = [[plan(number, every=5) for number in range(100, 100 + size)] for size in (0, crowd)]
+    watched = plan(1, every=5)
+    holder = 0
+
+    async def main():
+        nonlocal holder
+        hands[0].replace([watched, *crowds[0]])
+        hands[1].replace(crowds[1])
+        for hand in hands:
+            hand.start()
+        await asyncio.sleep(15)
+        for seconds, moves_on, pause in moves:
+            await asyncio.sleep(seconds)
+            if not moves_on:
+                continue
+            hands[holder].replace(crowds[holder])
+            until = clock.monotonic()
+            await asyncio.sleep(pause)
+            holder = 1 - holder
+            hands[holder].replace([watched, *crowds[holder]], settled={watched.key: until})
+        await asyncio.sleep(15)
+        for hand in hands:
+            await hand.stop()
+
+    run(clock, main())
+    mine = [moment for check, moment in begun if check == watched.key]
+    grid = [moment for moment in mine if moment > 5_010]
+    # Where it comes to lie within its group, or how long nobody had it, may delay a turn; each comes once.
+    turns = [round((moment - phase(watched.key, watched.every) * 0.02) / 5 - 0.02) for moment in grid]
+    longest = max((pause for _, moves_on, pause in moves if moves_on), default=0)
+    if longest < 2:
+        assert turns == list(range(turns[0], turns[0] + len(turns)))
+    assert len(set(turns)) >= len(turns) - len(moves)
+    assert max(gaps(grid), default=0) <= 5 + longest + 0.21
+
+
 def test_looks_of_a_small_fleet_begin_in_small_company(diary):
     diary.scheduler.replace([plan(number, every=20) for number in range(500)])
     diary.run(lambda: diary.wait(100))
