@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlite_utils
-
 from monitor.errors import SchemaError, StoreError
 from monitor.store import schema
 
@@ -23,9 +21,15 @@ def prepare(connection: Connection, path: Path) -> None:
     _refuse_damaged(connection, path)
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
     connection.execute("PRAGMA synchronous = FULL")
-    known = sqlite_utils.Database(connection, execute_plugins=False)
-    _refuse_newer(schema.unknown_steps(known), path)
-    schema.MIGRATIONS.apply(known)
+    known = _steps(connection)
+    _refuse_newer(known, path)
+    if set(known) != set(schema.STEPS):
+        # A library of five megabytes, for something that happens once.
+        import sqlite_utils  # noqa: PLC0415
+
+        from monitor.store.migrations import MIGRATIONS  # noqa: PLC0415
+
+        MIGRATIONS.apply(sqlite_utils.Database(connection, execute_plugins=False))
 
 
 def require_present(path: Path) -> None:
@@ -40,9 +44,9 @@ def require_current(connection: Connection, path: Path) -> None:
     """Refuse a file that is foreign, or not of this program's schema."""
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     _refuse_foreign(connection, path)
-    known = sqlite_utils.Database(connection, execute_plugins=False)
-    _refuse_newer(schema.unknown_steps(known), path)
-    if schema.MIGRATIONS.pending(known):
+    known = _steps(connection)
+    _refuse_newer(known, path)
+    if set(known) != set(schema.STEPS):
         raise SchemaError(
             f"{path} is older than this program: start `vigia watch` once, it brings it up to date"
         )
@@ -56,10 +60,21 @@ def _refuse_foreign(connection: Connection, path: Path) -> None:
         raise SchemaError(f"{path} is the database of another program: choose another data directory")
 
 
+def _steps(connection: Connection) -> tuple[str, ...]:
+    """Return the migrations that the file has had, in their order."""
+    # Where the library that migrates keeps account.
+    if "_sqlite_migrations" not in _names(connection):
+        return ()
+    rows = connection.execute(
+        "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY id", (schema.SET,)
+    )
+    return tuple(str(row[0]) for row in rows)
+
+
 def _refuse_newer(steps: Sequence[str], path: Path) -> None:
-    if steps:
+    if newer := sorted(set(steps) - set(schema.STEPS)):
         raise SchemaError(
-            f"{path} was written by a newer program ({', '.join(steps)}): install that version, or restore a backup"
+            f"{path} was written by a newer program ({', '.join(newer)}): install that version, or restore a backup"
         )
 
 

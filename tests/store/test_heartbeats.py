@@ -11,7 +11,7 @@ import sqlite_utils
 from monitor.health.heartbeat import FAIL, START, SUCCESS, Arrival, Beat, Reception
 from monitor.identifiers import CheckKey, ServerId
 from monitor.store import heartbeats as store
-from monitor.store import observations, schema
+from monitor.store import migrations, observations
 from monitor.store.database import Database, dbapi2
 from monitor.store.heartbeats import Report, Stored
 from monitor.store.readings.service import WATCH
@@ -124,7 +124,7 @@ def test_a_flood_that_nobody_takes_in_stays_bounded_and_is_counted_whole(awaited
 def test_a_file_without_heartbeats_learns_of_them_and_keeps_what_it_has(tmp_path):
     path = tmp_path / "vigia.db"
     with closing(dbapi2.connect(path)) as connection:
-        schema.MIGRATIONS.apply(sqlite_utils.Database(connection), stop_before="0.2 heartbeats")
+        migrations.MIGRATIONS.apply(sqlite_utils.Database(connection), stop_before="0.2 heartbeats")
         connection.execute("INSERT INTO memories VALUES (1, 'key', 'value')")
         connection.commit()
     opened = Database.open(path, owner=True)

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import sqlite_utils
 from sqlite_utils import Migrations
 
 from monitor.errors import SchemaError, StoreError
-from monitor.store import schema
+from monitor.store import migrations, schema
 from monitor.store.database import Database, dbapi2
 from tests.store.history import append, applied, incident, opened
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_migration_is_named_in_its_order():
+    assert tuple(step.name for step in migrations.MIGRATIONS._migrations) == schema.STEPS
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_the_library_that_migrates(tmp_path):
+    Database.open(tmp_path / "vigia.db", owner=True).close()
+    opens = (
+        "import sys; from pathlib import Path; from monitor.store.database import Database;"
+        "[Database.open(Path(sys.argv[1]), owner=owner).close() for owner in (True, False)];"
+        "print('sqlite_utils' in sys.modules)"
+    )
+    command = [sys.executable, "-c", opens, str(tmp_path / "vigia.db")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert answer.stdout == "False\n"
 
 
 def test_every_table_belongs_to_exactly_one_family(database):
@@ -84,7 +105,7 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_loses_nothing(tmp
     path = tmp_path / "vigia.db"
     with closing(dbapi2.connect(path)) as connection:
         first = Migrations("vigia")
-        first(name="0.1 the first house")(schema._first_house)
+        first(name="0.1 the first house")(migrations._first_house)
         first.apply(sqlite_utils.Database(connection))
         connection.execute("INSERT INTO hot VALUES (1, 0, 0, NULL, 12500, NULL, NULL, NULL, NULL, NULL)")
         connection.commit()

@@ -1,0 +1,36 @@
+"""What each migration does. Only a database that lacks one needs this, and the library that carries them out."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+from monitor.store import schema, tables
+
+MIGRATIONS = Migrations(schema.SET)
+
+
+@MIGRATIONS(name="0.1 the first house")
+def _first_house(database: Database) -> None:
+    database.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    for statement in tables.EVERY:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.2 measures")
+def _measures(database: Database) -> None:
+    for statement in tables.MEASURES:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.2 heartbeats")
+def _heartbeats(database: Database) -> None:
+    for statement in tables.HEARTBEATS:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.2 newest looks")
+def _newest(database: Database) -> None:
+    for statement in tables.NEWEST:
+        database.execute(statement)
+    # Until now watch published the lines of all checks as one text.
+    database.execute("DELETE FROM publications WHERE name = 'metrics.checks'")
