@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from monitor import __version__
-from monitor.cli.common import clock, config_option, configuration, data_option, listen_option
+from monitor.cli.common import config_option, configuration, data_option, listen_option
 from monitor.inventory import Configuration
 from monitor.station.lifeline import only_watch
 from monitor.station.listening import address_of, write_address
 from monitor.station.listening import listen as listen_on
 from monitor.station.logs import log_to_stderr
 from monitor.station.preparing import prepare
-from monitor.station.supervisor import (
-    Programme,
-    child_environment,
-    python,
-    supervise,
-)
+from monitor.station.supervisor import python, replace_by
 
 
 @click.command()
 @config_option
 @data_option
 @listen_option
-def run(config: Path, data: Path | None, listen: str | None) -> int:
+def run(config: Path, data: Path | None, listen: str | None) -> NoReturn:
     """Run the whole service: watch and page, each started again if it dies."""
     log_to_stderr()
     settings = configuration(config, listen=listen, data=data).settings
@@ -39,25 +35,7 @@ def run(config: Path, data: Path | None, listen: str | None) -> int:
             prepare(settings.data)
         write_address(settings.data, address)
         _greet(configuration(config, listen=address, data=data), address)
-        return supervise(_programmes(config, settings.data, listener.fileno()), clock)
-
-
-def _programmes(config: Path, data: Path, listener: int) -> list[Programme]:
-    environment = child_environment()
-    return [
-        Programme(
-            name="watch",
-            arguments=python("monitor.cli", "watch", "--config", str(config), "--data", str(data)),
-            environment=environment,
-        ),
-        Programme(
-            name="web",
-            arguments=python("web", "--data", str(data), "--fd", str(listener), "--parent", str(os.getpid())),
-            environment=environment,
-            # Held open here too: while web is started again, visitors wait a moment and are not refused.
-            descriptors=(listener,),
-        ),
-    ]
+        replace_by(str(config), str(settings.data), listener.fileno())
 
 
 def _greet(loaded: Configuration, address: str) -> None:

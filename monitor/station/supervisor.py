@@ -1,4 +1,7 @@
-"""`vigia run`: both processes under one roof, started again when one of them dies."""
+"""`vigia run`: both processes under one roof, started again when one of them dies.
+
+It does nothing else for months, so it is given to a process of its own that imports next to nothing (`replace_by`).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
 
-from monitor.clock import Clock
 from monitor.station.lifeline import SUPERVISOR
 
 _log = logging.getLogger(__name__)
@@ -24,8 +27,7 @@ _LONGEST_PAUSE = 5.0
 _CALM_AFTER = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Programme:
+class Programme(NamedTuple):
     """One process to keep alive: its name for people, its arguments, its environment, and the descriptors that it is handed."""
 
     name: str
@@ -37,9 +39,8 @@ class Programme:
 class _Keeper:
     """Keeps one programme running in a thread of its own, with a growing pause between deaths."""
 
-    def __init__(self, programme: Programme, clock: Clock, stopping: threading.Event) -> None:
+    def __init__(self, programme: Programme, stopping: threading.Event) -> None:
         self._programme = programme
-        self._clock = clock
         self._stopping = stopping
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -49,9 +50,9 @@ class _Keeper:
         pause = _FIRST_PAUSE
         first = True
         while not self._stopping.is_set():
-            began = self._clock.monotonic()
+            began = time.monotonic()
             code = self._live()
-            lived = self._clock.monotonic() - began
+            lived = time.monotonic() - began
             if self._stopping.is_set():
                 return
             if first and code == REFUSED:
@@ -99,14 +100,14 @@ class _Keeper:
                 self._process.send_signal(number)
 
 
-def supervise(programmes: Sequence[Programme], clock: Clock) -> int:
+def supervise(programmes: Sequence[Programme]) -> int:
     """Keep the programmes running until SIGTERM or SIGINT; return 0, or the code of one that refused to start.
 
     SIGHUP is handed on to each. The children's parent-death signal follows the main thread, so they are started from
     threads that live as long as it does.
     """
     stopping = threading.Event()
-    keepers = [_Keeper(programme, clock, stopping) for programme in programmes]
+    keepers = [_Keeper(programme, stopping) for programme in programmes]
 
     def stop(_number: int, _frame: object) -> None:
         stopping.set()
@@ -130,6 +131,35 @@ def supervise(programmes: Sequence[Programme], clock: Clock) -> int:
     for thread in [*enders, *threads]:
         thread.join()
     return next((keeper.failure for keeper in keepers if keeper.failure is not None), 0)
+
+
+def service(config: str, data: str, listener: int) -> list[Programme]:
+    """Return the processes of a whole service; `listener` is the socket that is open already."""
+    environment = child_environment()
+    return [
+        Programme(
+            name="watch",
+            arguments=python("monitor.station", "watch", "--config", config, "--data", data),
+            environment=environment,
+        ),
+        Programme(
+            name="web",
+            arguments=python("web", "--data", data, "--fd", str(listener), "--parent", str(os.getpid())),
+            environment=environment,
+            # Held open here too: while web is started again, visitors wait a moment and are not refused.
+            descriptors=(listener,),
+        ),
+    ]
+
+
+def replace_by(config: str, data: str, listener: int) -> NoReturn:
+    """Go on as the process that supervises a whole service and holds nothing else in memory."""
+    command = python(
+        "monitor.station", "run", "--config", config, "--data", data, "--listener", str(listener)
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
 
 
 def child_environment() -> dict[str, str]:

@@ -11,7 +11,6 @@ import signal
 import sys
 from pathlib import Path
 
-from monitor.clock import SystemClock
 from monitor.station.lifeline import follow_supervisor
 from monitor.station.supervisor import REFUSED, Programme, child_environment, python, supervise
 
@@ -25,7 +24,7 @@ def main(folder: Path, *names: str) -> int:
         )
         for name in names
     ]
-    return supervise(programmes, SystemClock())
+    return supervise(programmes)
 
 
 def child(folder: Path, name: str) -> int:
