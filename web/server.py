@@ -1,9 +1,11 @@
-"""granian as we run it: one listening socket that is ours alone, one worker that never outlives its parent."""
+"""granian as we run it: one listening socket that is ours alone, and its worker in this very process."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,6 @@ from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]  # unlisted, and there
 from granian.server.mp import MPServer
 
-from monitor.station.lifeline import die_with_parent
 from monitor.station.listening import BACKLOG
 from web.logs import configuration
 
@@ -25,28 +26,35 @@ if TYPE_CHECKING:
 BLOCKING_THREADS = 3
 BACKPRESSURE = 64
 HEAD_LIMIT_MS = 10_000
-STOP_LIMIT_S = 8
+STOP_LIMIT_S = 3.0
 
 
 def serve(listener: socket.socket, load: Callable[[], WSGIApplication]) -> None:
-    """Serve until SIGTERM or SIGINT; `load` makes the application inside the worker.
+    """Serve until SIGTERM or SIGINT; `load` makes the application.
 
-    A worker that dies is replaced; one that dies again within seconds ends the server with exit status 1.
+    granian would start its worker as a process of its own and start it again when it dies. Whoever runs the service does that
+    already, and another process that only waits would take as much memory as half of the worker.
     """
     server = _Server(listener)
-    server.serve(target_loader=_Loader(load, os.getpid()), wrap_loader=False)
+    server._init_shared_socket()  # noqa: SLF001 - our own
+    _leave_within(STOP_LIMIT_S)
+    server._spawn_worker(0, MPServer._spawn_wsgi_worker, load).inner.run()  # noqa: SLF001 - the worker, not started as a process
 
 
-class _Loader:
-    """Makes the application in the worker, once the worker is tied to its parent."""
+def _leave_within(seconds: float) -> None:
+    """Let nobody who is still being waited for hold up a stop: granian waits as long as a visitor takes for a sentence."""
+    told, tell = socket.socketpair()
+    tell.settimeout(0)
+    signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
 
-    def __init__(self, load: Callable[[], WSGIApplication], parent: int) -> None:
-        self._load = load
-        self._parent = parent
+    def leave() -> None:
+        with told, tell:
+            told.recv(1)
+            threading.Event().wait(seconds)
+            # Nothing is lost: what visitors are told is not written here, and what they tell is on disk before they hear of it.
+            os._exit(0)
 
-    def __call__(self) -> WSGIApplication:
-        die_with_parent(self._parent)
-        return self._load()
+    threading.Thread(target=leave, name="leave", daemon=True).start()
 
 
 class _Server(MPServer):
@@ -70,8 +78,6 @@ class _Server(MPServer):
             log_access=False,
             log_level=LogLevels.warning,
             log_dictconfig=configuration(),
-            respawn_failed_workers=True,
-            workers_kill_timeout=STOP_LIMIT_S,
         )
         self._listener = listener
 

@@ -201,9 +201,7 @@ class House:
         return list({process.pid: process for process in mine}.values())
 
     def process(self, role: str) -> psutil.Process:
-        """Return the process of `run`, `watch`, `web`, or the `worker` of web."""
-        if role == "worker":
-            return wait_for(lambda: next(iter(self.process("web").children()), None), what="the worker")
+        """Return the process of `run`, `watch` or `web`."""
         return wait_for(
             lambda: next((each for each in self.processes() if role in each.cmdline()[:4]), None),
             what=f"the process of {role}",

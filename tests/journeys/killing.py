@@ -13,12 +13,11 @@ from monitor.clock import SystemClock
 from tests.journeys import facts
 from tests.journeys.house import House, Nginx, is_listening, lives, wait_for
 
-ROLES = ("watch", "web", "worker", "all")
+ROLES = ("watch", "web", "all")
 _PARTS = {
     "watch": ("watch",),
-    "web": ("web", "worker"),
-    "worker": ("worker",),
-    "all": ("run", "watch", "web", "worker"),
+    "web": ("web",),
+    "all": ("run", "watch", "web"),
 }
 """Who has to be gone when somebody was killed: himself, and everybody who lives by him."""
 

@@ -159,7 +159,7 @@ def test_a_job_reports_fails_falls_silent_and_returns(make_jobs: Callable[[str],
         assert house.get(f"/ping/{secret}x").status_code == 404
 
 
-@pytest.mark.parametrize("role", ["watch", "web", "worker"])
+@pytest.mark.parametrize("role", ["watch", "web"])
 def test_every_report_that_was_answered_counts_exactly_once_through_a_kill(
     make_jobs: Callable[[str], Jobs], role: str
 ):
