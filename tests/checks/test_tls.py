@@ -126,6 +126,30 @@ def test_a_server_that_agrees_to_old_versions_is_found_out(
         assert seen.cause is Cause.PROTOCOL
 
 
+@pytest.mark.system("openssl", "timeout")
+def test_the_line_that_repeats_an_old_version_agrees_to_it_as_well(tmp_path: Path) -> None:
+    context, ca_file = old_server(tmp_path, "TLSv1_3")
+
+    async def repeated(line: str) -> int:
+        run = await asyncio.create_subprocess_shell(
+            line, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        return await run.wait()
+
+    async def main() -> tuple[Observation, int, int]:
+        async with peers.peer(peers.silent, tls=context) as found, looker(tmp_path, ca_file) as looking:
+            options = {"host": "ok.test", "port": found.port, "ca": str(ca_file), "weakest": "1.2"}
+            seen = await looking.look("tls", options, seconds=10)
+            before = await repeated(seen.reproduce)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            return seen, before, await repeated(seen.reproduce)
+
+    seen, before, after = uvloop.run(main())
+    assert seen.found == "accepts TLS 1.1"
+    assert before == 0, seen.reproduce
+    assert after != 0
+
+
 def test_a_server_of_today_agrees_to_nothing_old(tmp_path: Path, certificates: Certificates) -> None:
     assert shake(tmp_path, certificates, "good", weakest="1.2").outcome is Outcome.OK
 
