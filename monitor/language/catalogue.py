@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
-from babel.messages.pofile import read_po
-
 Language = str
 Texts = Mapping[str, str]
 
@@ -40,6 +38,9 @@ def in_every_language(key: str, /, **values: object) -> dict[Language, str]:
 @cache
 def messages(language: Language) -> Mapping[str, str | tuple[str, ...]]:
     """Return every text of one language by its key; a key that stands twice raises ValueError."""
+    # A process that only looks says nothing.
+    from babel.messages.pofile import read_po  # noqa: PLC0415
+
     found: dict[str, str | tuple[str, ...]] = {}
     folder = resources.files("monitor.language") / "catalogues" / language
     for path in sorted(folder.iterdir(), key=lambda path: path.name):

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from types import ModuleType
 from zoneinfo import ZoneInfo
-
-from babel.dates import format_date, format_skeleton, get_timezone_name
-from babel.lists import format_list
-from babel.units import format_unit
 
 from monitor.language.catalogue import Language, text
 
@@ -21,6 +18,13 @@ _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _SECONDS_MATTER = timedelta(minutes=10)
 
 
+def _babel() -> ModuleType:
+    """Return the tables of the Unicode project: megabytes that are needed once there is something to say."""
+    from monitor.language import tables  # noqa: PLC0415
+
+    return tables
+
+
 def clock_time(instant: datetime, zone: ZoneInfo) -> str:
     """Return the hour on a wall in that zone: 10:42."""
     return f"{instant.astimezone(zone):%H:%M}"
@@ -28,7 +32,7 @@ def clock_time(instant: datetime, zone: ZoneInfo) -> str:
 
 def zone_name(instant: datetime, zone: ZoneInfo, language: Language) -> str:
     """Return what people call the time of `zone` at that instant: hora de Ecuador, Ecuador time."""
-    name = get_timezone_name(instant.astimezone(zone), locale=_LOCALES[language])
+    name = str(_babel().get_timezone_name(instant.astimezone(zone), locale=_LOCALES[language]))
     return name.removesuffix(" Time") + " time" if name.endswith(" Time") else name
 
 
@@ -61,31 +65,31 @@ def at(instant: datetime, zone: ZoneInfo, language: Language, *, seen_from: date
 @lru_cache(maxsize=4096)
 def short_day(day: date, language: Language) -> str:
     """Return a day without its year: 22 nov."""
-    return str(format_skeleton("MMMd", day, locale=_LOCALES[language]))
+    return str(_babel().format_skeleton("MMMd", day, locale=_LOCALES[language]))
 
 
 @lru_cache(maxsize=4096)
 def long_day(day: date, language: Language) -> str:
     """Return a day without its year, the month in full: 22 de noviembre."""
-    return str(format_skeleton("MMMMd", day, locale=_LOCALES[language]))
+    return str(_babel().format_skeleton("MMMMd", day, locale=_LOCALES[language]))
 
 
 @lru_cache(maxsize=4096)
 def full_day(day: date, language: Language) -> str:
     """Return a day with its year: 22 de noviembre de 2026."""
-    return str(format_date(day, "long", locale=_LOCALES[language]))
+    return str(_babel().format_date(day, "long", locale=_LOCALES[language]))
 
 
 @lru_cache(maxsize=512)
 def weekday(day: date, language: Language) -> str:
     """Return a day with the name of its weekday: domingo, 22 de noviembre."""
-    return f"{format_date(day, 'EEEE', locale=_LOCALES[language])}, {long_day(day, language)}"
+    return f"{_babel().format_date(day, 'EEEE', locale=_LOCALES[language])}, {long_day(day, language)}"
 
 
 @lru_cache(maxsize=512)
 def month_name(year: int, month: int, language: Language) -> str:
     """Return a month with its year, as it stands in a sentence: noviembre de 2026."""
-    return str(format_skeleton("yMMMM", date(year, month, 1), locale=_LOCALES[language]))
+    return str(_babel().format_skeleton("yMMMM", date(year, month, 1), locale=_LOCALES[language]))
 
 
 def duration(span: timedelta, language: Language) -> str:
@@ -94,10 +98,10 @@ def duration(span: timedelta, language: Language) -> str:
     Seconds count only below ten minutes; a negative span raises ValueError.
     """
     parts = [
-        format_unit(number, f"duration-{unit}", "long", locale=_LOCALES[language])
+        _babel().format_unit(number, f"duration-{unit}", "long", locale=_LOCALES[language])
         for number, unit in _cut(span)
     ]
-    return format_list(parts, style="standard", locale=_LOCALES[language])
+    return listed(parts, language)
 
 
 def short_duration(span: timedelta, language: Language) -> str:
@@ -107,7 +111,7 @@ def short_duration(span: timedelta, language: Language) -> str:
 
 def listed(words: list[str], language: Language) -> str:
     """Return words as a list in a sentence: el correo, la red y el panel."""
-    return format_list(words, style="standard", locale=_LOCALES[language])
+    return str(_babel().format_list(words, style="standard", locale=_LOCALES[language]))
 
 
 def _cut(span: timedelta) -> list[tuple[int, str]]:

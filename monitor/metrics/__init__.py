@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: the service's own instruments and prepared lines for the checks."""
+"""What Prometheus scrapes: prepared lines for the checks, and, in `instruments`, the service's own figures."""
 
 from monitor.metrics.collector import CheckLines
 from monitor.metrics.exposition import (
@@ -6,7 +6,6 @@ from monitor.metrics.exposition import (
     join,
     openmetrics_exposition,
 )
-from monitor.metrics.instruments import Instruments
 from monitor.metrics.lines import CHECK_FAMILIES, SNAPSHOT_FAMILIES
 from monitor.metrics.picture import Counts, snapshot_lines
 
@@ -15,7 +14,6 @@ __all__ = [
     "SNAPSHOT_FAMILIES",
     "CheckLines",
     "Counts",
-    "Instruments",
     "exposition",
     "join",
     "openmetrics_exposition",

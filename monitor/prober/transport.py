@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import cast
 
 import pycurl
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from monitor.checks.contract import (
     BODY_LIMIT,
@@ -59,10 +58,12 @@ _GROUPS = "X25519:P-256:P-384:P-521"
 
 def system_ca_file() -> str:
     """Return the file of CA certificates that this machine trusts, or else the one that comes with requests."""
-    named = os.environ.get("SSL_CERT_FILE", "")
-    return next(
-        (path for path in (named, *_SYSTEM_CA_FILES) if path and Path(path).is_file()), DEFAULT_CA_BUNDLE_PATH
-    )
+    for path in (os.environ.get("SSL_CERT_FILE", ""), *_SYSTEM_CA_FILES):
+        if path and Path(path).is_file():
+            return path
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 - nearly every machine has one of its own
+
+    return DEFAULT_CA_BUNDLE_PATH
 
 
 @dataclass(slots=True)

@@ -7,12 +7,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-import apprise
 from pydantic import SecretStr
 
 from monitor.errors import VigiaError
 from monitor.subscribers.port import Message, Reach, Tone
+
+if TYPE_CHECKING:
+    import apprise
 
 # These act on the machine that we run on instead of telling somebody: not what a service account should do.
 LOCAL_SCHEMES = frozenset(
@@ -34,11 +37,7 @@ LOCAL_SCHEMES = frozenset(
 )
 _EACH_WITHIN = timedelta(seconds=25)
 _REMEMBERED = 1000
-_TYPES = {
-    Tone.ALARM: apprise.NotifyType.FAILURE,
-    Tone.WARNING: apprise.NotifyType.WARNING,
-    Tone.RELIEF: apprise.NotifyType.SUCCESS,
-}
+_TYPES = {Tone.ALARM: "failure", Tone.WARNING: "warning", Tone.RELIEF: "success"}
 
 
 class ChannelError(VigiaError):
@@ -90,7 +89,7 @@ def _say(line: _Line, message: Message) -> bool:
         title=message.title,
         body=message.body,
         notify_type=_TYPES[message.tone],
-        body_format=apprise.NotifyFormat.TEXT,
+        body_format="text",
         timeout=_EACH_WITHIN.total_seconds(),
     )
     return bool(answer)
@@ -100,6 +99,9 @@ def _line(url: str) -> _Line:
     scheme = url.partition(":")[0].strip().lower()
     if scheme in LOCAL_SCHEMES:
         raise ChannelError(f"operators cannot be told by {scheme}://, which only reaches the machine itself")
+    # Five megabytes that only those pay for who are told by it.
+    import apprise  # noqa: PLC0415
+
     asset = apprise.AppriseAsset(
         app_id="Vigia", app_desc="Vigia", async_mode=False, storage_mode=apprise.PersistentStoreMode.MEMORY
     )

@@ -14,13 +14,13 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from monitor.checks.durations import Duration
 from monitor.language.refusals import RefusalError
-from monitor.tickets.line import Answer, Call, exchange
 from monitor.tickets.port import (
     Action,
     DeliveryError,
@@ -34,6 +34,9 @@ from monitor.tickets.port import (
     Receipt,
     TicketStatus,
 )
+
+if TYPE_CHECKING:
+    from monitor.tickets.line import Answer
 
 TOTAL_DEADLINE = timedelta(seconds=30)
 SEARCH_LAG = timedelta(seconds=30)
@@ -105,6 +108,9 @@ class Webhook:
             "User-Agent": "vigia",
             "Vigia-Signature": sign(self._options.secret.get_secret_value(), self._now(), body),
         }
+        # The client is needed when there is something to say, which for most of a service's life there is not.
+        from monitor.tickets.line import Call, exchange  # noqa: PLC0415
+
         call = Call(method=method, url=url, headers=signed, body=body, ca_file=self._options.ca_file)
         return exchange(call, self._options.timeout)
 

@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from monitor.health.state import Health
 from monitor.health.words import State
 from monitor.identifiers import CheckKey, ServerId
-from monitor.metrics import CheckLines, Instruments, exposition
+from monitor.metrics import CheckLines, exposition
+from monitor.metrics.instruments import Instruments
 from monitor.observation import Observation, Outcome
 
 CHECKS = 2000

@@ -11,7 +11,8 @@ import pytest
 from monitor.checks import KINDS as CHECKS
 from monitor.cli import cli
 from monitor.inventory import schema
-from monitor.metrics import CHECK_FAMILIES, SNAPSHOT_FAMILIES, Instruments
+from monitor.metrics import CHECK_FAMILIES, SNAPSHOT_FAMILIES
+from monitor.metrics.instruments import Instruments
 from monitor.tickets import KINDS as HELPDESKS
 from tests.docs.reading import DOCS, ROOT, code_of, names_in, pages, properties
 

@@ -15,12 +15,12 @@ from monitor.metrics import (
     SNAPSHOT_FAMILIES,
     CheckLines,
     Counts,
-    Instruments,
     exposition,
     join,
     openmetrics_exposition,
     snapshot_lines,
 )
+from monitor.metrics.instruments import Instruments
 from monitor.observation import Outcome
 from tests.metrics.builders import MAIL, NOW, health, incident, look, server, snapshot
 

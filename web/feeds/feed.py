@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from feedgen.entry import FeedEntry
-from feedgen.feed import FeedGenerator
+if TYPE_CHECKING:
+    from feedgen.entry import FeedEntry
+    from feedgen.feed import FeedGenerator
 
 # XML 1.0 has no place for these, escaped or not; one of them would make the whole feed unreadable.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -82,6 +84,9 @@ def atom(feed: Feed) -> bytes:
 
 
 def _generator(feed: Feed) -> FeedGenerator:
+    # It brings lxml along, which a page that nobody subscribes to can do without.
+    from feedgen.feed import FeedGenerator  # noqa: PLC0415
+
     generator = FeedGenerator()
     generator.id(feed.id)
     generator.title(_legal(feed.title))
