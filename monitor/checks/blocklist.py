@@ -70,6 +70,8 @@ def _list(value: object) -> object:
 
 
 def _zone(text: str) -> str:
+    if is_address(text):
+        raise RefusalError("options.dns_name", found=text)
     if not REFERENCE.search(text):
         wire_name(text, "A")
     return text

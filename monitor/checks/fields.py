@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from monitor.checks.bounds import Bounds
 from monitor.checks.rows import Scalar, number_of
@@ -17,13 +17,19 @@ from monitor.observation import MEASURE_NAME, MEASURES_LIMIT, Measure
 _QUOTED = 80
 
 
-def _few(fields: dict[str, Scalar | Bounds]) -> dict[str, Scalar | Bounds]:
+def _named(fields: dict[str, Scalar | Bounds]) -> dict[str, Scalar | Bounds]:
     if any(not name for name in fields):
         raise RefusalError("options.field.name")
     return fields
 
 
-Fields = Annotated[dict[str, Scalar | Bounds], Field(max_length=MEASURES_LIMIT), AfterValidator(_few)]
+def _read(value: object) -> object:
+    """Return the bounds that a mapping stands for, so that what is wrong with one is said of bounds alone."""
+    return Bounds.model_validate(value) if isinstance(value, dict) else value
+
+
+Wanted = Annotated[Scalar | Bounds, BeforeValidator(_read)]
+Fields = Annotated[dict[str, Wanted], Field(max_length=MEASURES_LIMIT), AfterValidator(_named)]
 """What each field must be: a text, a number, true or false, or within `min` and `max`."""
 
 

@@ -47,7 +47,7 @@ def accepted(pattern: str) -> str:
         why = error.args[0].decode(errors="replace") if error.args else "unknown"
         raise RefusalError("options.pattern.form", found=pattern, reason=why) from None
     except UnicodeEncodeError:
-        raise RefusalError("options.pattern.halves") from None
+        raise ValueError("a pattern holds no halves of characters") from None
     return pattern
 
 

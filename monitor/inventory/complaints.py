@@ -37,6 +37,9 @@ _TYPES = {
     "int_type": "expected.whole_number",
     "int_from_float": "expected.whole_number",
     "float_type": "expected.number",
+    "int_parsing": "expected.whole_number",
+    "float_parsing": "expected.number",
+    "finite_number": "expected.number",
     "bool_type": "expected.boolean",
     "list_type": "expected.list",
     "tuple_type": "expected.list",
@@ -64,7 +67,11 @@ _PATTERNS = {
     WEEKDAYS: "expected.weekdays",
     COUNTRY: "expected.country",
     "^/": "expected.absolute_path",
+    r"^[^\x00]*$": "expected.text_without_nul",
+    r"^[a-z][a-z0-9_]{0,30}$": "expected.capture_name",
 }
+# What pydantic says of a value that is none of several simple ones.
+_NO_SCALAR = frozenset({"bool_type", "string_type"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +90,10 @@ class Part:
 
 
 def complaints(error: ValidationError, part: Part) -> Iterator[Finding]:
-    """Say what pydantic found in a part of the file, as far as it will be shown."""
-    for detail in error.errors(include_url=False)[:ENOUGH]:
-        yield _finding(detail, part)
+    """Say what pydantic found in a part of the file, as far as it will be shown; of several about one place the first counts."""
+    details = error.errors(include_url=False)[:ENOUGH]
+    yield from _no_scalars(details, part)
+    yield from (_finding(detail, part) for detail in details if not _of_its_items(detail))
 
 
 def unknown_key(key: str, allowed: frozenset[str]) -> Phrase:
@@ -122,6 +130,29 @@ def _reason(sentence: str) -> str:
     return said if len(said) <= _LONGEST_REASON else said[: _LONGEST_REASON - 1] + "…"
 
 
+def _of_its_items(detail: ErrorDetails) -> bool:
+    """Is a list called too short only because its items are wrong, which is said of each?"""
+    given = detail["input"]
+    return (
+        detail["type"] == "too_short"
+        and isinstance(given, list)
+        and len(given) >= detail["ctx"]["min_length"]
+    )
+
+
+def _no_scalars(details: list[ErrorDetails], part: Part) -> Iterator[Finding]:
+    """Say of a value that might be a text, a number, true or false, and is none of them, what it might be."""
+    kinds: dict[Path, set[str]] = {}
+    for detail in details:
+        kinds.setdefault(_reach(part.written, detail["loc"])[0], set()).add(detail["type"])
+    for path, said in kinds.items():
+        if said >= _NO_SCALAR:
+            value = _reach(part.written, path)[1]
+            shown = _hidden(value, path, part) or found(value)
+            key = "expected.scalar_or_mapping" if "model_type" in said else "expected.scalar"
+            yield Finding(path=(*part.base, *path), said=phrase("wrong", found=shown, expected=phrase(key)))
+
+
 def _finding(detail: ErrorDetails, part: Part) -> Finding:
     steps = tuple(step for step in detail["loc"] if step != _KEY)
     if detail["type"] == "extra_forbidden":
@@ -129,12 +160,16 @@ def _finding(detail: ErrorDetails, part: Part) -> Finding:
         said = unknown_key(str(steps[-1]), allowed)
         return Finding(path=(*part.base, *steps), said=said, at_key=True)
     if _KEY in detail["loc"]:
-        said = unknown_key(str(steps[-1]), frozenset(_allowed_words(detail)))
-        return Finding(path=(*part.base, *steps), said=said, at_key=True)
+        return Finding(path=(*part.base, *steps), said=_key_said(detail, str(steps[-1])), at_key=True)
     path, value = _reach(part.written, steps)
     if detail["type"] == "missing":
         return Finding(path=(*part.base, *steps), said=phrase("missing"))
     return Finding(path=(*part.base, *path), said=_said(detail, value, path, part))
+
+
+def _key_said(detail: ErrorDetails, key: str) -> Phrase:
+    expected = _expected(detail, key)
+    return wrong(key, expected) if expected else unknown_key(key, frozenset(_allowed_words(detail)))
 
 
 def _reach(written: Plain, steps: Path) -> tuple[Path, Plain]:
@@ -158,10 +193,8 @@ def _reach(written: Plain, steps: Path) -> tuple[Path, Plain]:
 
 def _said(detail: ErrorDetails, value: Plain, path: Path, part: Part) -> Phrase:
     kind, context = detail["type"], detail.get("ctx", {})
-    if is_secret(part.model, path):
-        return _said_without(phrase("found.secret"), detail, value)
-    if part.filled and refers(value):
-        return _said_without(_outline(value), detail, value)
+    if shown := _hidden(value, path, part):
+        return _said_without(shown, detail, value)
     if kind in ("literal_error", "enum"):
         return wrong_word(value, _allowed_words(detail))
     if isinstance(refusal := context.get("error"), RefusalError):
@@ -170,6 +203,13 @@ def _said(detail: ErrorDetails, value: Plain, path: Path, part: Part) -> Phrase:
         return phrase("yaml_1_1_boolean", found=found(value))
     expected = _expected(detail, value)
     return wrong(value, expected) if expected else _others_words(detail, value)
+
+
+def _hidden(value: Plain, path: Path, part: Part) -> Phrase | None:
+    """Return what is shown instead of a value that is secret or was filled in; None where it may be quoted."""
+    if is_secret(part.model, path):
+        return phrase("found.secret")
+    return _outline(value) if part.filled and refers(value) else None
 
 
 def _said_without(shown: Phrase, detail: ErrorDetails, value: Plain) -> Phrase:

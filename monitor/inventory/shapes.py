@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -35,13 +36,24 @@ def is_secret(model: type[BaseModel], path: Path) -> bool:
 
 
 def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
-    here = [model]
+    here, of_a_mapping = [model], False
     for step in path:
         if isinstance(step, int):
             continue
+        if of_a_mapping:
+            of_a_mapping = False
+            continue
         fields = [field for found in here for field in [_fields(found).get(step)] if field]
         here = [found for field in fields for found in _models(field.annotation)]
+        of_a_mapping = any(_is_mapping(field.annotation) for field in fields)
     return here
+
+
+def _is_mapping(annotation: Any) -> bool:
+    """Are the values below names of somebody's own choice?"""
+    if get_origin(annotation) in (Union, UnionType):
+        return any(_is_mapping(inner) for inner in get_args(annotation))
+    return get_origin(annotation) is dict
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:

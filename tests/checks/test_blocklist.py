@@ -144,7 +144,7 @@ def test_a_server_of_ones_own_that_keeps_silent_is_our_trouble(tmp_path: Path) -
 def test_a_name_that_leads_inside_is_our_trouble(tmp_path: Path) -> None:
     seen = look(tmp_path, Zone(ALIVE), {"addresses": "inside.test"})
     assert verdict(seen) == (Outcome.UNKNOWN, Cause.OWN)
-    assert '"10.0.0.1", an address of the range private' in seen.found
+    assert "10.0.0.1 is no public address (private)" in seen.found
 
 
 def test_a_name_that_does_not_exist_is_down(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_key_in_the_name_of_a_list_is_never_shown() -> None:
         ({"addresses": []}, "at least 1 item"),
         ({"lists": []}, "at least 1 item"),
         ({"lists": ["https://zen.spamhaus.org"]}, "expected a name or an address"),
-        ({"lists": ["192.0.2.1"]}, "which is an address"),
+        ({"lists": ["192.0.2.1"]}, "expected a name of the DNS"),
         ({"lists": [{"zone": "a.test", "codes": ["192.0.2.1"]}]}, "expected an answer of a block list"),
         ({"lists": [{"zone": "a.test", "codes": ["all"]}]}, "expected an answer of a block list"),
         ({"server": "192.0.2.1:x"}, "expected a host and a port"),

@@ -160,7 +160,7 @@ def test_patterns_are_searched_in_the_first_part_of_a_body(expect: dict[str, Any
         ("a{1001}", "invalid repetition"),
         ("(.{0,300}x){0,3}y", "too large"),
         ("a" * 513, "at most 512 characters"),
-        ("\ud800", "half a character"),
+        ("\ud800", "halves of characters"),
     ],
 )
 def test_a_pattern_that_is_none_or_too_much_is_refused(pattern: str, why: str) -> None:
