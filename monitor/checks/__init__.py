@@ -23,6 +23,7 @@ from monitor.checks import (
     ping,
     pop3,
     postgresql,
+    prometheus,
     redis,
     smtp,
     ssh,
@@ -55,6 +56,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             redis.KIND,
             memcached.KIND,
             nagios.KIND,
+            prometheus.KIND,
             ssh.KIND,
             ftp.KIND,
         )

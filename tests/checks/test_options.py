@@ -46,6 +46,7 @@ SHORT: dict[str, tuple[object, dict[str, Any]]] = {
 
 WHOLE: dict[str, dict[str, Any]] = {
     "host": {"load": {"warn": 2}},
+    "prometheus": {"url": "http://gye1.test:9090", "query": "up", "expect": {"min": 1}},
     # The one program that lies where it does everywhere, and that belongs to root.
     "nagios": {"command": ["sh", "-c", 7, "${SECRET}"], "folders": ["/bin"]},
     "mailflow": {

@@ -1,0 +1,50 @@
+"""What a Prometheus may answer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from hypothesis import strategies as st
+
+from monitor.checks.bounds import Bounds
+from monitor.checks.prometheus_answers import AnswerError, judge_samples, measures_of, read_answer
+from tests.fuzz.mutating import mutated
+from tests.fuzz.survival import survives
+
+_ANSWERS = (
+    (
+        '{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[1.5,"1"]},'
+        '{"metric":{},"value":[1.5,"NaN"]}]}}'
+    ),
+    '{"status":"success","data":{"resultType":"scalar","result":[1.5,"+Inf"]}}',
+    '{"status":"error","errorType":"bad_data","error":"invalid parameter"}',
+)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["status", "data", "resultType", "result", "metric", "value", "__name__"]),
+            inner | st.sampled_from(["success", "vector", "scalar", "error"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+).map(json.dumps)
+
+
+@survives(st.text(max_size=200) | mutated(_ANSWERS) | _JSON)
+def test_any_answer_is_judged_or_refused(text: str) -> None:
+    with contextlib.suppress(AnswerError):
+        samples = read_answer(text)
+        measures_of(samples)
+        for empty in ("down", "ok", "unknown"):
+            verdict = judge_samples(samples, Bounds(min=0, max=1), Bounds(max=0.5), empty)
+            assert verdict is None or verdict.found
+
+
+def test_what_servers_send_is_understood() -> None:
+    first, second = map(read_answer, _ANSWERS[:2])
+    assert [one.labels for one in first] == ['up{job="a"}', "{}"]
+    assert second[0].value == float("inf")
