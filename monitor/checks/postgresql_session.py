@@ -7,16 +7,15 @@ import socket
 import struct
 from collections import defaultdict
 
-from pg8000.core import CoreConnection  # type: ignore[import-untyped]
+from pg8000.core import CoreConnection, scramp  # type: ignore[import-untyped]
 from pg8000.exceptions import DatabaseError, InterfaceError  # type: ignore[import-untyped]
-from scramp import ScramException  # type: ignore[import-untyped]
 
 from monitor.checks.databases import CannotLogInError, Question, RefusedError, UnreadableError
 from monitor.checks.postgresql_messages import ROUNDS_LIMIT, rounds_of
 from monitor.checks.rows import Rows, gathered
 
 # What the library raises over bytes that are not what they should be.
-_UNREADABLE = (struct.error, ValueError, LookupError, AssertionError, ArithmeticError, ScramException)
+_UNREADABLE = (struct.error, ValueError, LookupError, AssertionError, ArithmeticError, scramp.ScramException)
 # The ways of logging in that it has a part for, and the one that shows the password to whoever asks.
 _KNOWN = frozenset({0, 3, 5, 10, 11, 12})
 _IN_CLEAR, _CHALLENGE = 3, 11

@@ -83,6 +83,7 @@ OTHERS: Mapping[str, str] = {
     "nagios": "runs a program",
     "heartbeat": "is never looked at",
     "domain": "a registry that misbehaves is no fault of the domain, and unknown",
+    "prometheus": "a Prometheus that misbehaves is no fault of the target, and unknown",
 }
 """The kinds whose targets are not spoken to over TCP, and why."""
 
