@@ -410,7 +410,7 @@ class TestOptions:
             ([8], "expected the bare name of a plugin"),
             (["sh", True], "expected a text or a number as an argument"),
             (["sh", ["-c"]], "expected a text or a number as an argument"),
-            (["sh", "a\0b"], "none that ends a text"),
+            (["sh", "a\0b"], "none of them is NUL"),
             (["sh", "x" * 5000], "at most 4096 characters"),
             (["sh", "$HOSTADDRESS$"], "there are no macros here"),
             (["sh", "-H", "a$ARG1$b"], "there are no macros here"),
