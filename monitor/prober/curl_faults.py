@@ -99,7 +99,7 @@ def _fault_on_the_way(failure: Failure) -> TargetFaultError | OwnFaultError | No
     if "connect" not in failure.phases:
         why = f": {os.strerror(failure.errno)}" if failure.errno else ""
         return OwnFaultError(Cause.OWN, f"the proxy at {failure.address} cannot be reached{why}")
-    if not failure.tls or (said and "CONNECT" not in failure.text):
+    if _is_beyond(failure):
         return None
     if failure.code == pycurl.E_OPERATION_TIMEDOUT:
         seconds = failure.phases.get("total", 0.0) / 1000
@@ -109,6 +109,14 @@ def _fault_on_the_way(failure: Failure) -> TargetFaultError | OwnFaultError | No
     return OwnFaultError(
         Cause.OWN, f"the proxy at {failure.address} gives no answer: {failure.text}"[:FOUND_LIMIT]
     )
+
+
+def _is_beyond(failure: Failure) -> bool:
+    """Is it the target that we were speaking to? Of plain HTTP the proxy's words cannot be told from the target's."""
+    if not failure.tls or "tls" in failure.phases:
+        return True
+    agreed = (failure.proxy_code or 0) // 100 == 2
+    return agreed and failure.code != _TOO_LARGE and "CONNECT" not in failure.text
 
 
 def _of_a_file(failure: Failure) -> OwnFaultError | None:

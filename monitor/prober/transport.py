@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import cast
 
@@ -68,24 +69,14 @@ def system_ca_file() -> str:
 
 @dataclass(slots=True)
 class _Received:
-    """What one transfer has brought so far, cut at the limits."""
+    """What one transfer has brought so far.
 
-    head: bytearray = field(default_factory=bytearray)
-    head_bytes: int = 0
+    libcurl itself ends one whose heads, interim ones among them, have more than 300 KiB; a body is cut at the limit.
+    """
+
+    heads: BytesIO = field(default_factory=BytesIO)
     body: bytearray = field(default_factory=bytearray)
     truncated: bool = False
-    head_too_large: bool = False
-
-    def take_line(self, line: bytes) -> int | None:
-        self.head_bytes += len(line)
-        if self.head_bytes > HEADERS_LIMIT:
-            self.head_too_large = True
-            return _STOP
-        # An interim answer (100, 103) has a head of its own; the last head is the answer's.
-        if line.startswith(b"HTTP/"):
-            self.head.clear()
-        self.head += line
-        return None
 
     def take_body(self, data: bytes) -> int | None:
         room = BODY_LIMIT - len(self.body)
@@ -94,6 +85,11 @@ class _Received:
             self.truncated = True
             return _STOP
         return None
+
+    def head(self) -> bytes:
+        """Return the last head: an interim answer (100, 103) has one of its own, and so has a proxy's."""
+        heads = self.heads.getvalue()
+        return heads[heads.rfind(b"\nHTTP/") + 1 :]
 
 
 class CurlTransport:
@@ -116,10 +112,13 @@ class CurlTransport:
             except pycurl.error as error:
                 # A body cut at the limit is what we asked for: the head and the first mebibyte are the answer.
                 if not received.truncated:
-                    raise self._fault(curl, request, error, received) from error
+                    raise self._fault(curl, request, error) from error
+            head = received.head()
+            if len(head) > HEADERS_LIMIT:
+                raise _too_large(request, _phases(curl))
             return Exchange(
                 status=int(curl.getinfo(pycurl.RESPONSE_CODE)),
-                head=bytes(received.head),
+                head=head,
                 body=bytes(received.body),
                 truncated=received.truncated,
                 phases=_phases(curl),
@@ -140,7 +139,7 @@ class CurlTransport:
             try:
                 await self._transfer(curl, request)
             except pycurl.error as error:
-                raise self._fault(curl, request, error, None) from error
+                raise self._fault(curl, request, error) from error
             return Handshake(phases=_phases(curl), address=request.address, tls_expires_at=_leaf_end(curl))
         finally:
             # A connection made for CONNECT_ONLY stays with its handle: only closing that hangs up.
@@ -211,10 +210,8 @@ class CurlTransport:
                 _show(curl, request.certificate)
 
     def _fault(
-        self, curl: pycurl.Curl, request: Request, error: pycurl.error, received: _Received | None
+        self, curl: pycurl.Curl, request: Request, error: pycurl.error
     ) -> TargetFaultError | OwnFaultError:
-        if received is not None and received.head_too_large:
-            return _too_large(request, _phases(curl))
         code, text = cast("tuple[int, str]", (*error.args, "")[:2])
         tls = request.url.startswith("https:")
         return fault_of_curl(
@@ -234,18 +231,21 @@ class CurlTransport:
         )
 
 
-def _too_large(request: Request, phases: Mapping[str, float]) -> TargetFaultError | OwnFaultError:
-    size = f"larger than {HEADERS_LIMIT // 1024} KiB"
-    if request.proxy is not None and request.url.startswith("https:") and "tls" not in phases:
-        return OwnFaultError(Cause.OWN, f"the answer of the proxy at {request.address} is {size}")
-    return TargetFaultError(Cause.PROTOCOL, f"the head is {size}", address=request.address, phases=phases)
+def _too_large(request: Request, phases: Mapping[str, float]) -> TargetFaultError:
+    found = f"the head is larger than {HEADERS_LIMIT // 1024} KiB"
+    return TargetFaultError(Cause.PROTOCOL, found, address=request.address, phases=phases)
 
 
 def _changed_at(path: str) -> int:
     try:
-        return Path(path).stat().st_mtime_ns
+        return _path(path).stat().st_mtime_ns
     except OSError:
         return 0
+
+
+@lru_cache(maxsize=256)
+def _path(text: str) -> Path:
+    return Path(text)
 
 
 def _descriptor_trouble() -> int:
@@ -278,7 +278,7 @@ def _show(curl: pycurl.Curl, certificate: ClientCertificate) -> None:
 def _configure_http(curl: pycurl.Curl, request: Request, received: _Received) -> None:
     curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[request.version])
     curl.setopt(pycurl.HTTP09_ALLOWED, 0)
-    curl.setopt(pycurl.HEADERFUNCTION, received.take_line)
+    curl.setopt(pycurl.HEADERFUNCTION, received.heads.write)
     curl.setopt(pycurl.WRITEFUNCTION, received.take_body)
     curl.setopt(pycurl.HTTPHEADER, _sent_headers(request.headers))
     if request.method == "HEAD":
