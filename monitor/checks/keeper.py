@@ -3,7 +3,8 @@
 A process of its own between us and a plugin. Whatever the plugin starts stays among its descendants, also what forks twice, or
 leaves its session or its group: the kernel hands orphans to the nearest process that asked for them, and that is this one. When
 the plugin ends, when we are told to (SIGTERM), or when the process that started us dies, everything below is killed, and only
-then do we end, in the way the plugin ended. It knows nothing of the rest of the house, so that it starts quickly.
+then do we end, in the way the plugin ended; only that one bit of its exit status is turned, so that no failure of our own is ever
+taken for a plugin's verdict. It knows nothing of the rest of the house, so that it starts quickly.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _MEBIBYTE = 1 << 20
+TURNED = 0x40
+"""The bit of an exit status that is turned."""
+_UNTOLD = 126 ^ TURNED
 # How long a plugin that is told to end may take to tidy up.
 GRACE_S = 0.2
 # How long is waited for what was killed before it is killed again; a process inside a dead file system may take for ever.
@@ -153,7 +157,7 @@ def _parent_and_group(pid: str) -> tuple[int, int]:
 def _end_as(status: int) -> None:
     """End as the plugin did: with its exit status, or by the signal that ended it."""
     if not os.WIFSIGNALED(status):
-        os._exit(os.WEXITSTATUS(status))
+        os._exit(os.WEXITSTATUS(status) ^ TURNED)
     number = os.WTERMSIG(status)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, ValueError):
@@ -161,7 +165,7 @@ def _end_as(status: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.kill(os.getpid(), number)
     # A signal that cannot end us.
-    os._exit(126)
+    os._exit(_UNTOLD)
 
 
 if __name__ == "__main__":

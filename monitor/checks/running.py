@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from monitor.checks.contract import OwnFaultError
+from monitor.checks.keeper import TURNED
 from monitor.observation import Cause
 
 OUTPUT_LIMIT = 64 * 1024
@@ -119,7 +120,7 @@ class _Listener(asyncio.SubprocessProtocol):
         self._missing -= 1
         if self._missing or self._transport is None:
             return
-        self.status = self._transport.get_returncode()
+        self.status = status_of(self._transport.get_returncode())
         self._transport.close()
         _leaving.discard(self)
         _settle(self.ended)
@@ -144,6 +145,11 @@ async def _started(command: Sequence[str], seconds: float) -> _Listener:
     except OSError as error:
         raise OwnFaultError(Cause.OWN, f"no process can be started: {error.strerror}") from error
     return listener
+
+
+def status_of(code: int | None) -> int | None:
+    """Return how a program ended, of how its keeper did."""
+    return code if code is None or code < 0 else code ^ TURNED
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -18,8 +18,8 @@ import uvloop
 from pydantic import ValidationError
 
 from monitor.checks import nagios, running
-from monitor.checks.nagios import FOLDERS, KIND, NagiosOptions, plugin_path
-from monitor.checks.running import ENVIRONMENT, OUTPUT_LIMIT, run
+from monitor.checks.nagios import FOLDERS, KIND, NagiosOptions, judged, plugin_path
+from monitor.checks.running import ENVIRONMENT, OUTPUT_LIMIT, Ran, run, status_of
 from monitor.health.words import CheckImpact, Service
 from monitor.inventory import ConfigurationError, load
 from monitor.observation import Cause, Measure, Observation, Outcome
@@ -310,6 +310,17 @@ class TestNasty:
             looking.send_signal(signal.SIGKILL)
             looking.wait(10)
         wait_for(lambda: not marked(mark), what="the end of the plugin")
+
+    @pytest.mark.parametrize("arguments", [[], ["no number", "1", "/bin/true"], ["1", "1", "/bin/true"]])
+    def test_a_keeper_that_fails_is_no_verdict(self, arguments: list[str]) -> None:
+        """What Python ends with when it fails, 1 and 2, would be a warning and an outage."""
+        keeper = [sys.executable, "-IS", str(Path(nagios.__file__).with_name("keeper.py")), *arguments]
+        gone = [sys.executable, "-IS", "/nonexistent/keeper.py"]
+        for command in (keeper, gone):
+            failed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert failed.returncode in {1, 2}
+            look = judged(Ran(output="", errors=failed.stderr, status=status_of(failed.returncode)))
+            assert look.outcome is Outcome.UNKNOWN
 
     def test_many_at_once_end_and_leave_nothing(self, folder: Path, make: Make) -> None:
         """Neither processes nor open files."""
