@@ -7,8 +7,9 @@ from datetime import datetime
 
 from monitor.clock import fresh_ulid
 from monitor.identifiers import BatchId, IncidentId
+from monitor.incidents.incident import Incident
 from monitor.journal.consequences import consequences
-from monitor.journal.entries import Batch, Entry, Kind, NumberedEntry
+from monitor.journal.entries import Batch, Entry, IncidentOpened, Kind, NumberedEntry
 from monitor.store import deliveries, journal, readings
 from monitor.store.database import Transaction
 
@@ -38,8 +39,12 @@ def _queue(tx: Transaction, numbered: NumberedEntry) -> None:
     entry = numbered.entry
     if entry.kind not in _ABOUT_INCIDENTS:
         return
-    body = entry.body
-    subject = getattr(body, "incident", None)
-    identity = subject if isinstance(subject, str) else entry.subject
-    incident = readings.incident(tx, IncidentId(identity))
-    deliveries.queue(tx, numbered, consequences(entry, incident))
+    deliveries.queue(tx, numbered, consequences(entry, _incident(tx, entry)))
+
+
+def _incident(tx: Transaction, entry: Entry) -> Incident | None:
+    """Return the incident that an entry is about as it stands after it; one that was just opened stands in the entry."""
+    if isinstance(entry.body, IncidentOpened):
+        return entry.body.incident
+    named = getattr(entry.body, "incident", None)
+    return readings.incident(tx, IncidentId(named if isinstance(named, str) else entry.subject))

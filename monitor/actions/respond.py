@@ -68,10 +68,10 @@ def respond(
     moment: datetime,
 ) -> list[Entry]:
     """Return the entries that follow from `transitions`, server by server; `changed` are the healths after them."""
-    ground = _ground(tx, picture, moment)
     by_server: dict[ServerId, list[Transition]] = {}
     for transition in transitions:
         by_server.setdefault(transition.check.server, []).append(transition)
+    ground = _ground(tx, picture, by_server, moment)
     entries: list[Entry] = []
     for server, some in by_server.items():
         case = _case(ground, server, changed, tuple(some))
@@ -84,15 +84,15 @@ def reconsider(
     tx: Transaction, picture: Picture, servers: Iterable[ServerId], moment: datetime
 ) -> list[Entry]:
     """Return what there is to tell of servers of which no check changed: the fleet was applied anew, a window ended."""
-    ground = _ground(tx, picture, moment)
-    watched = (server for server in servers if server in picture.servers)
+    watched = [server for server in servers if server in picture.servers]
+    ground = _ground(tx, picture, watched, moment)
     return [entry for server in watched for entry in _told(_case(ground, server, {}, ()))]
 
 
 def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Entry]:
     """Return the resolutions of incidents that were watched for long enough, and of those that nobody watches any more."""
     entries: list[Entry] = []
-    for incident in readings.open_incidents(tx):
+    for incident in readings.ending_incidents(tx):
         # What a person opened, a person ends.
         if incident.origin is not Origin.DETECTED:
             continue
@@ -110,14 +110,14 @@ def _is_due(incident: Incident, picture: Picture, moment: datetime) -> bool:
     return all(due(incident, server, moment, judge(picture.standings(server, {}))) for server in servers)
 
 
-def _ground(tx: Transaction, picture: Picture, moment: datetime) -> _Ground:
+def _ground(tx: Transaction, picture: Picture, servers: Iterable[ServerId], moment: datetime) -> _Ground:
     return _Ground(
         tx=tx,
         picture=picture,
         windows=tuple(
             _lasting(one, moment) for one in readings.windows(tx, ending_after=moment - _LOOK_BACK)
         ),
-        held=readings.standing(tx),
+        held=readings.standing(tx, servers),
         moment=moment,
     )
 

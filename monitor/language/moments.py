@@ -32,6 +32,13 @@ def clock_time(instant: datetime, zone: ZoneInfo) -> str:
 
 def zone_name(instant: datetime, zone: ZoneInfo, language: Language) -> str:
     """Return what people call the time of `zone` at that instant: hora de Ecuador, Ecuador time."""
+    # Clocks are put forward and back at full quarters alone.
+    quarter = instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
+    return _zone_name(quarter, zone, language)
+
+
+@lru_cache(maxsize=512)
+def _zone_name(instant: datetime, zone: ZoneInfo, language: Language) -> str:
     name = str(_babel().get_timezone_name(instant.astimezone(zone), locale=_LOCALES[language]))
     return name.removesuffix(" Time") + " time" if name.endswith(" Time") else name
 
@@ -97,11 +104,18 @@ def duration(span: timedelta, language: Language) -> str:
 
     Seconds count only below ten minutes; a negative span raises ValueError.
     """
-    parts = [
-        _babel().format_unit(number, f"duration-{unit}", "long", locale=_LOCALES[language])
-        for number, unit in _cut(span)
-    ]
-    return listed(parts, language)
+    return _in_words(tuple(_cut(span)), language)
+
+
+@lru_cache(maxsize=4096)
+def _in_words(numbers: tuple[tuple[int, str], ...], language: Language) -> str:
+    return listed(
+        [
+            _babel().format_unit(number, f"duration-{unit}", "long", locale=_LOCALES[language])
+            for number, unit in numbers
+        ],
+        language,
+    )
 
 
 def short_duration(span: timedelta, language: Language) -> str:
@@ -111,6 +125,11 @@ def short_duration(span: timedelta, language: Language) -> str:
 
 def listed(words: list[str], language: Language) -> str:
     """Return words as a list in a sentence: el correo, la red y el panel."""
+    return _listed(tuple(words), language)
+
+
+@lru_cache(maxsize=4096)
+def _listed(words: tuple[str, ...], language: Language) -> str:
     return str(_babel().format_list(words, style="standard", locale=_LOCALES[language]))
 
 

@@ -11,6 +11,7 @@ from monitor.store.readings.checks import (
 )
 from monitor.store.readings.fleet import fleet, fleet_number, retired_servers, standing, zone
 from monitor.store.readings.incidents import (
+    ending_incidents,
     incident,
     incidents_between,
     last_resolved_of,
@@ -35,6 +36,7 @@ __all__ = [
     "blind_spans",
     "check_kinds",
     "check_numbers",
+    "ending_incidents",
     "evidence_of",
     "fleet",
     "fleet_number",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 
 from monitor.fleet import Fleet
 from monitor.health.words import Service, Status
@@ -38,9 +40,17 @@ def retired_servers(tx: Transaction) -> Mapping[ServerId, str]:
     return {ServerId(row["id"]): row["name"] for row in rows}
 
 
-def standing(tx: Transaction) -> Mapping[ServerId, tuple[Status, Mapping[Service, Status], datetime]]:
-    """Return of every watched server that was judged: its status, its services' statuses, and since when."""
-    rows = tx.rows("SELECT server, status, services, since_ms FROM server_status ORDER BY server")
+def standing(
+    tx: Transaction, servers: Iterable[ServerId] | None = None
+) -> Mapping[ServerId, tuple[Status, Mapping[Service, Status], datetime]]:
+    """Return of every watched server that was judged, or of some: its status, its services' statuses, and since when."""
+    rows = tx.rows(
+        "SELECT server, status, services, since_ms FROM server_status ORDER BY server"
+        if servers is None
+        else "SELECT server, status, services, since_ms FROM server_status"
+        " WHERE server IN (SELECT value FROM json_each(?)) ORDER BY server",
+        () if servers is None else (json.dumps(list(servers)),),
+    )
     return {
         ServerId(row["server"]): (
             Status(row["status"]),
@@ -51,5 +61,7 @@ def standing(tx: Transaction) -> Mapping[ServerId, tuple[Status, Mapping[Service
     }
 
 
+@lru_cache(maxsize=1024)
 def _services(column: str) -> Mapping[Service, Status]:
-    return {Service(service): Status(status) for service, status in json.loads(column).items()}
+    found = {Service(service): Status(status) for service, status in json.loads(column).items()}
+    return MappingProxyType(found)

@@ -25,6 +25,20 @@ def open_incidents(tx: Transaction) -> tuple[Incident, ...]:
     return _select(tx, "WHERE open = 1 ORDER BY opened_ms, id")
 
 
+def ending_incidents(tx: Transaction) -> tuple[Incident, ...]:
+    """Return the open incidents that may end by themselves, oldest first.
+
+    Those are: watched since a recovery, without a server, or about checks none of which is watched any more.
+    """
+    return _select(
+        tx,
+        "WHERE open = 1 AND (stage = ? OR NOT EXISTS (SELECT 1 FROM incident_servers WHERE incident = incidents.id)"
+        " OR NOT EXISTS (SELECT 1 FROM incident_checks JOIN checks USING (server, check_id)"
+        " WHERE incident = incidents.id AND retired_ms IS NULL)) ORDER BY opened_ms, id",
+        (Stage.MONITORING,),
+    )
+
+
 def open_incident_of(tx: Transaction, server: ServerId) -> Incident | None:
     """Return the open incident for customers that our own looks opened about a server; there is at most one."""
     return _one(
@@ -85,6 +99,8 @@ def _one(tx: Transaction, condition: str, parameters: Sequence[Value]) -> Incide
 
 def _select(tx: Transaction, condition: str, parameters: Sequence[Value] = ()) -> tuple[Incident, ...]:
     rows = tx.rows(f"SELECT * FROM incidents {condition}", parameters)  # noqa: S608 - values are bound
+    if not rows:
+        return ()
     names = [row["id"] for row in rows]
     servers = _grouped(tx, "SELECT * FROM incident_servers WHERE incident IN ({}) ORDER BY position", names)
     checks = _grouped(tx, "SELECT * FROM incident_checks WHERE incident IN ({}) ORDER BY position", names)
