@@ -110,7 +110,7 @@ def test_a_refused_address_is_never_connected_to(tmp_path: Path, kind: str):
 def test_a_redirect_is_held_to_the_policy_as_well(tmp_path: Path):
     behave = peers.redirect("http://169.254.169.254/latest/meta-data/")
     seen, asked = seen_by(tmp_path, TargetPolicy(), "http", behave)
-    assert (seen.outcome, asked) == (Outcome.UNKNOWN, 1)
+    assert (seen.outcome, seen.cause, asked) == (Outcome.DOWN, Cause.PROTOCOL, 1)
     assert "169.254.169.254" in seen.found
 
 

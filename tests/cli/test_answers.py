@@ -264,8 +264,10 @@ def test_a_rebuild_is_refused_while_watch_works(vigia: Vigia, installation: Inst
 def test_a_probe_shows_phases_of_what_is_up(vigia: Vigia, config):
     answer = vigia("probe", "gye1/http", "--config", config)
     assert answer.status == 0
-    assert answer.out.startswith("gye1/http  ok\n")
-    assert re.search(r"took +\d+\.\d ms  \(.*connect \d", answer.out)
+    assert re.match(r"gye1/http  ok  \d+\.\d ms\n", answer.out)
+    assert re.search(r"address +127\.0\.0\.1\n", answer.out)
+    assert re.search(r"connect +█+ +\d+\.\d ms\n", answer.out)
+    assert re.search(r"repeat it with\n +curl .*127\.0\.0\.1", answer.out)
     document = vigia("probe", "gye1/http", "--config", config, "--json").document
     assert (document["check"], document["outcome"], document["address"]) == ("gye1/http", "ok", "127.0.0.1")
 
@@ -273,8 +275,8 @@ def test_a_probe_shows_phases_of_what_is_up(vigia: Vigia, config):
 def test_a_probe_of_what_is_down_says_why_and_how_to_see_it_again(vigia: Vigia, config, nobody: int):
     answer = vigia("probe", "gye1/tcp", "--config", config)
     assert answer.status == 1
-    assert answer.out.startswith("gye1/tcp  down · refused\n")
-    assert re.search(rf"reproduce +.*127\.0\.0\.1.*{nobody}", answer.out)
+    assert re.match(r"gye1/tcp  down · refused  \d+\.\d ms\n  the connection was refused\n", answer.out)
+    assert re.search(rf"repeat it with\n +.*127\.0\.0\.1.*{nobody}", answer.out)
 
 
 def test_a_probe_of_a_server_looks_at_every_check_and_fails_with_one(vigia: Vigia, config, tmp_path):
