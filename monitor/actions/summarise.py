@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from monitor.fleet import Fleet, Server, Site
@@ -46,6 +47,8 @@ class _Facts:
     standing: Mapping[ServerId, tuple[Status, Mapping[Service, Status], datetime]]
     healths: Mapping[CheckKey, Health]
     windows: Sequence[Window]
+    dates: tuple[date, ...]
+    lengths: tuple[float, ...]
     closed_days: Mapping[ServerId, Sequence[Day]]
     today: Mapping[ServerId, Day]
     incident_days: Mapping[ServerId, Mapping[object, tuple[IncidentId, ...]]]
@@ -103,6 +106,7 @@ def _facts(
     freshness = freshness_of(heard_at, now)
     zone = ZoneInfo(fleet.site.timezone)
     today = day_of(now, zone)
+    dates = tuple(today - ahead * _ONE_DAY for ahead in range(HISTORY_DAYS - 1, -1, -1))
     return _Facts(
         fleet=fleet,
         now=now,
@@ -111,7 +115,9 @@ def _facts(
         standing=readings.standing(tx),
         healths=readings.healths(tx),
         windows=windows,
-        closed_days=readings.server_days(tx, today - (HISTORY_DAYS - 1) * _ONE_DAY),
+        dates=dates,
+        lengths=tuple(_length_s(day, zone, now) for day in dates),
+        closed_days=readings.server_days(tx, dates[0]),
         today=_today(tx, fleet, zone, now, heard_at if freshness is not Freshness.FRESH else now),
         incident_days=_incident_days(incidents, zone, now),
     )
@@ -233,26 +239,39 @@ def _check(facts: _Facts, key: CheckKey, kind: str, service: Service) -> CheckVi
 
 
 def _days(facts: _Facts, server: ServerId) -> tuple[Day, ...]:
-    """Return 90 days, oldest first; a day of which nothing is recorded is one without data."""
-    closed = {day.date: day for day in facts.closed_days.get(server, ())}
-    today = day_of(facts.now, facts.zone)
-    known = {**closed, today: facts.today[server]}
-    incidents = facts.incident_days.get(server, {})
-    dates = (today - ahead * _ONE_DAY for ahead in range(HISTORY_DAYS - 1, -1, -1))
+    """Return 90 days, oldest first; a day of which nothing is recorded is one without data.
+
+    A large fleet has tens of thousands of them: those that are alike are one and the same.
+    """
+    closed = facts.closed_days.get(server, ())
+    if len(closed) == HISTORY_DAYS - 1 and closed[0].date == facts.dates[0]:
+        days = (*closed, facts.today[server])
+    else:
+        known = {day.date: day for day in closed} | {facts.dates[-1]: facts.today[server]}
+        days = tuple(known.get(date) or _without_data(date) for date in facts.dates)
+    incidents = facts.incident_days.get(server)
+    if incidents is None:
+        return days
     return tuple(
-        replace(known.get(date, Day(date=date, worst=None)), incidents=incidents.get(date, ()))
-        for date in dates
+        replace(day, incidents=incidents[day.date]) if day.date in incidents else day for day in days
     )
+
+
+@lru_cache(maxsize=2 * HISTORY_DAYS)
+def _without_data(day: date) -> Day:
+    return Day(date=day, worst=None)
 
 
 def _uptime(facts: _Facts, days: Sequence[Day]) -> float | None:
     """Return the share of the last 90 days by the published formula; days without any data count nowhere."""
     counted = down = 0.0
-    for day in days:
-        if day.worst is None:
-            continue
-        start = start_of_day(day.date, facts.zone)
-        length = (min(start_of_day(day.date + _ONE_DAY, facts.zone), facts.now) - start).total_seconds()
-        counted += max(0.0, length - day.maintenance_s - day.no_data_s)
-        down += day.down_s
+    for day, length in zip(days, facts.lengths, strict=True):
+        if day.worst is not None:
+            counted += max(0.0, length - day.maintenance_s - day.no_data_s)
+            down += day.down_s
     return max(0.0, 1 - down / counted) if counted > 0 else None
+
+
+def _length_s(day: date, zone: ZoneInfo, now: datetime) -> float:
+    """Return how many seconds of a day are over."""
+    return (min(start_of_day(day + _ONE_DAY, zone), now) - start_of_day(day, zone)).total_seconds()

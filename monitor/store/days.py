@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from monitor.clock import fresh_ulid
 from monitor.health.uptime import DayShare, by_day
 from monitor.identifiers import ServerId
 from monitor.journal.entries import Kind, NumberedEntry, ServerChanged, WatchStarted, WindowPlanned
@@ -17,7 +18,7 @@ from monitor.store import journal
 from monitor.store.database import Transaction, Value
 from monitor.store.observations.notes import note
 from monitor.store.readings.service import installation
-from monitor.store.readings.spans import blind_spans, maintenance_spans, status_spans
+from monitor.store.readings.spans import DAYS_EDITION, blind_spans, maintenance_spans, status_spans
 
 _ZONE = "days.zone"
 _NUMBER = "days.number"
@@ -50,6 +51,7 @@ def refresh_days(tx: Transaction, zone: ZoneInfo, now: datetime, first_day: date
     if missing:
         _work_out(tx, zone, missing)
     note(tx, _DONE, whole)
+    note(tx, DAYS_EDITION, fresh_ulid(now))
     return sum(len(days) for days in missing.values())
 
 

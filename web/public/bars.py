@@ -47,6 +47,7 @@ _LOOKS = {
 }
 # Nothing is told of these one by one.
 _SILENT = (Look.FINE, Look.NO_DATA)
+_SILENT_LOOKS = frozenset(_SILENT)
 _PATTERNED = (Look.FINE, Look.NO_DATA, Look.MAINTENANCE)
 
 
@@ -97,25 +98,27 @@ def summary(days: Sequence[Day], reading: Reading) -> str:
     down = timedelta(seconds=sum(day.down_s for day in days))
     bad = sum(1 for day in days if day.down_s)
     if not bad:
-        return _without_outage(days, reading)
+        return _without_outage([look_of(day) for day in days], reading)
     return reading.say("page.bars.trouble", days=len(days), count=bad, span=reading.in_full(down))
 
 
-def _without_outage(days: Sequence[Day], reading: Reading) -> str:
+def _without_outage(looks: Sequence[Look], reading: Reading) -> str:
     """Return that nothing failed, claimed only of the days that somebody looked at."""
-    observed = sum(1 for day in days if look_of(day) is not Look.NO_DATA)
-    if observed == len(days):
-        return reading.say("page.bars.fine", days=len(days))
+    observed = len(looks) - looks.count(Look.NO_DATA)
+    if observed == len(looks):
+        return reading.say("page.bars.fine", days=len(looks))
     if not observed:
-        return reading.say("page.bars.none", days=len(days))
-    return reading.say("page.bars.observed", count=observed, days=len(days))
+        return reading.say("page.bars.none", days=len(looks))
+    return reading.say("page.bars.observed", count=observed, days=len(looks))
 
 
 def strip(days: Sequence[Day], reading: Reading) -> Markup:
     """Return the bars of one server as one picture with a sentence in its stead; eventful days tell their story."""
     if is_plain(days):
-        return _plain_strip(len(days), reading)
-    looks = [look_of(day) for day in days]
+        return _calm_strip((Look.FINE,) * len(days), reading)
+    looks = tuple(map(look_of, days))
+    if _SILENT_LOOKS.issuperset(looks):
+        return _calm_strip(looks, reading)
     marks = (_mark(index, day, reading) for index, day in enumerate(days) if looks[index] not in _SILENT)
     return _picture(len(days), [*_runs(looks), *marks], summary(days, reading))
 
@@ -125,9 +128,10 @@ def is_plain(days: Sequence[Day]) -> bool:
     return all(day.worst is Status.OPERATIONAL for day in days)
 
 
-@lru_cache(maxsize=64)
-def _plain_strip(count: int, reading: Reading) -> Markup:
-    return _picture(count, _runs([Look.FINE] * count), reading.say("page.bars.fine", days=count))
+@lru_cache(maxsize=256)
+def _calm_strip(looks: tuple[Look, ...], reading: Reading) -> Markup:
+    """Draw days of which there is nothing to tell; servers that are watched since the same day share one picture."""
+    return _picture(len(looks), _runs(looks), _without_outage(looks, reading))
 
 
 def _picture(count: int, shapes: Iterable[Markup], words: str) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -13,6 +13,14 @@ from monitor.identifiers import ServerId, milliseconds
 from monitor.status.snapshot import Day
 from monitor.store.columns import instant
 from monitor.store.database import Transaction
+from monitor.store.readings.service import installation
+
+DAYS_EDITION = "days.edition"
+"""Under this key of the installation stands another word whenever the days in figures may have changed."""
+
+_Days = Mapping[ServerId, Sequence[Day]]
+# The days that were read last: a picture is drawn every minute, and they change once a day.
+_read: dict[tuple[str, date], _Days] = {}
 
 
 def status_spans(tx: Transaction, start: datetime, end: datetime) -> Mapping[ServerId, list[StatusSpan]]:
@@ -61,8 +69,12 @@ def maintenance_spans(tx: Transaction, start: datetime, end: datetime) -> Mappin
     return dict(found)
 
 
-def server_days(tx: Transaction, first_day: date) -> Mapping[ServerId, list[Day]]:
+def server_days(tx: Transaction, first_day: date) -> _Days:
     """Return the closed days of each server from `first_day` on, oldest first, as far as they were worked out."""
+    edition = installation(tx, DAYS_EDITION)
+    key = (edition or "", first_day)
+    if key in _read:
+        return _read[key]
     found: defaultdict[ServerId, list[Day]] = defaultdict(list)
     for row in tx.rows(
         "SELECT server, day, worst, down_s, degraded_s, maintenance_s, no_data_s FROM server_days"
@@ -70,7 +82,11 @@ def server_days(tx: Transaction, first_day: date) -> Mapping[ServerId, list[Day]
         (first_day.isoformat(),),
     ):
         found[row[0]].append(_day(*row[1:]))
-    return dict(found)
+    days = {server: tuple(some) for server, some in found.items()}
+    if edition is not None:
+        _read.clear()
+        _read[key] = days
+    return days
 
 
 # Nearly all days of all servers are alike, and each picture of the page reads 90 of them a server: one value serves all.
