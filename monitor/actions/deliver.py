@@ -3,6 +3,9 @@
 Each channel has a queue and workers of its own, so that a helpdesk that takes its time delays no message. A worker takes
 one delivery at a time: claim it, put the attempt on record, speak to the other side outside any transaction, and put
 the result on record together with the journal's entries. Whatever dies in between is found again at the next start.
+
+Where no byte leaves the house (the built-in desk, messages that nobody asked for) nothing can be lost in between: there
+one worker carries many deliveries in one transaction, all or none.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from monitor.actions.messages import MessageCourier
+from monitor.actions.messages import MessageCourier, Silence
 from monitor.actions.outbox import Append, Outbox
 from monitor.actions.ticket_task import Addressee
 from monitor.actions.tickets import VERIFY, TicketCourier
@@ -44,6 +47,9 @@ _WORKERS: Mapping[Channel, int] = {
 _SHORTEST_REST_S = 1.0
 _LONGEST_REST_S = 60.0
 _FAREWELL_S = 5.0
+# At home, those that are queued one after the other share a commit; a larger one would keep looks waiting.
+_GATHER_S = 0.25
+_TOGETHER = 50
 _RECHECKED = timedelta(days=7)
 _AFTER_A_FAULT = timedelta(seconds=60)
 
@@ -68,6 +74,7 @@ class Deliverer:
         department: str = "soporte",
         language: str = "es",
         fallback: Messenger | None = None,
+        at_home: frozenset[Channel] = frozenset(),
         chance: Callable[[], float] = random.random,
         checkpoint: Callable[[str], None] = lambda _name: None,
         on_result: Callable[[str], None] = lambda _result: None,
@@ -76,6 +83,8 @@ class Deliverer:
 
         `append` makes a batch of entries and hands it to the journal inside the transaction it is given. `language` is
         that of the tickets; messages speak the site's first one. Without `fallback` the operators hear what it would.
+        `at_home` are the channels from which no byte leaves the house: the helpdesk's when its tickets lie in
+        `database`, those for people when nobody asked to be told.
         `on_result` is told `done`, a fate, `rejected` or `duplicate` for every ticket's action. `checkpoint` is told the name
         of each point at which dying must lose nothing.
         """
@@ -88,15 +97,26 @@ class Deliverer:
             checkpoint=checkpoint,
             stopping=self._stopping,
         )
-        to = Addressee(helpdesk=helpdesk, installation=installation, department=department, language=language)
+        to = Addressee(
+            helpdesk=helpdesk,
+            installation=installation,
+            department=department,
+            language=language,
+            at_home=Channel.TICKET in at_home,
+        )
+        self._at_home = at_home
         self._couriers: Mapping[Channel, _Courier] = {
             Channel.TICKET: TicketCourier(self._outbox, to, on_result),
-            Channel.OPERATORS: MessageCourier(self._outbox, operators),
-            Channel.FALLBACK: MessageCourier(self._outbox, fallback or operators),
+            Channel.OPERATORS: self._messages(Channel.OPERATORS, operators),
+            Channel.FALLBACK: self._messages(Channel.FALLBACK, fallback or operators),
             Channel.VERIFY: Verifier(self._outbox, to, on_result),
         }
         self._dropped: list[int] = []
-        self._news = tuple(threading.Event() for _ in range(sum(_WORKERS.values())))
+        self._posts = _posts(at_home)
+        self._news = tuple(threading.Event() for _ in self._posts)
+
+    def _messages(self, channel: Channel, messenger: Messenger) -> _Courier:
+        return Silence(self._outbox) if channel in self._at_home else MessageCourier(self._outbox, messenger)
 
     def recover(self) -> int:
         """Take back what a process that died had in hand; return how many deliveries that were. `run` begins with it."""
@@ -104,8 +124,8 @@ class Deliverer:
         return self._outbox.record(lambda tx: deliveries.recover_after_crash(tx, now))
 
     def step(self, now: datetime | None = None) -> bool:
-        """Carry the first delivery that is due one step on; False if nothing is due in any channel."""
-        return any(self._step_in(channel, now) for channel in self._couriers)
+        """Carry the first delivery that is due one step on, or all at home; False if nothing is due in any channel."""
+        return any(self._round(channels, now) for channels in dict.fromkeys(self._posts))
 
     def appeal(self, incident: IncidentId | None = None) -> int:
         """Try again what was rejected, of one incident or of all: for a person who asks, and after a new configuration."""
@@ -140,9 +160,8 @@ class Deliverer:
         await asyncio.to_thread(self.recover)
         loop = asyncio.get_running_loop()
         ended = [loop.create_future() for _ in self._news]
-        channels = [channel for channel, count in _WORKERS.items() for _ in range(count)]
-        for channel, news, end in zip(channels, self._news, ended, strict=True):
-            self._start(channel, news, partial(_tell, loop, end))
+        for channels, news, end in zip(self._posts, self._news, ended, strict=True):
+            self._start(channels, news, partial(_tell, loop, end))
         await stop.wait()
         self._stopping.set()
         self.wake()
@@ -153,54 +172,85 @@ class Deliverer:
                 len(late),
             )
 
-    def _start(self, channel: Channel, news: threading.Event, ended: Callable[[], None]) -> None:
+    def _start(self, channels: tuple[Channel, ...], news: threading.Event, ended: Callable[[], None]) -> None:
         # Daemons, for a thread pool would hold the process until the slowest helpdesk has answered.
-        name = f"deliver-{channel}"
-        threading.Thread(target=self._work, args=(channel, news, ended), name=name, daemon=True).start()
+        name = f"deliver-{channels[0]}"
+        threading.Thread(target=self._work, args=(channels, news, ended), name=name, daemon=True).start()
 
-    def _work(self, channel: Channel, news: threading.Event, ended: Callable[[], None]) -> None:
+    def _work(self, channels: tuple[Channel, ...], news: threading.Event, ended: Callable[[], None]) -> None:
+        gather_s = _GATHER_S if self._are_at_home(channels) else 0.0
         try:
             while not self._stopping.is_set():
                 news.clear()
-                if self._step_safely(channel):
+                if self._round_safely(channels):
                     # One channel may have queued something for another.
                     self.wake()
                 else:
-                    news.wait(self._rest_s(channel))
+                    news.wait(self._rest_s(*channels))
+                    self._stopping.wait(gather_s)
         finally:
             ended()
 
-    def _rest_s(self, channel: Channel) -> float:
-        """Return for how long nothing will be due in a channel, as far as is known now."""
+    def _rest_s(self, *channels: Channel) -> float:
+        """Return for how long nothing will be due in some channels, as far as is known now."""
         try:
-            due = self._outbox.next_due(channel)
+            due = [self._outbox.next_due(channel) for channel in channels]
         except StoreError:
             return _SHORTEST_REST_S
         if self._dropped:
             return _SHORTEST_REST_S
-        if due is None:
+        soonest = min((moment for moment in due if moment is not None), default=None)
+        if soonest is None:
             return _LONGEST_REST_S
-        ahead = (due - self._outbox.clock.now()).total_seconds()
+        ahead = (soonest - self._outbox.clock.now()).total_seconds()
         return min(max(ahead, _SHORTEST_REST_S), _LONGEST_REST_S)
 
-    def _step_safely(self, channel: Channel) -> bool:
+    def _are_at_home(self, channels: tuple[Channel, ...]) -> bool:
+        return channels[0] in self._at_home
+
+    def _round_safely(self, channels: tuple[Channel, ...]) -> bool:
         try:
-            return self._step_in(channel, None)
+            return self._round(channels, None)
         except BusyError:
             return False
         except StoreError as error:
-            _LOG.warning("%s deliveries wait for the database: %s", channel, error)
+            _LOG.warning("%s deliveries wait for the database: %s", channels[0], error)
             return False
         except Exception:  # noqa: BLE001 - one delivery that trips the program must not silence a whole channel
-            _LOG.exception("a %s delivery failed in us", channel)
+            _LOG.exception("a %s delivery failed in us", channels[0])
             return False
+
+    def _round(self, channels: tuple[Channel, ...], now: datetime | None) -> bool:
+        if self._are_at_home(channels):
+            return self._all_at_home(channels, now)
+        return any(self._step_in(channel, now) for channel in channels)
+
+    def _all_at_home(self, channels: tuple[Channel, ...], now: datetime | None) -> bool:
+        """Carry what is due in these channels in one transaction; what does not go together goes one by one."""
+        present = now or self._outbox.clock.now()
+        self._pick_up_dropped(present)
+        rows = [row for channel in channels for row in self._outbox.due(channel, present, _TOGETHER)]
+        if not rows:
+            return False
+        try:
+            with self._outbox.database.together():
+                for row in rows:
+                    self._couriers[Channel(row.channel)].deliver(row)
+        except BusyError:
+            raise
+        except Exception:  # noqa: BLE001 - one that trips the program must not hold back the others
+            _LOG.exception("%d deliveries are taken back, to go one by one", len(rows))
+            carried = [self._step_in(channel, now) for channel in channels]
+            return any(carried)
+        return True
 
     def _step_in(self, channel: Channel, now: datetime | None) -> bool:
         present = now or self._outbox.clock.now()
         self._pick_up_dropped(present)
-        row = self._outbox.next(channel, present)
-        if row is None:
+        rows = self._outbox.due(channel, present, 1)
+        if not rows:
             return False
+        row = rows[0]
         try:
             self._couriers[channel].deliver(row)
         except BaseException:
@@ -216,6 +266,15 @@ class Deliverer:
                 deliveries.recover_after_crash(tx, now, delivery=delivery, due=now + _AFTER_A_FAULT)
             with suppress(ValueError):
                 self._dropped.remove(delivery)
+
+
+def _posts(at_home: frozenset[Channel]) -> tuple[tuple[Channel, ...], ...]:
+    """Return which channels each worker serves: those at home share one, every other has as many as it needs."""
+    outside = tuple(
+        (channel,) for channel, count in _WORKERS.items() if channel not in at_home for _ in range(count)
+    )
+    inside = tuple(channel for channel in _WORKERS if channel in at_home)
+    return (*outside, inside) if inside else outside
 
 
 def _tell(loop: asyncio.AbstractEventLoop, end: asyncio.Future[None]) -> None:

@@ -114,6 +114,17 @@ class MessageCourier:
         return _Letter(matter=matter, about=next((each for each in queued if each.seq == row.seq), None))
 
 
+class Silence:
+    """Where nobody asked to be told: every message is done at once, and nothing is composed."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def deliver(self, row: DeliveryRow) -> None:
+        """Settle it."""
+        self._outbox.record(lambda tx: deliveries.finish_unsent(tx, row, NOBODY))
+
+
 def _still_matters(about: DeliveryRow | None) -> bool:
     if about is None or about.state is DeliveryState.DONE:
         return False

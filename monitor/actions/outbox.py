@@ -62,11 +62,10 @@ class Outbox:
     stopping: threading.Event
     fleet: LatestFleet = field(default_factory=LatestFleet)
 
-    def next(self, channel: str, now: datetime) -> DeliveryRow | None:
-        """Return the delivery of this channel that has been due the longest, if there is one."""
+    def due(self, channel: str, now: datetime, limit: int) -> tuple[DeliveryRow, ...]:
+        """Return the deliveries of this channel that may go now, the longest due first and at most one of an incident."""
         with self.database.reading() as tx:
-            rows = deliveries.due(tx, now, 1, channel)
-        return rows[0] if rows else None
+            return deliveries.due(tx, now, limit, channel)
 
     def next_due(self, channel: str) -> datetime | None:
         """Return when something of this channel is due next, or since when it waits behind something else."""
@@ -121,6 +120,9 @@ class Outbox:
                 with begin() as tx:
                     return work(tx)
             except StoreError as error:
+                if self.database.is_together():
+                    # Nothing is lost with what is taken back, and waiting here would hold up everybody else.
+                    raise
                 _LOG.warning("a delivery waits for the database: %s", error)
                 # A locked file heals by waiting, and so may a full disk; what never heals must not block the channel.
                 tries_left -= 0 if isinstance(error, BusyError) else 1

@@ -21,12 +21,13 @@ from monitor.tickets.wording import Story
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:
-    """The helpdesk and how it is spoken to."""
+    """The helpdesk and how it is spoken to; one that is `at_home` keeps its tickets in our own database."""
 
     helpdesk: Helpdesk
     installation: str
     department: str
     language: str
+    at_home: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

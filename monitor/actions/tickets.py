@@ -113,6 +113,9 @@ class TicketCourier:
     def _after_creation(self, tx: Transaction, task: Task, *, sure: bool) -> None:
         if sure:
             _leave_out_what_was_told(tx, task.waiting)
+            if self._to.at_home:
+                # The ticket is in this very transaction, and its reference is unique there.
+                return
         # What was made in doubt is looked at once nothing can be hidden any more: there may be two.
         pause = timedelta(0) if sure else self._to.helpdesk.search_lag
         verify = Delivery(channel=Channel.VERIFY, incident=task.row.incident, action=VERIFY)

@@ -10,10 +10,12 @@ from monitor.actions.deliver import Deliverer
 from monitor.actions.desk import StoredDesk
 from monitor.clock import Clock
 from monitor.inventory import Configuration, Settings
+from monitor.journal.consequences import Channel
 from monitor.prober import ResolverSettings
 from monitor.store.database import Database
 from monitor.subscribers.operators import AppriseMessenger
 from monitor.tickets import KINDS
+from monitor.tickets.desk import DESK
 from monitor.tickets.port import HelpdeskTools
 
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
@@ -58,5 +60,18 @@ def deliverer_of(
         department=settings.helpdesk.department,
         language=settings.helpdesk.language,
         fallback=AppriseMessenger(fallback) if fallback else None,
+        at_home=_at_home(settings),
         on_result=on_result,
     )
+
+
+def _at_home(settings: Settings) -> frozenset[Channel]:
+    """Return the channels from which nothing leaves the house."""
+    found: set[Channel] = set()
+    if settings.helpdesk_kind == DESK.name:
+        found |= {Channel.TICKET, Channel.VERIFY}
+    if not settings.operators:
+        found |= {Channel.OPERATORS}
+    if not settings.operators and not settings.helpdesk.fallback:
+        found |= {Channel.FALLBACK}
+    return frozenset(found)

@@ -122,6 +122,7 @@ class Database:
         self._teller_free = threading.Lock()
         self._idle: list[Connection] = []
         self._closed = False
+        self._together: int | None = None
         self._writer = self._connect()
         self._teller = self._connect()
 
@@ -149,8 +150,12 @@ class Database:
         """Run one writing transaction: committed at the end, rolled back whole when anything is raised.
 
         Raises BusyError when another process held the database for longer than `busy_timeout`; nothing was
-        written then. A thread that is inside already must not enter again.
+        written then. A thread that is inside already must not enter again, unless it works `together`.
         """
+        if self.is_together():
+            with _part(self._writer):
+                yield Transaction(self._writer, writes=True)
+            return
         if not self._writer_free.acquire(timeout=max(self._patience.total_seconds(), 1.0)):
             raise BusyError("another thread of this process has been writing for too long")
         try:
@@ -160,8 +165,32 @@ class Database:
             self._writer_free.release()
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one of all transactions that this thread begins in the block: committed at the end, or rolled back whole.
+
+        One that fails inside takes back its own part alone, if the engine still can. Raises what `writing` raises.
+        """
+        if self.is_together():
+            with _part(self._writer):
+                yield
+            return
+        with self.writing():
+            self._together = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._together = None
+
+    def is_together(self) -> bool:
+        """Is this thread inside `together`?"""
+        return self._together == threading.get_ident()
+
+    @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """Give one unchanging picture of the database for as long as the block lasts; keep it short."""
+        if self.is_together():
+            yield Transaction(self._writer, writes=False)
+            return
         connection = self._borrow()
         try:
             with _transaction(connection, "BEGIN"):
@@ -300,6 +329,25 @@ def _transaction(connection: Connection, begin: str) -> Iterator[None]:
             with suppress(dbapi2.Error):
                 connection.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def _part(connection: Connection) -> Iterator[None]:
+    """Run one part of a transaction that is under way."""
+    if not connection.in_transaction:
+        raise StoreError("the transaction was given up")
+    with _translated():
+        connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            with suppress(dbapi2.Error):
+                connection.execute("ROLLBACK TO part")
+                connection.execute("RELEASE part")
+        raise
+    with _translated():
+        connection.execute("RELEASE part")
 
 
 @contextmanager
