@@ -18,6 +18,7 @@ from monitor.health.words import Status
 from monitor.identifiers import CheckKey, ServerId
 from monitor.incidents.incident import Incident
 from monitor.inventory import Configuration, load
+from monitor.station.reader import DatabaseReader, present_measures
 from monitor.station.watch import _Watch
 from monitor.store import readings
 from monitor.store.database import Database
@@ -128,6 +129,22 @@ def test_a_changed_configuration_is_taken_and_a_wrong_one_is_not(tmp_path: Path)
         await until(lambda: CheckKey(GYE1, "second") in scene.watch._plans, "the second check")
         key = CheckKey(GYE1, "second")
         await until(lambda: scene.watch._bureau.picture.health(key).looked_at, "its first look")
+
+    Scene(tmp_path).play(act)
+
+
+def test_the_figures_of_a_plugin_are_stored_and_shown(tmp_path: Path):
+    async def act(scene: Scene) -> None:
+        def shown() -> bool:
+            text = DatabaseReader(scene.database, SystemClock()).metrics().text
+            return 'check="plugin",kind="nagios",location="local",measure="size",unit="bytes"} 412\n' in text
+
+        await until(lambda: scene.status() is Status.OPERATIONAL, "the first look")
+        scene.write(', nagios: {name: plugin, command: [echo, "OK | size=412B"], folders: [/bin]}')
+        scene.watch._apply_anew()
+        await until(shown, "the line of the measure")
+        newest = present_measures(scene.database)[CheckKey(GYE1, "plugin")]
+        assert [(one.name, one.value, one.unit) for one in newest] == [("size", 412.0, "bytes")]
 
     Scene(tmp_path).play(act)
 
