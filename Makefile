@@ -1,6 +1,6 @@
 # The menu. `make` alone shows it.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench soak lock clean environment development
+.PHONY: help run demo test fuzz check bench soak lock clean environment development
 
 python := .venv/bin/python
 # What stands in the environment under these names by chance is none of our business: only `make run LISTEN=...` counts.
@@ -8,6 +8,8 @@ given = $(if $(filter command,$(origin $(1))),$(2) '$($(1))')
 # The share of lines and branches that the tests must reach, in percent.
 FLOOR := 94
 ROUNDS := 10
+# How many inputs `make fuzz` gives to each parser; `make test` gives it 10,000.
+EXAMPLES := 1000000
 # werkzeug, markupsafe and urllib3 are what Flask and requests speak; the engine is imported by name, the zones are data.
 deptry := --extend-exclude tests --ignore DEP003 --optional-dependencies-dev-groups dev --per-rule-ignores 'DEP002=pysqlite3|tzdata'
 ARGS :=
@@ -23,7 +25,11 @@ demo: environment ## watch a small made-up fleet break and recover: make demo [L
 
 test: development ## prove the product: make test [ARGS='tests/scheduling -k step']
 	@tools/system-packages
-	@exec $(python) -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR) $(ARGS)
+	@$(python) -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR) $(or $(ARGS),--ignore tests/fuzz)
+	@$(if $(ARGS),,$(python) -m pytest -q -n 2 --dist worksteal tests/fuzz)
+
+fuzz: development ## feed every parser of foreign bytes for long: make fuzz [EXAMPLES=1000000] [ARGS=tests/fuzz/test_dns.py]
+	@FUZZ_EXAMPLES=$(EXAMPLES) exec $(python) -m pytest -n 2 --dist worksteal $(or $(ARGS),tests/fuzz)
 
 check: development ## lint, types, arrows between rooms, documentation, catalogues
 	.venv/bin/ruff check .

@@ -22,6 +22,7 @@ from monitor.checks.mailflow import probe_of
 from monitor.checks.pop3 import parse_answer, parse_count
 from monitor.checks.smtp_session import Reply, offers_of, parse_reply_line
 from monitor.observation import Outcome
+from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives
 
 SAID = (
@@ -43,16 +44,7 @@ SAID = (
 )
 
 
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """What servers say, with a piece cut out and something else put in."""
-    said = draw(st.sampled_from(SAID))
-    start = draw(st.integers(0, len(said)))
-    end = draw(st.integers(start, min(len(said), start + 8)))
-    return said[:start] + draw(st.binary(max_size=12)) + said[end:]
-
-
-LINES = st.binary(max_size=200) | mutated()
+LINES = st.binary(max_size=200) | mutated(SAID)
 
 
 @survives(LINES)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.checks.bounds import Bounds
 from monitor.checks.prometheus_answers import AnswerError, judge_samples, measures_of, read_answer
-from tests.fuzz.mutating import mutated
+from tests.fuzz.mutating import any_json, mutated
 from tests.fuzz.survival import survives
 
 _ANSWERS = (
@@ -20,17 +20,9 @@ _ANSWERS = (
     '{"status":"success","data":{"resultType":"scalar","result":[1.5,"+Inf"]}}',
     '{"status":"error","errorType":"bad_data","error":"invalid parameter"}',
 )
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["status", "data", "resultType", "result", "metric", "value", "__name__"]),
-            inner | st.sampled_from(["success", "vector", "scalar", "error"]),
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
+_JSON = any_json(
+    ["status", "data", "resultType", "result", "metric", "value", "__name__"],
+    ["success", "vector", "scalar", "error"],
 ).map(json.dumps)
 
 
