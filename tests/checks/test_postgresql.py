@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,13 +38,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory, files: Files) -> Iterator[Postgresql]:
-    settings = ("max_connections=8", "superuser_reserved_connections=2")
-    found = Postgresql(tmp_path_factory.mktemp("postgresql"), files, *settings)
-    found.start()
-    found.fill()
-    yield found
-    found.stop()
+def postgresql(files: Files) -> Iterator[Postgresql]:
+    with tempfile.TemporaryDirectory(prefix="vigia-postgresql-") as folder:
+        Path(folder).chmod(0o711)
+        found = Postgresql(Path(folder), files, "max_connections=8", "superuser_reserved_connections=2")
+        found.start()
+        try:
+            found.fill()
+            yield found
+        finally:
+            found.stop()
 
 
 def look(

@@ -86,7 +86,8 @@ class Mariadb(Daemon):
 class Postgresql(Daemon):
     """A PostgreSQL server with the user `vigia`, who may read the table `servers` of the database `fleet`.
 
-    It refuses to run as root, and then runs as the account that Debian made for it.
+    It refuses to run as root, and then runs as the account that Debian made for it. The folder must let that account pass: one of
+    pytest's own does not, for pytest closes them to others whenever it starts.
     """
 
     def __init__(self, folder: Path, files: Files, *options: str) -> None:
@@ -101,7 +102,6 @@ class Postgresql(Daemon):
         secret.write_text(PASSWORD)
         for path in (self._data, secret):
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
-        _open_way(folder)
         self._run(
             "initdb",
             "-D",
@@ -205,11 +205,3 @@ class Memcached(Daemon):
 
 def _as_root() -> list[str]:
     return ["--user=root"] if os.getuid() == 0 else []
-
-
-def _open_way(folder: Path) -> None:
-    """Let other accounts pass through the folders of a test on their way to their own."""
-    for path in (folder, *folder.parents):
-        if path.owner() != pwd.getpwuid(os.getuid()).pw_name or path == Path(path.anchor):
-            return
-        path.chmod(path.stat().st_mode | 0o011)
