@@ -93,6 +93,7 @@ class _Watch:
         self._heartbeat_key = ""
         self._stop = asyncio.Event()
         self._publishing: asyncio.Task[None] | None = None
+        self._is_untold = False
         self._scheduler = Scheduler(
             clock,
             self._begin,
@@ -256,8 +257,16 @@ class _Watch:
         """Something was decided: let readers see it now, and deliver what follows from it."""
         if self._deliverer is not None:
             self._deliverer.wake()
+        self._is_untold = True
         if self._publishing is None or self._publishing.done():
-            self._publishing = asyncio.create_task(self._publish())
+            self._publishing = asyncio.create_task(self._publish_news())
+
+    async def _publish_news(self) -> None:
+        """Publish at once, and while more is decided once a second: in an outage it is ten times a second."""
+        while self._is_untold:
+            self._is_untold = False
+            await self._publish()
+            await asyncio.sleep(HOUSE.total_seconds())
 
     async def _publish(self) -> None:
         self._instruments.queued(len(self._recorder))
