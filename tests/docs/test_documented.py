@@ -90,6 +90,7 @@ def test_every_make_target_in_the_documentation_is_on_the_menu():
         "run",
         "test",
         "check",
+        "fuzz",
         "bench",
         "demo",
         "soak",
