@@ -92,6 +92,7 @@ class _Watch:
         self._plans: dict[CheckKey, CheckPlan] = {}
         self._heartbeat_key = ""
         self._stop = asyncio.Event()
+        self._begun = asyncio.Event()
         self._publishing: asyncio.Task[None] | None = None
         self._is_untold = False
         self._scheduler = Scheduler(
@@ -123,6 +124,7 @@ class _Watch:
                 self._configuration, self._database, self._clock, installation, self._instruments.ticket
             )
             await self._put_in_force()
+            self._begun.set()
             # What stands now stays: the collector need not walk through it with every look.
             gc.collect()
             gc.freeze()
@@ -287,6 +289,8 @@ class _Watch:
         self._applying = asyncio.create_task(self._apply(configuration))
 
     async def _apply(self, configuration: Configuration) -> None:
+        # Asked for while the first one is being put in force, the new one comes after it.
+        await self._begun.wait()
         await self._persistently(
             partial(self._bureau.apply, configuration.fleet, self._digests(configuration))
         )
