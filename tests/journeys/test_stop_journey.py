@@ -97,7 +97,7 @@ def test_two_services_on_one_machine_do_not_meet(make_house: MakeHouse, nginx: N
         assert one.stop() == 0
         assert one.processes() == []
         assert other.get("/readyz").ok
-        assert len(other.processes()) == 4
+        assert len(other.processes()) == 3
 
 
 def test_what_cannot_work_is_refused_with_the_remedy(make_house: MakeHouse) -> None:
@@ -116,4 +116,4 @@ def test_what_cannot_work_is_refused_with_the_remedy(make_house: MakeHouse) -> N
         assert "choose another address with --listen" in third.tail()
         assert "Traceback" not in second.tail() + third.tail()
         assert house.get("/readyz").ok
-        assert len(house.processes()) == 4
+        assert len(house.processes()) == 3

@@ -109,7 +109,7 @@ def test_every_program_that_a_test_needs_is_installed_for_it():
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "system":
                 needed |= {each.value for each in node.args if isinstance(each, ast.Constant)}
     # make runs the tests, and the rest is on every Debian.
-    there = {"make", "bash", "sh", "df", "nproc", "timeout"}
+    there = {"make", "bash", "sh", "awk", "grep", "df", "nproc", "timeout"}
     installed = set((ROOT / "tools/system-packages").read_text().split())
     assert {name for name in needed if "/" not in name} - installed - there == set()
 
