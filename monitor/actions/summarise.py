@@ -247,19 +247,26 @@ def _days(facts: _Facts, server: ServerId) -> tuple[Day, ...]:
     if len(closed) == HISTORY_DAYS - 1 and closed[0].date == facts.dates[0]:
         days = (*closed, facts.today[server])
     else:
-        known = {day.date: day for day in closed} | {facts.dates[-1]: facts.today[server]}
-        days = tuple(known.get(date) or _without_data(date) for date in facts.dates)
+        days = _filled(facts.dates, (*closed, facts.today[server]))
     incidents = facts.incident_days.get(server)
     if incidents is None:
         return days
-    return tuple(
-        replace(day, incidents=incidents[day.date]) if day.date in incidents else day for day in days
-    )
+    touched = [replace(day, incidents=incidents[day.date]) for day in days if day.date in incidents]
+    return _filled(facts.dates, touched, days)
 
 
-@lru_cache(maxsize=2 * HISTORY_DAYS)
-def _without_data(day: date) -> Day:
-    return Day(date=day, worst=None)
+def _filled(dates: Sequence[date], known: Sequence[Day], others: Sequence[Day] = ()) -> tuple[Day, ...]:
+    """Return a day for each date: a known one, else that of `others`, else one without data."""
+    days = list(others or _without_data_from(dates[0], len(dates)))
+    for day in known:
+        if dates[0] <= day.date <= dates[-1]:
+            days[(day.date - dates[0]).days] = day
+    return tuple(days)
+
+
+@lru_cache(maxsize=4)
+def _without_data_from(first: date, count: int) -> tuple[Day, ...]:
+    return tuple(Day(date=first + ahead * _ONE_DAY, worst=None) for ahead in range(count))
 
 
 def _uptime(facts: _Facts, days: Sequence[Day]) -> float | None:

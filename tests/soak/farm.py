@@ -160,7 +160,7 @@ def watched(folder: Path, configuration: str) -> Iterator[House]:
 
 
 def _read(house: House, stop: threading.Event) -> None:
-    while not stop.wait(5):
+    while not stop.wait(15):
         for path in ("/", "/metrics"):
             house.get(path)
 

@@ -353,3 +353,25 @@ def test_a_window_hits_the_servers_it_names(reader, page):
 
     assert "Respaldos" in words(page("/servers/uio1"))
     assert "Respaldos" not in words(page("/servers/gye1"))
+
+
+def test_a_large_outage_is_told_by_the_most_serious_cards_and_the_way_to_the_rest(reader, page):
+    """Five hundred cards are read by nobody: the page shows the worst twenty, and the month has them all."""
+    many = tuple(builders.incident(number, impact=Impact.MINOR) for number in range(1, 31))
+    reader.present = snapshot(group(server()), open_incidents=many)
+
+    shown = section(page("/"), "Incidentes abiertos")
+    told = section(page("/"), "Últimos 14 días")
+
+    assert len(shown.xpath("./article")) == 20
+    assert len(told.xpath(".//article")) == 20
+    for part in (shown, told):
+        [rest] = part.xpath('.//p[@class="rest"]/a')
+        assert words(rest) == "10 incidentes más"
+        assert rest.get("href").startswith("/history/2")
+
+
+def test_few_incidents_are_all_shown_without_a_word_about_a_rest(reader, page):
+    reader.present = scenes.many()
+
+    assert page("/").xpath('//p[@class="rest"]') == []

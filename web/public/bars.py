@@ -120,7 +120,7 @@ def strip(days: Sequence[Day], reading: Reading) -> Markup:
     if _SILENT_LOOKS.issuperset(looks):
         return _calm_strip(looks, reading)
     marks = (_mark(index, day, reading) for index, day in enumerate(days) if looks[index] not in _SILENT)
-    return _picture(len(days), [*_runs(looks), *marks], summary(days, reading))
+    return _picture(len(days), [*_ground(looks), *marks], summary(days, reading))
 
 
 def is_plain(days: Sequence[Day]) -> bool:
@@ -132,6 +132,11 @@ def is_plain(days: Sequence[Day]) -> bool:
 def _calm_strip(looks: tuple[Look, ...], reading: Reading) -> Markup:
     """Draw days of which there is nothing to tell; servers that are watched since the same day share one picture."""
     return _picture(len(looks), _runs(looks), _without_outage(looks, reading))
+
+
+@lru_cache(maxsize=1024)
+def _ground(looks: tuple[Look, ...]) -> tuple[Markup, ...]:
+    return tuple(_runs(looks))
 
 
 def _picture(count: int, shapes: Iterable[Markup], words: str) -> Markup:
@@ -180,25 +185,24 @@ def _run(start: int, length: int) -> str:
 
 def _mark(index: int, day: Day, reading: Reading) -> Markup:
     title = f"{moments.long_day(day.date, reading.language)}: {day_words(day, reading)}"
-    return Markup("<g><title>{}</title>{}</g>").format(title, _shape(index, day))
+    return Markup("<g><title>{}</title>{}</g>").format(title, _shape(index, look_of(day), _height(day)))
 
 
 def _linked(index: int, day: Day, reading: Reading) -> Markup:
     title = f"{moments.long_day(day.date, reading.language)}: {day_words(day, reading)}"
     return Markup('<a href="#d{}"><title>{}</title>{}</a>').format(
-        day.date.isoformat(), title, _shape(index, day)
+        day.date.isoformat(), title, _shape(index, look_of(day), _height(day))
     )
 
 
-def _shape(index: int, day: Day) -> Markup:
+@lru_cache(maxsize=16384)
+def _shape(index: int, look: Look, height: int) -> Markup:
     """Return a day's bar: a pale ground in the colour of the day, and on it the share of the day that was lost."""
-    look = look_of(day)
     x = STEP * index + _GAP
     if look in _PATTERNED:
         return Markup('<path d="M{} 0h{}v{}h{}z" fill="url(#{})"/>').format(
             STEP * index, STEP, HEIGHT, -STEP, look.value
         )
-    height = _height(day)
     ground = Markup('<path class="{}g" d="M{} 0h{}v{}h{}z"/>').format(look.value, x, WIDTH, HEIGHT, -WIDTH)
     lost = Markup('<path class="{}" d="M{} {}v{}h{}v{}z"/>').format(
         look.value, x, HEIGHT, -height, WIDTH, height

@@ -89,6 +89,15 @@ class DiaryDay:
     iso: str
     incidents: tuple[IncidentCard, ...] = ()
     windows: tuple[WindowCard, ...] = ()
+    rest: Rest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """How many incidents more there are than a place shows, and the month that tells them all."""
+
+    words: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +157,24 @@ def places(servers: Iterable[ServerId], names: Names, reading: Reading) -> tuple
     )
 
 
+def rest(count: int, day: date, reading: Reading) -> Rest | None:
+    """Return the way to `count` incidents that are not shown, of the month of `day`; None when all are."""
+    if count <= 0:
+        return None
+    return Rest(
+        words=reading.say("page.incidents.rest", count=count), path=reading.path(f"/history/{day:%Y-%m}")
+    )
+
+
 def diary(
-    happenings: Happenings, days: Sequence[date], names: Names, reading: Reading
+    happenings: Happenings, days: Sequence[date], names: Names, reading: Reading, *, most: int | None = None
 ) -> tuple[DiaryDay, ...]:
     """Return the days with what began on each; days without anything are told together.
 
     `days` come newest first. An incident stands on the day of its first failing look, a window on the day it began.
+    With `most`, of each day only the newest incidents are told, and how many more there are.
     """
-    filled = [_filled(day, happenings, names, reading) for day in days]
+    filled = [_filled(day, happenings, names, reading, most) for day in days]
     return tuple(_told_together(filled, reading))
 
 
@@ -165,15 +184,18 @@ def days_back(now: datetime, count: int, reading: Reading) -> tuple[date, ...]:
     return tuple(today - timedelta(days=back) for back in range(count))
 
 
-def _filled(day: date, happenings: Happenings, names: Names, reading: Reading) -> tuple[date, DiaryDay]:
+def _filled(
+    day: date, happenings: Happenings, names: Names, reading: Reading, most: int | None
+) -> tuple[date, DiaryDay]:
     incidents = [incident for incident in happenings.incidents if reading.day(incident.started_at) == day]
     windows = [window for window in happenings.windows if _window_day(window, reading) == day]
     incidents.sort(key=lambda incident: incident.started_at, reverse=True)
     entry = DiaryDay(
         words=moments.weekday(day, reading.language),
         iso=day.isoformat(),
-        incidents=tuple(incident_card(incident, names, reading) for incident in incidents),
+        incidents=tuple(incident_card(incident, names, reading) for incident in incidents[:most]),
         windows=tuple(window_card(window, names, reading) for window in windows),
+        rest=None if most is None else rest(len(incidents) - most, day, reading),
     )
     return day, entry
 

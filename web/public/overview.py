@@ -16,10 +16,12 @@ from monitor.status.snapshot import Freshness, GroupView, ServerView, Snapshot
 from web.figures import percent
 from web.public import bars, happenings, standing
 from web.public.bars import Eventful
-from web.public.happenings import DiaryDay, Happenings, IncidentCard, WindowCard
+from web.public.happenings import DiaryDay, Happenings, IncidentCard, Rest, WindowCard
 from web.reading import Moment, Reading
 
 DIARY_DAYS = 14
+# Nobody reads five hundred cards; what all of them are is told by the sentence, the servers and the month.
+MOST_CARDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class Overview:
 
     head: Head
     incidents: tuple[IncidentCard, ...]
+    rest: Rest | None
     active: tuple[WindowCard, ...]
     upcoming: tuple[WindowCard, ...]
     groups: tuple[Card, ...]
@@ -104,14 +107,16 @@ def overview(snapshot: Snapshot, reading: Reading) -> Overview:
     return Overview(
         head=head(snapshot, reading),
         incidents=tuple(
-            happenings.incident_card(incident, names, reading) for incident in snapshot.open_incidents
+            happenings.incident_card(incident, names, reading)
+            for incident in snapshot.open_incidents[:MOST_CARDS]
         ),
+        rest=happenings.rest(len(snapshot.open_incidents) - MOST_CARDS, days[0], reading),
         active=tuple(happenings.window_card(window, names, reading) for window in snapshot.active_windows),
         upcoming=tuple(
             happenings.window_card(window, names, reading) for window in snapshot.upcoming_windows
         ),
         groups=tuple(_card(group, snapshot, reading) for group in snapshot.groups if group.servers),
-        diary=happenings.diary(past, days, names, reading),
+        diary=happenings.diary(past, days, names, reading, most=MOST_CARDS),
         legend=tuple(mark(status, reading) for status in Status),
     )
 

@@ -19,7 +19,12 @@ from monitor.store.fold import FLEET
 def fleet(tx: Transaction) -> Fleet | None:
     """Return the fleet as it was applied last, None before the first time."""
     row = tx.row("SELECT fleet FROM inventory")
-    return None if row is None else FLEET.validate_json(row["fleet"])
+    return None if row is None else _fleet(row["fleet"])
+
+
+@lru_cache(maxsize=2)
+def _fleet(column: str) -> Fleet:
+    return FLEET.validate_json(column)
 
 
 def fleet_number(tx: Transaction) -> int:
