@@ -48,7 +48,7 @@ _SHORTEST_REST_S = 1.0
 _LONGEST_REST_S = 60.0
 _FAREWELL_S = 5.0
 # At home, those that are queued one after the other share a commit; a larger one would keep looks waiting.
-_GATHER_S = 0.25
+_GATHER_S = 0.5
 _TOGETHER = 50
 _RECHECKED = timedelta(days=7)
 _AFTER_A_FAULT = timedelta(seconds=60)
