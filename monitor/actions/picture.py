@@ -32,7 +32,10 @@ class Picture:
 
     def health(self, key: CheckKey) -> Health:
         """Return a check's health; of one that was never looked at nothing is known."""
-        return self.healths.get(key) or Health(check=key)
+        known = self.healths.get(key)
+        if known is not None:
+            return known
+        return Health(check=self.plans[key].key if key in self.plans else key)
 
     def standings(self, server: Server, changed: Mapping[CheckKey, Health]) -> tuple[Standing, ...]:
         """Return how a server's checks stand, `changed` taking precedence over what is held."""
@@ -54,6 +57,7 @@ def picture_of(fleet: Fleet, numbers: Mapping[CheckKey, int], healths: Mapping[C
         fleet=fleet,
         servers={server.id: server for server in fleet.servers},
         plans=plans,
-        numbers=numbers,
-        healths={key: health for key, health in healths.items() if key in plans},
+        # Under the key that the plan holds already, for fifty thousand keys are megabytes.
+        numbers={plans[key].key if key in plans else key: number for key, number in numbers.items()},
+        healths={plans[key].key: health for key, health in healths.items() if key in plans},
     )

@@ -17,6 +17,7 @@ from monitor.actions.receive import Heartbeat, enrol, receive
 from monitor.actions.respond import reconsider, resolve_due
 from monitor.clock import Clock, fresh_ulid
 from monitor.fleet import Fleet, Site
+from monitor.fleet.sharing import shared
 from monitor.health.advance import persist, retry_gap, wants_retry
 from monitor.health.state import Health
 from monitor.identifiers import CheckKey, WindowId
@@ -119,8 +120,10 @@ class Bureau:
         tx: Transaction, fleet: Fleet, healths: Mapping[CheckKey, Health], moment: datetime
     ) -> Picture:
         changed = applying.apply(tx, fleet, moment)
-        maintain.plan_recurring(tx, fleet, moment)
-        picture = picture_of(fleet, readings.check_numbers(tx), healths)
+        # Held as it stands in the database: one compact copy, while around the other lies what the reader of the file left.
+        held = shared(readings.fleet(tx) or fleet)
+        maintain.plan_recurring(tx, held, moment)
+        picture = picture_of(held, readings.check_numbers(tx), healths)
         if changed:
             append(tx, reconsider(tx, picture, picture.servers, moment), moment)
         return picture

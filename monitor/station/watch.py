@@ -9,6 +9,7 @@ import logging
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import time, timedelta
 from functools import partial
 from math import ceil
@@ -34,6 +35,7 @@ from monitor.station.crew import Crew
 from monitor.station.heartbeats import digests
 from monitor.station.lifeline import follow_supervisor, only_watch
 from monitor.station.lookout import Listener, Lookout
+from monitor.station.memory import give_back
 from monitor.station.names import DATABASE
 from monitor.station.opening import deliverer_of, resolver_settings
 from monitor.station.recorder import Recorder
@@ -62,7 +64,10 @@ def run_watch(load: Callable[[], Configuration], clock: Clock) -> int:
     with only_watch(data):
         database = Database.open(data / DATABASE, owner=True, busy_timeout=_PATIENCE)
         try:
-            uvloop.run(_Watch(configuration, load, database, clock).run())
+            watch = _Watch(configuration, load, database, clock)
+            # What was read stands in the database soon, and is held as it stands there.
+            del configuration
+            uvloop.run(watch.run())
         finally:
             database.close()
     return 0
@@ -94,6 +99,8 @@ class _Watch:
         self._stop = asyncio.Event()
         self._begun = asyncio.Event()
         self._publishing: asyncio.Task[None] | None = None
+        self._reading = asyncio.Lock()
+        self._applying: set[asyncio.Task[None]] = set()
         self._is_untold = False
         self._scheduler = Scheduler(
             clock,
@@ -125,8 +132,8 @@ class _Watch:
             )
             await self._put_in_force()
             self._begun.set()
+            give_back()
             # What stands now stays: the collector need not walk through it with every look.
-            gc.collect()
             gc.freeze()
             self._keep_rhythms()
             recording = asyncio.create_task(self._recorder.run())
@@ -280,30 +287,36 @@ class _Watch:
     # The inventory
 
     def _apply_anew(self) -> None:
-        try:
-            configuration = self._load()
-        except VigiaError as error:
-            _log.error("the old configuration stays in force, because the new one is wrong:\n%s", error)
-            self._instruments.fault("configuration")
-            return
-        self._applying = asyncio.create_task(self._apply(configuration))
+        task = asyncio.create_task(self._apply())
+        self._applying.add(task)
+        task.add_done_callback(self._applying.discard)
 
-    async def _apply(self, configuration: Configuration) -> None:
+    async def _apply(self) -> None:
+        """Read the file again, beside the looks, and put it in force if it is right."""
         # Asked for while the first one is being put in force, the new one comes after it.
         await self._begun.wait()
-        await self._persistently(
-            partial(self._bureau.apply, configuration.fleet, self._digests(configuration))
-        )
-        self._configuration = configuration
-        await self._put_in_force()
+        async with self._reading:
+            try:
+                configuration = await asyncio.to_thread(self._load)
+            except VigiaError as error:
+                _log.error("the old configuration stays in force, because the new one is wrong:\n%s", error)
+                self._instruments.fault("configuration")
+                return
+            await self._persistently(
+                partial(self._bureau.apply, configuration.fleet, self._digests(configuration))
+            )
+            self._configuration = configuration
+            await self._put_in_force()
+        give_back()
         if self._deliverer is not None:
             # What the helpdesk refused may have been refused because of what was just mended.
             await self._persistently(self._deliverer.appeal)
         self._news()
-        _log.info("applied %s: %d checks", configuration.path, len(self._plans))
+        _log.info("applied %s: %d checks", self._configuration.path, len(self._plans))
 
     async def _put_in_force(self) -> None:
         """Hand the applied fleet to everybody who looks; untouched checks keep their turns and streaks."""
+        self._configuration = replace(self._configuration, fleet=self._bureau.picture.fleet)
         self._plans = dict(self._bureau.picture.plans)
         looked_at = {key: plan for key, plan in self._plans.items() if not is_passive(plan.kind)}
         probers = self._configuration.settings.probers or probers_for(looked_at.values(), cores())

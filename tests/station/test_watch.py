@@ -122,6 +122,8 @@ def test_a_changed_configuration_is_taken_and_a_wrong_one_is_not(tmp_path: Path)
         await until(lambda: scene.status() is Status.OPERATIONAL, "the first look")
         scene.refusal = RefusedError("line 3: no such key")
         scene.watch._apply_anew()
+        refused = 'vigia_own_faults_total{part="configuration"} 1.0'
+        await until(lambda: refused in scene.watch._instruments.text(), "the refusal")
         assert set(scene.watch._plans) == {CheckKey(GYE1, "tcp")}
         scene.refusal = None
         scene.write(f", tcp: {{name: second, port: {scene.target.port}}}")
