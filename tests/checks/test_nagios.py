@@ -212,7 +212,10 @@ class TestWhatPluginsPrint:
         """What Python ignores must not be ignored by plugins: a pipe that nobody reads ends a program."""
         make("signals", "#!/bin/sh\ngrep -E 'Sig(Ign|Blk)' /proc/self/status\nexit 1\n")
         seen = looked(folder, "signals")
-        assert seen.excerpt.split() == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
+        _, blocked, _, ignored = seen.excerpt.split()
+        # The C library keeps two signals for itself (32 and 33): no program can hear them, whoever ignored them.
+        theirs = 0b11 << 31
+        assert (int(blocked, 16) & ~theirs, int(ignored, 16) & ~theirs) == (0, 0)
 
     def test_a_secret_is_filled_in_and_never_shown(self, folder: Path, make: Make) -> None:
         make("echoes", '#!/bin/sh\necho "login $2"\nexit 2\n')

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import struct
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +21,7 @@ from monitor.observation import Cause, Measure, Observation, Outcome
 from tests.journeys.house import wait_for
 from tests.servers import faults, peers
 from tests.servers.certificates import Files, make_files
-from tests.servers.databases import PASSWORD, USER, Postgresql
+from tests.servers.databases import PASSWORD, USER, Postgresql, postgresql_folder
 from tests.servers.hostile import HOSTILE, answers, seen_of, seen_through
 from tests.servers.looking import NO_SECRETS, TestSecrets, check_of, looker, plan_of
 from tests.servers.peers import Behaviour, refused_port
@@ -39,9 +38,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="session")
 def postgresql(files: Files) -> Iterator[Postgresql]:
-    with tempfile.TemporaryDirectory(prefix="vigia-postgresql-") as folder:
-        Path(folder).chmod(0o711)
-        found = Postgresql(Path(folder), files, "max_connections=8", "superuser_reserved_connections=2")
+    with postgresql_folder() as folder:
+        found = Postgresql(folder, files, "max_connections=8", "superuser_reserved_connections=2")
         found.start()
         try:
             found.fill()

@@ -22,7 +22,7 @@ from tests.journeys.house import free_port
 from tests.servers.certificates import Certificates, Files, make_files
 from tests.servers.chat import Chat
 from tests.servers.daemons import Daemon
-from tests.servers.databases import Mariadb, Postgresql
+from tests.servers.databases import Mariadb, Postgresql, postgresql_folder
 from tests.servers.directory import Directory
 from tests.servers.dovecot import Dovecot
 from tests.servers.file_server import FileServer
@@ -251,6 +251,11 @@ def of(protocol: str, make: Callable[[Path, Files], Daemon]) -> Peers:
     return made
 
 
+def database(folder: Path, files: Files) -> Iterator[tuple[str, int]]:
+    with postgresql_folder() as own, running(Postgresql(own, files)) as server:
+        yield "postgresql", server.port
+
+
 REAL: list[Any] = [
     pytest.param(
         mailboxes, id="dovecot", marks=pytest.mark.system("dovecot", "/usr/lib/dovecot/managesieve")
@@ -264,7 +269,7 @@ REAL: list[Any] = [
     pytest.param(of("ldap", Directory), id="slapd", marks=pytest.mark.system("slapd")),
     pytest.param(of("mysql", Mariadb), id="mariadb", marks=pytest.mark.system("mariadbd")),
     pytest.param(
-        of("postgresql", Postgresql),
+        database,
         id="postgresql",
         marks=pytest.mark.skipif(
             not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")), reason="needs initdb"

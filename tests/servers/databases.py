@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers.certificates import Files
@@ -81,6 +83,14 @@ class Mariadb(Daemon):
         )
         assert done.returncode == 0, done.stdout[-500:] + done.stderr[-500:]
         return done.stdout
+
+
+@contextmanager
+def postgresql_folder() -> Iterator[Path]:
+    """Lend a folder that the account of PostgreSQL may pass, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="vigia-postgresql-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 class Postgresql(Daemon):
