@@ -6,6 +6,7 @@ That is how a refused certificate still tells when it ends and what was wrong wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -34,7 +35,7 @@ _VERSIONS = {
 }
 _WRITTEN = {number: version for version, number in _VERSIONS.items()}
 # What reading a certificate raises that OpenSSL itself lets pass.
-_UNREADABLE = (ValueError, x509.InvalidVersion)
+_UNREADABLE = (ValueError, TypeError, x509.InvalidVersion)
 VERSIONS = tuple(_VERSIONS)
 """The versions of TLS, the weakest first."""
 
@@ -102,7 +103,7 @@ class Identity:
     def __str__(self) -> str:
         """Return the version and cipher, and a line for each certificate, for people to read."""
         told = (
-            f"{subject_of(one)}, issued by {one.issuer.rfc4514_string()}, ends {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+            f"{subject_of(one)}, issued by {issuer_of(one)}, ends {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
             for one in self.chain
         )
         return "\n".join((f"TLS {self.version}, {self.cipher}", *told))
@@ -274,7 +275,20 @@ def covers(names: tuple[Name, ...], wanted: str) -> bool:
 
 def subject_of(certificate: x509.Certificate) -> str:
     """Return whose certificate it is, as `CN=...`. What cannot be read raises ValueError."""
-    return certificate.subject.rfc4514_string() or "(no name)"
+    return _readable(lambda: certificate.subject)
+
+
+def issuer_of(certificate: x509.Certificate) -> str:
+    """Return who issued a certificate, as `CN=...`. What cannot be read raises ValueError."""
+    return _readable(lambda: certificate.issuer)
+
+
+def _readable(name: Callable[[], x509.Name]) -> str:
+    try:
+        return name().rfc4514_string() or "(no name)"
+    except TypeError as error:
+        # A name whose text is written as bits is none that the library would write itself.
+        raise ValueError(str(error)) from error
 
 
 # What X509_V_ERR_* numbers mean to whoever has to mend it, as the end of a sentence about a certificate.

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.checks.securing import Identity, NotTlsError, TlsClient, Trust, covers, names_of
+from monitor.checks.securing import Identity, NotTlsError, TlsClient, Trust, covers, names_of, subject_of
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import EXAMPLES, survives
 from tests.servers.chains import Chain, Link, make_chain, signed
@@ -90,3 +90,12 @@ def feed(client: TlsClient, data: bytes) -> None:
     except NotTlsError:
         return
     client.outgoing()
+
+
+def test_a_subject_written_in_bits_is_no_name_and_no_surprise() -> None:
+    """The text of a name as a bit string: once a TypeError of the library that reads it."""
+    der = _LEAF
+    at = der.rindex(b"\x06\x03U\x04\x03\x0c\x07ok.test")
+    spoilt = der[:at] + b"\x06\x03U\x04\x0c\x03\x07ok.test" + der[at + 14 :]
+    with pytest.raises(ValueError, match="BitString"):
+        subject_of(x509.load_der_x509_certificate(spoilt))
