@@ -193,6 +193,10 @@ def _listed(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+# What most checks expect is one and the same for fifty thousand of them.
+_PLAIN = Expectation()
+
+
 class HttpOptions(HttpSent):
     """What an `http` check takes."""
 
@@ -203,7 +207,7 @@ class HttpOptions(HttpSent):
     bearer: Annotated[str, AfterValidator(_token)] | None = Field(
         default=None, description="A bearer token for the origin of `url`, as a reference."
     )
-    expect: Expectation = Field(default_factory=Expectation, description="What the answer is held to.")
+    expect: Expectation = Field(default_factory=lambda: _PLAIN, description="What the answer is held to.")
     steps: Annotated[tuple[HttpStep, ...], BeforeValidator(_listed)] = Field(
         default=(),
         max_length=20,

@@ -260,3 +260,10 @@ def test_a_duration_is_written_back_as_the_same_length(written: str) -> None:
 )
 def test_durations_are_what_they_say(text: str, length: timedelta) -> None:
     assert parse_duration(text) == length
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_stands_in_the_module_of_its_name(name):
+    """Only so can it be read when it is asked for."""
+    assert KINDS[name].name == name
+    assert name in KINDS
