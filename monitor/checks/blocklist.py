@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import dns.reversename
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from monitor.checks.asking import NameServer, ask_server, place_of
 from monitor.checks.contract import (
     DEFAULT_TIMEOUT,
     Family,
@@ -24,11 +23,12 @@ from monitor.checks.contract import (
     TargetFaultError,
     Tools,
 )
+from monitor.checks.names.asking import NameServer, ask_server, place_of
+from monitor.checks.names.records import shown, wire_name
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import REFERENCE, Host, is_address
 from monitor.checks.policy import RANGES, plain
 from monitor.checks.questions import Answers, Question
-from monitor.checks.records import shown, wire_name
-from monitor.checks.shell import word
-from monitor.checks.targets import REFERENCE, Host, is_address
 from monitor.health.words import CheckImpact, Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome

@@ -56,6 +56,15 @@ class Look:
     remember: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with an answer."""
+
+    outcome: Outcome
+    cause: Cause
+    found: str
+
+
 class TargetFaultError(VigiaError):
     """The target misbehaved; carries what is known so far for the observation."""
 

@@ -11,17 +11,17 @@ from typing import Any, Self
 import dns.rdatatype
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from monitor.checks import dnssec, zones
-from monitor.checks.asking import Asked, NameServer, Transport, ask_server, place_of
+from monitor.checks.browsing.expectations import Texts
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, TargetFaultError, Tools
-from monitor.checks.durations import Duration
-from monitor.checks.expectations import Texts
+from monitor.checks.names import dnssec, zones
+from monitor.checks.names.asking import Asked, NameServer, Transport, ask_server, place_of
+from monitor.checks.names.records import DnsExpectation, RecordType, judge, key_of_text, wire_name
+from monitor.checks.options.durations import Duration
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import REFERENCE, FamilyName, Host, Port
 from monitor.checks.questions import PORT, Answers, Question
-from monitor.checks.records import DnsExpectation, RecordType, judge, key_of_text, wire_name
-from monitor.checks.shell import word
-from monitor.checks.stream import Place
-from monitor.checks.targets import REFERENCE, FamilyName, Host, Port
 from monitor.checks.tls import is_server_name
+from monitor.checks.wire.stream import Place
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome

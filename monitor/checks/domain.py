@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from monitor.checks.asking import place_of
+from monitor.checks.browsing.redirects import clean_url
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, Tools
-from monitor.checks.durations import Duration, PositiveDuration
-from monitor.checks.redirects import clean_url
-from monitor.checks.registration import Registration
-from monitor.checks.registries import (
+from monitor.checks.names.asking import place_of
+from monitor.checks.names.registration import Registration
+from monitor.checks.names.registries import (
     IANA_BOOTSTRAP,
     IANA_WHOIS,
     WHOIS_PORT,
@@ -24,8 +23,9 @@ from monitor.checks.registries import (
     rdap_base,
     share,
 )
-from monitor.checks.shell import word
-from monitor.checks.targets import REFERENCE, Host, ascii_host, is_address
+from monitor.checks.options.durations import Duration, PositiveDuration
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import REFERENCE, Host, ascii_host, is_address
 from monitor.checks.tls import is_server_name
 from monitor.health.words import CheckImpact, Service
 from monitor.language.refusals import RefusalError

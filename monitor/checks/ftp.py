@@ -13,15 +13,11 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, model_validator
 
+from monitor.checks.browsing.expectations import Texts
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, TargetFaultError, Tools
-from monitor.checks.durations import PositiveDuration
-from monitor.checks.expectations import Texts
-from monitor.checks.ftp_replies import NotFtpError, Reply, entries_of, extended_port, passive_port, reply_of
-from monitor.checks.pace import slowed
-from monitor.checks.securing import Secured, Trust, trust_of, warned
-from monitor.checks.shell import joined, word
-from monitor.checks.stream import Place, Stream, open_stream
-from monitor.checks.targets import (
+from monitor.checks.options.durations import PositiveDuration
+from monitor.checks.options.shell import joined, word
+from monitor.checks.options.targets import (
     FamilyName,
     Host,
     OneLine,
@@ -31,6 +27,17 @@ from monitor.checks.targets import (
     is_address,
     port_or_place,
 )
+from monitor.checks.remote.ftp_replies import (
+    NotFtpError,
+    Reply,
+    entries_of,
+    extended_port,
+    passive_port,
+    reply_of,
+)
+from monitor.checks.wire.pace import slowed
+from monitor.checks.wire.securing import Secured, Trust, trust_of, warned
+from monitor.checks.wire.stream import Place, Stream, open_stream
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import FOUND_LIMIT, Cause, Measure

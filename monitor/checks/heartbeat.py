@@ -11,8 +11,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, OwnFaultError, Tools
-from monitor.checks.durations import Duration, PositiveDuration, at_most
-from monitor.checks.targets import REFERENCE
+from monitor.checks.options.durations import Duration, PositiveDuration, at_most
+from monitor.checks.options.targets import REFERENCE
 from monitor.health import heartbeat
 from monitor.health.cron import parse_cron
 from monitor.health.heartbeat import Schedule, default_grace

@@ -15,7 +15,7 @@ import psutil
 from pydantic import Field
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, OwnFaultError, Tools
-from monitor.checks.shell import word
+from monitor.checks.options.shell import word
 from monitor.health.words import CheckImpact, Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome

@@ -8,6 +8,11 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from monitor.checks.browsing.expectations import judge, judge_certificate, judge_time, shown_body
+from monitor.checks.browsing.line import line
+from monitor.checks.browsing.options import HttpOptions
+from monitor.checks.browsing.session import Session
+from monitor.checks.browsing.steps import walk
 from monitor.checks.contract import (
     DEFAULT_TIMEOUT,
     Exchange,
@@ -17,13 +22,9 @@ from monitor.checks.contract import (
     OwnFaultError,
     TargetFaultError,
     Tools,
+    Verdict,
 )
-from monitor.checks.expectations import Verdict, judge, judge_certificate, judge_time, shown_body
-from monitor.checks.http_line import line
-from monitor.checks.http_options import HttpOptions
-from monitor.checks.http_session import Session
-from monitor.checks.http_steps import walk
-from monitor.checks.targets import REFERENCE, bracketed, service_of_port
+from monitor.checks.options.targets import REFERENCE, bracketed, service_of_port
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, TargetFaultError, Tools
-from monitor.checks.imap_session import (
+from monitor.checks.mailing.imap_session import (
     ImapServer,
     ImapSession,
     Mailbox,
@@ -17,9 +17,9 @@ from monitor.checks.imap_session import (
     mailbox_word,
     messages_of,
 )
-from monitor.checks.mail import MailExpectation, curl_line, judged
-from monitor.checks.shell import word
-from monitor.checks.targets import at_host, port_or_place
+from monitor.checks.mailing.mail import MailExpectation, curl_line, judged
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import at_host, port_or_place
 from monitor.health.words import Service
 from monitor.observation import Cause, Measure
 

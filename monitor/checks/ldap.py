@@ -11,16 +11,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from monitor.checks import ldap_messages as messages
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, TargetFaultError, Tools
-from monitor.checks.durations import PositiveDuration
-from monitor.checks.ldap_filter import compile_filter
-from monitor.checks.ldap_messages import Message, NotLdapError, Result, Search
-from monitor.checks.pace import slowed
-from monitor.checks.securing import Secured, trust_of, warned
-from monitor.checks.shell import joined, word
-from monitor.checks.stream import Place, Stream, open_stream
-from monitor.checks.targets import (
+from monitor.checks.options.durations import PositiveDuration
+from monitor.checks.options.shell import joined, word
+from monitor.checks.options.targets import (
     REFERENCE,
     FamilyName,
     Host,
@@ -32,6 +26,12 @@ from monitor.checks.targets import (
     port_or_place,
     service_of_port,
 )
+from monitor.checks.remote import ldap_messages as messages
+from monitor.checks.remote.ldap_filter import compile_filter
+from monitor.checks.remote.ldap_messages import Message, NotLdapError, Result, Search
+from monitor.checks.wire.pace import slowed
+from monitor.checks.wire.securing import Secured, trust_of, warned
+from monitor.checks.wire.stream import Place, Stream, open_stream
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Cause, Measure

@@ -22,8 +22,7 @@ from urllib.parse import quote
 from pydantic import ConfigDict, Field
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, TargetFaultError, Tools
-from monitor.checks.durations import PositiveDuration
-from monitor.checks.imap_session import (
+from monitor.checks.mailing.imap_session import (
     Answer,
     ImapServer,
     ImapSession,
@@ -32,12 +31,13 @@ from monitor.checks.imap_session import (
     mailbox_text,
     quoted,
 )
-from monitor.checks.mail import Address, MailLogin, concealed, curl_line
-from monitor.checks.securing import warned
-from monitor.checks.shell import word
-from monitor.checks.smtp_session import SmtpServer, smtp_session
-from monitor.checks.swaks import swaks_line, swaks_login
-from monitor.checks.targets import at_host
+from monitor.checks.mailing.mail import Address, MailLogin, concealed, curl_line
+from monitor.checks.mailing.smtp_session import SmtpServer, smtp_session
+from monitor.checks.mailing.swaks import swaks_line, swaks_login
+from monitor.checks.options.durations import PositiveDuration
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import at_host
+from monitor.checks.wire.securing import warned
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome

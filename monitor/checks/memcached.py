@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import Field
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, TargetFaultError, Tools
-from monitor.checks.durations import PositiveDuration
-from monitor.checks.fields import Fields, judge_fields, measures_of
-from monitor.checks.pace import slowed
-from monitor.checks.shell import word
-from monitor.checks.stream import Place, Stream, open_stream
-from monitor.checks.targets import FamilyName, Host, Port, at_host, bracketed, port_or_place
+from monitor.checks.options.durations import PositiveDuration
+from monitor.checks.options.fields import Fields, judge_fields, measures_of
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import FamilyName, Host, Port, at_host, bracketed, port_or_place
+from monitor.checks.wire.pace import slowed
+from monitor.checks.wire.stream import Place, Stream, open_stream
 from monitor.health.words import Service
 from monitor.observation import Cause, Outcome
 

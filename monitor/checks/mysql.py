@@ -11,17 +11,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, OwnFaultError, TargetFaultError, Tools
-from monitor.checks.databases import (
-    DatabaseServer,
-    Login,
-    Question,
-    RefusedError,
-    asked,
-    connected,
-    judged,
-    question_of,
-)
-from monitor.checks.mysql_packets import (
+from monitor.checks.databases.mysql_packets import (
     GREETING_LIMIT,
     QUIT,
     Greeted,
@@ -36,10 +26,20 @@ from monitor.checks.mysql_packets import (
     read_greeting,
     read_head,
 )
-from monitor.checks.rows import Rows
-from monitor.checks.shell import joined, word
-from monitor.checks.stream import BYTES_LIMIT, Stream
-from monitor.checks.targets import Port, at_host, is_address, port_or_place
+from monitor.checks.databases.rows import Rows
+from monitor.checks.databases.sql import (
+    DatabaseServer,
+    Login,
+    Question,
+    RefusedError,
+    asked,
+    connected,
+    judged,
+    question_of,
+)
+from monitor.checks.options.shell import joined, word
+from monitor.checks.options.targets import Port, at_host, is_address, port_or_place
+from monitor.checks.wire.stream import BYTES_LIMIT, Stream
 from monitor.health.words import Service
 from monitor.observation import Cause
 
@@ -141,7 +141,7 @@ async def _knock(stream: Stream, greeted: Greeted) -> Look:
 async def _ask(stream: Stream, greeted: Greeted, options: MysqlOptions, question: Question) -> Look:
     def work(sock: socket.socket) -> Rows:
         # Its library is an extra, and takes too long to load for the loop to wait.
-        from monitor.checks.mysql_session import ask  # noqa: PLC0415 - see above
+        from monitor.checks.databases.mysql_session import ask  # noqa: PLC0415 - see above
 
         return ask(sock, greeted, question)
 

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, Options, OwnFaultError, Tools
-from monitor.checks.perfdata import read_output
-from monitor.checks.running import ENVIRONMENT, OUTPUT_LIMIT, Ran, run
-from monitor.checks.shell import word
+from monitor.checks.options.shell import word
+from monitor.checks.plugins.perfdata import read_output
+from monitor.checks.plugins.running import ENVIRONMENT, OUTPUT_LIMIT, Ran, run
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Outcome

@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from monitor.checks.connecting import fault_of, has_route, resolve
 from monitor.checks.contract import (
     DEFAULT_TIMEOUT,
     Family,
@@ -24,10 +23,11 @@ from monitor.checks.contract import (
     TargetFaultError,
     Tools,
 )
-from monitor.checks.durations import PositiveDuration, format_duration
-from monitor.checks.shell import word
-from monitor.checks.sntp import SIZE, Answer, Comparison, answer_of, compared, question
-from monitor.checks.targets import FamilyName, Host, Port, at_host, bracketed
+from monitor.checks.options.durations import PositiveDuration, format_duration
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import FamilyName, Host, Port, at_host, bracketed
+from monitor.checks.wire.connecting import fault_of, has_route, resolve
+from monitor.checks.wire.sntp import SIZE, Answer, Comparison, answer_of, compared, question
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Measure, Outcome

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from monitor.checks.connecting import has_route, resolve
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, Tools
-from monitor.checks.durations import PositiveDuration, at_most
-from monitor.checks.icmp import Echoes, echo
-from monitor.checks.shell import word
-from monitor.checks.targets import FamilyName, Host, at_host
+from monitor.checks.options.durations import PositiveDuration, at_most
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import FamilyName, Host, at_host
+from monitor.checks.wire.connecting import has_route, resolve
+from monitor.checks.wire.icmp import Echoes, echo
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Measure, Outcome

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, TargetFaultError, Tools
-from monitor.checks.mail import (
+from monitor.checks.mailing.mail import (
     LINES_LIMIT,
     QUOTED,
     MailExpectation,
@@ -29,8 +29,8 @@ from monitor.checks.mail import (
     sasl_reply,
     sasl_rounds,
 )
-from monitor.checks.stream import Stream
-from monitor.checks.targets import at_host, port_or_place
+from monitor.checks.options.targets import at_host, port_or_place
+from monitor.checks.wire.stream import Stream
 from monitor.health.words import Service
 from monitor.observation import Cause, Measure
 

@@ -10,16 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, OwnFaultError, TargetFaultError, Tools
-from monitor.checks.databases import (
-    DatabaseServer,
-    Question,
-    RefusedError,
-    asked,
-    connected,
-    judged,
-    question_of,
-)
-from monitor.checks.postgresql_messages import (
+from monitor.checks.databases.postgresql_messages import (
     HEAD,
     LOGIN,
     OFFERS_NO_TLS,
@@ -32,10 +23,19 @@ from monitor.checks.postgresql_messages import (
     read_error,
     size_of,
 )
-from monitor.checks.rows import Rows
-from monitor.checks.shell import joined, word
-from monitor.checks.stream import Stream
-from monitor.checks.targets import Port, at_host, is_address, port_or_place
+from monitor.checks.databases.rows import Rows
+from monitor.checks.databases.sql import (
+    DatabaseServer,
+    Question,
+    RefusedError,
+    asked,
+    connected,
+    judged,
+    question_of,
+)
+from monitor.checks.options.shell import joined, word
+from monitor.checks.options.targets import Port, at_host, is_address, port_or_place
+from monitor.checks.wire.stream import Stream
 from monitor.health.words import Service
 from monitor.observation import Cause
 
@@ -130,7 +130,7 @@ async def _ask(stream: Stream, options: PostgresqlOptions, question: Question) -
 
     def work(sock: socket.socket) -> Rows:
         # Its library is an extra, and takes too long to load for the loop to wait.
-        from monitor.checks.postgresql_session import ask  # noqa: PLC0415 - see above
+        from monitor.checks.databases.postgresql_session import ask  # noqa: PLC0415 - see above
 
         return ask(sock, question, secured=secured)
 

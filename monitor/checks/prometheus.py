@@ -9,8 +9,15 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, Field
 
-from monitor.checks.bounds import Bounds
-from monitor.checks.connecting import over_addresses
+from monitor.checks.browsing.expectations import Headers, shown_body
+from monitor.checks.browsing.prometheus_answers import (
+    AnswerError,
+    Empty,
+    judge_samples,
+    measures_of,
+    read_answer,
+)
+from monitor.checks.browsing.redirects import clean_url
 from monitor.checks.contract import (
     DEFAULT_TIMEOUT,
     Exchange,
@@ -22,17 +29,10 @@ from monitor.checks.contract import (
     TargetFaultError,
     Tools,
 )
-from monitor.checks.expectations import Headers, shown_body
-from monitor.checks.prometheus_answers import (
-    AnswerError,
-    Empty,
-    judge_samples,
-    measures_of,
-    read_answer,
-)
-from monitor.checks.redirects import clean_url
-from monitor.checks.shell import header, word
-from monitor.checks.targets import REFERENCE, FamilyName, bracketed, is_address
+from monitor.checks.options.bounds import Bounds
+from monitor.checks.options.shell import header, word
+from monitor.checks.options.targets import REFERENCE, FamilyName, bracketed, is_address
+from monitor.checks.wire.connecting import over_addresses
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Outcome

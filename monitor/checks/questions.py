@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from monitor.checks.targets import bracketed
+from monitor.checks.options.targets import bracketed
 
 PORT = 53
 # What a name server may send in one datagram (DNS flag day 2020): more would be cut into pieces that firewalls drop.

@@ -10,14 +10,22 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, TargetFaultError, Tools
-from monitor.checks.durations import PositiveDuration
-from monitor.checks.fields import Fields, judge_fields, measures_of
-from monitor.checks.pace import slowed
-from monitor.checks.redis_replies import Refusal, Reply, ReplyError, command, read_info, read_line, refusal_of
-from monitor.checks.securing import Secured, trust_of, warned
-from monitor.checks.shell import joined, word
-from monitor.checks.stream import Place, Stream, open_stream
-from monitor.checks.targets import FamilyName, Host, Port, at_host, bracketed, port_or_place
+from monitor.checks.databases.redis_replies import (
+    Refusal,
+    Reply,
+    ReplyError,
+    command,
+    read_info,
+    read_line,
+    refusal_of,
+)
+from monitor.checks.options.durations import PositiveDuration
+from monitor.checks.options.fields import Fields, judge_fields, measures_of
+from monitor.checks.options.shell import joined, word
+from monitor.checks.options.targets import FamilyName, Host, Port, at_host, bracketed, port_or_place
+from monitor.checks.wire.pace import slowed
+from monitor.checks.wire.securing import Secured, trust_of, warned
+from monitor.checks.wire.stream import Place, Stream, open_stream
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome

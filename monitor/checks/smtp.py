@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from monitor.checks.browsing.expectations import Texts
 from monitor.checks.contract import DEFAULT_TIMEOUT, Kind, Look, TargetFaultError, Tools
-from monitor.checks.expectations import Texts
-from monitor.checks.mail import Address, MailExpectation, curl_line, judged
-from monitor.checks.shell import word
-from monitor.checks.smtp_session import SmtpServer, SmtpSession, smtp_session
-from monitor.checks.swaks import swaks_line, swaks_login
-from monitor.checks.targets import at_host, port_or_place
+from monitor.checks.mailing.mail import Address, MailExpectation, curl_line, judged
+from monitor.checks.mailing.smtp_session import SmtpServer, SmtpSession, smtp_session
+from monitor.checks.mailing.swaks import swaks_line, swaks_login
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import at_host, port_or_place
 from monitor.health.words import Service
 from monitor.observation import Cause, Outcome
 

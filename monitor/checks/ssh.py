@@ -11,25 +11,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from monitor.checks.browsing.expectations import Texts
 from monitor.checks.contract import DEFAULT_TIMEOUT, Family, Kind, Look, Options, TargetFaultError, Tools
-from monitor.checks.durations import PositiveDuration
-from monitor.checks.expectations import Texts
-from monitor.checks.lending import lend
-from monitor.checks.pace import slowed
-from monitor.checks.shell import joined, word
-from monitor.checks.ssh_banner import FINGERPRINT, LINES_LIMIT, Banner, NotSshError, is_banner, parse_banner
-from monitor.checks.ssh_terms import (
-    TYPES,
-    Credentials,
-    DisagreementError,
-    EndedError,
-    HostKey,
-    RefusedLoginError,
-    SessionError,
-    Wanted,
-)
-from monitor.checks.stream import Place, Stream, open_stream
-from monitor.checks.targets import (
+from monitor.checks.options.durations import PositiveDuration
+from monitor.checks.options.shell import joined, word
+from monitor.checks.options.targets import (
     REFERENCE,
     FamilyName,
     Host,
@@ -39,6 +25,27 @@ from monitor.checks.targets import (
     bracketed,
     port_or_place,
 )
+from monitor.checks.remote.ssh_banner import (
+    FINGERPRINT,
+    LINES_LIMIT,
+    Banner,
+    NotSshError,
+    is_banner,
+    parse_banner,
+)
+from monitor.checks.remote.ssh_terms import (
+    TYPES,
+    Credentials,
+    DisagreementError,
+    EndedError,
+    HostKey,
+    RefusedLoginError,
+    SessionError,
+    Wanted,
+)
+from monitor.checks.wire.lending import lend
+from monitor.checks.wire.pace import slowed
+from monitor.checks.wire.stream import Place, Stream, open_stream
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import Cause
@@ -235,7 +242,7 @@ async def _greeted(stream: Stream) -> Banner:
 async def _conversed(stream: Stream, wanted: Wanted) -> HostKey:
     def work(lent: socket.socket) -> HostKey:
         # In a thread, for it takes half a second; and only here, for not every installation has paramiko.
-        from monitor.checks.ssh_session import converse  # noqa: PLC0415 - see above
+        from monitor.checks.remote.ssh_session import converse  # noqa: PLC0415 - see above
 
         return converse(lent, wanted)
 

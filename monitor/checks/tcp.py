@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from monitor.checks.browsing.expectations import Texts
 from monitor.checks.contract import (
     DEFAULT_TIMEOUT,
     Family,
@@ -18,12 +19,9 @@ from monitor.checks.contract import (
     TargetFaultError,
     Tools,
 )
-from monitor.checks.expectations import Texts
-from monitor.checks.patterns import TEXT_LIMIT, Pattern, found_in
-from monitor.checks.securing import Secured, trust_of, warned
-from monitor.checks.shell import joined, word
-from monitor.checks.stream import Place, Stream, open_stream
-from monitor.checks.targets import (
+from monitor.checks.options.patterns import TEXT_LIMIT, Pattern, found_in
+from monitor.checks.options.shell import joined, word
+from monitor.checks.options.targets import (
     FamilyName,
     Host,
     Port,
@@ -33,6 +31,8 @@ from monitor.checks.targets import (
     port_or_place,
     service_of_port,
 )
+from monitor.checks.wire.securing import Secured, trust_of, warned
+from monitor.checks.wire.stream import Place, Stream, open_stream
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import Cause

@@ -9,7 +9,6 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from monitor.checks import starttls
 from monitor.checks.contract import (
     DEFAULT_TIMEOUT,
     Family,
@@ -19,12 +18,9 @@ from monitor.checks.contract import (
     TargetFaultError,
     Tools,
 )
-from monitor.checks.durations import Duration, format_duration
-from monitor.checks.securing import VERSIONS, Identity, ServerName, Trust, ending, subject_of
-from monitor.checks.shell import word
-from monitor.checks.starttls import ProtocolName
-from monitor.checks.stream import Place, open_stream
-from monitor.checks.targets import (
+from monitor.checks.options.durations import Duration, format_duration
+from monitor.checks.options.shell import word
+from monitor.checks.options.targets import (
     FamilyName,
     Host,
     Port,
@@ -34,6 +30,10 @@ from monitor.checks.targets import (
     port_or_place,
     service_of_port,
 )
+from monitor.checks.remote import starttls
+from monitor.checks.remote.starttls import ProtocolName
+from monitor.checks.wire.securing import VERSIONS, Identity, ServerName, Trust, ending, subject_of
+from monitor.checks.wire.stream import Place, open_stream
 from monitor.health.words import Service
 from monitor.language.refusals import RefusalError
 from monitor.observation import Cause, Outcome

@@ -18,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from monitor.checks.durations import format_duration, read_duration
+from monitor.checks.options.durations import format_duration, read_duration
 from monitor.checks.policy import RANGES
 from monitor.language import LANGUAGES
 from monitor.language.phrases import nearest

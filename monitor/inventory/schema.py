@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from monitor.checks import KINDS as CHECKS
 from monitor.checks.contract import Kind
-from monitor.checks.durations import format_duration
+from monitor.checks.options.durations import format_duration
 from monitor.inventory.helpdesk import DEFAULT_KIND
 from monitor.inventory.model import CheckCommon, File
 from monitor.tickets import KINDS as HELPDESKS

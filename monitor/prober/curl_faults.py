@@ -9,8 +9,8 @@ from datetime import datetime
 
 import pycurl
 
-from monitor.checks.connecting import fault_of
 from monitor.checks.contract import OwnFaultError, TargetFaultError
+from monitor.checks.wire.connecting import fault_of
 from monitor.observation import FOUND_LIMIT, Cause
 
 # OpenSSL's X509_V_ERR_* numbers; whatever is neither time nor name speaks against the chain up to the issuer.

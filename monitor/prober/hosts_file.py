@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from monitor.checks.targets import is_address
+from monitor.checks.options.targets import is_address
 
 HOSTS = Path("/etc/hosts")
 _LOOPBACK = ("::1", "127.0.0.1")

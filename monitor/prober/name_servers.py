@@ -18,11 +18,11 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from monitor.checks.asking import ask_address
 from monitor.checks.contract import Family, OwnFaultError, TargetFaultError
+from monitor.checks.names.asking import ask_address
+from monitor.checks.options.targets import is_address, split_host_port
 from monitor.checks.questions import PORT, Answers, Question
-from monitor.checks.stream import Place
-from monitor.checks.targets import is_address, split_host_port
+from monitor.checks.wire.stream import Place
 from monitor.observation import Cause
 
 RESOLV_CONF = Path("/etc/resolv.conf")

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from monitor.checks.connecting import has_route
 from monitor.checks.contract import Family, OwnFaultError, TargetFaultError
+from monitor.checks.options.targets import ascii_host, is_address
 from monitor.checks.questions import Answers, Question
-from monitor.checks.targets import ascii_host, is_address
+from monitor.checks.wire.connecting import has_route
 from monitor.observation import Cause
 from monitor.prober.hosts_file import HOSTS, HostsFile
 from monitor.prober.name_servers import (

@@ -32,7 +32,7 @@ from monitor.checks.contract import (
     Request,
     TargetFaultError,
 )
-from monitor.checks.targets import bracketed
+from monitor.checks.options.targets import bracketed
 from monitor.observation import Cause
 from monitor.prober.curl_faults import Failure, fault_of_curl
 

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from monitor.checks.durations import Duration
+from monitor.checks.options.durations import Duration
 from monitor.language.refusals import RefusalError
 from monitor.tickets.port import (
     Action,

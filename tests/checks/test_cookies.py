@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from monitor.checks.browsing.cookies import BYTES_LIMIT, COOKIES_LIMIT, Cookies
 from monitor.checks.contract import Exchange
-from monitor.checks.cookies import BYTES_LIMIT, COOKIES_LIMIT, Cookies
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 

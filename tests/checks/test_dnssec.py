@@ -21,7 +21,7 @@ from dns.dnssectypes import Algorithm
 from dns.rdtypes.ANY.DNSKEY import DNSKEY
 
 from monitor.checks.contract import OwnFaultError
-from monitor.checks.dnssec import ROOT, Anchor, BogusError, Chain, Signed, read_anchor, warned
+from monitor.checks.names.dnssec import ROOT, Anchor, BogusError, Chain, Signed, read_anchor, warned
 from monitor.checks.questions import Answers
 from monitor.observation import Cause, Outcome
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from monitor.checks.contract import Look
 from monitor.checks.domain import KIND, Known, from_memory, judge, to_memory
-from monitor.checks.registration import (
+from monitor.checks.names.registration import (
     UNREGISTERED,
     NoRegistrationError,
     Registration,
@@ -27,7 +27,7 @@ from monitor.checks.registration import (
     read_referral,
     read_whois,
 )
-from monitor.checks.registries import pause_of
+from monitor.checks.names.registries import pause_of
 from monitor.health.words import CheckImpact, Service
 from monitor.observation import Cause, Outcome, sound_memory
 from tests.servers import peers, registries

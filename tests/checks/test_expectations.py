@@ -11,18 +11,18 @@ from typing import Any
 import brotli
 import pytest
 
-from monitor.checks.contract import BODY_LIMIT, Exchange
-from monitor.checks.expectations import (
+from monitor.checks.browsing.expectations import (
     Expectation,
     judge,
     judge_certificate,
     read_text,
     shown_body,
 )
-from monitor.checks.json_paths import accepted as path_accepted
-from monitor.checks.json_paths import read_json, selected
-from monitor.checks.patterns import accepted, found_in, group_in
-from monitor.checks.unpacking import unpacked
+from monitor.checks.browsing.json_paths import accepted as path_accepted
+from monitor.checks.browsing.json_paths import read_json, selected
+from monitor.checks.browsing.unpacking import unpacked
+from monitor.checks.contract import BODY_LIMIT, Exchange
+from monitor.checks.options.patterns import accepted, found_in, group_in
 from monitor.observation import Cause, Outcome
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from monitor.checks.http_options import HttpOptions
+from monitor.checks.browsing.options import HttpOptions
 
 ROOT = Path(__file__).parents[2]
 URL = "https://a.test/"

@@ -13,7 +13,7 @@ import pytest
 
 from monitor.checks.contract import Look
 from monitor.checks.imap import ImapCheck, ImapOptions
-from monitor.checks.imap_session import mailbox_word
+from monitor.checks.mailing.imap_session import mailbox_word
 from monitor.observation import Cause, Measure, Outcome
 from tests.checks.mail_talks import look, look_at_peer, repeated, timed
 from tests.servers import peers

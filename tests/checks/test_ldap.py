@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from monitor.checks import ldap_messages as messages
 from monitor.checks.ldap import KIND, LdapOptions
-from monitor.checks.ldap_filter import tlv
+from monitor.checks.remote.ldap_filter import tlv
 from monitor.health.words import Service
 from monitor.observation import Cause, Observation, Outcome
 from tests.servers import faults, peers

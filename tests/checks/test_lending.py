@@ -14,9 +14,9 @@ import pytest
 import uvloop
 
 from monitor.checks.contract import Look, TargetFaultError
-from monitor.checks.lending import lend
-from monitor.checks.securing import Trust
-from monitor.checks.stream import Place, open_stream
+from monitor.checks.wire.lending import lend
+from monitor.checks.wire.securing import Trust
+from monitor.checks.wire.stream import Place, open_stream
 from monitor.observation import Cause, Outcome
 from tests.servers import peers
 from tests.servers.certificates import Certificates

@@ -14,8 +14,8 @@ import pytest
 import uvloop
 from pydantic import ValidationError
 
+from monitor.checks.databases.mysql_packets import packet
 from monitor.checks.mysql import KIND, MysqlOptions
-from monitor.checks.mysql_packets import packet
 from monitor.health.words import Service
 from monitor.observation import Cause, Measure, Observation, Outcome
 from tests.journeys.house import wait_for

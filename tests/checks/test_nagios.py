@@ -17,9 +17,10 @@ import pytest
 import uvloop
 from pydantic import ValidationError
 
-from monitor.checks import nagios, running
+from monitor.checks import nagios
 from monitor.checks.nagios import FOLDERS, KIND, NagiosOptions, judged, plugin_path
-from monitor.checks.running import ENVIRONMENT, OUTPUT_LIMIT, Ran, run, status_of
+from monitor.checks.plugins import running
+from monitor.checks.plugins.running import ENVIRONMENT, OUTPUT_LIMIT, Ran, run, status_of
 from monitor.health.words import CheckImpact, Service
 from monitor.inventory import ConfigurationError, load
 from monitor.observation import Cause, Measure, Observation, Outcome
@@ -301,7 +302,7 @@ class TestNasty:
         mark = "71234567893"
         make("waits", f"#!/bin/sh\ntrap '' TERM\n(setsid sleep {mark} &)\nsleep {mark}\n")
         script = (
-            "import asyncio, sys\nfrom monitor.checks.running import run\n"
+            "import asyncio, sys\nfrom monitor.checks.plugins.running import run\n"
             "async def main():\n    await run([sys.argv[1]], asyncio.get_running_loop().time() + 300)\n"
             "asyncio.run(main())\n"
         )

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.checks.ntp import NtpOptions, judged
-from monitor.checks.sntp import Answer, Comparison, answer_of, compared, question, stamp_of
+from monitor.checks.wire.sntp import Answer, Comparison, answer_of, compared, question, stamp_of
 from monitor.errors import RefusedError
 from monitor.observation import Cause, Observation, Outcome
 from tests.servers import peers

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from monitor.checks import KINDS
 from monitor.checks.building import build
 from monitor.checks.contract import Kind
-from monitor.checks.durations import format_duration, parse_duration
+from monitor.checks.options.durations import format_duration, parse_duration
 from monitor.errors import NotFoundError, RefusedError
 from monitor.health.words import Service
 from monitor.language import LANGUAGES, text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.checks.perfdata import name_of, read_output
+from monitor.checks.plugins.perfdata import name_of, read_output
 from monitor.observation import Measure
 
 

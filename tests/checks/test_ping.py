@@ -16,9 +16,9 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.checks import icmp
-from monitor.checks.icmp import Echoes
 from monitor.checks.ping import PingOptions, judged
+from monitor.checks.wire import icmp
+from monitor.checks.wire.icmp import Echoes
 from monitor.errors import RefusedError
 from monitor.observation import Cause, Observation, Outcome
 from tests.servers.looking import check_of, looker, plan_of

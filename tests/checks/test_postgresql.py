@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import uvloop
 
+from monitor.checks.databases.postgresql_messages import ROUNDS_LIMIT, ask_for_tls, nobody
 from monitor.checks.postgresql import KIND, PostgresqlOptions
-from monitor.checks.postgresql_messages import ROUNDS_LIMIT, ask_for_tls, nobody
 from monitor.health.words import Service
 from monitor.observation import Cause, Measure, Observation, Outcome
 from tests.journeys.house import wait_for

@@ -13,15 +13,15 @@ import pytest
 import uvloop
 from pydantic import ValidationError
 
-from monitor.checks.bounds import Bounds
-from monitor.checks.prometheus import KIND, PrometheusOptions
-from monitor.checks.prometheus_answers import (
+from monitor.checks.browsing.prometheus_answers import (
     AnswerError,
     Sample,
     judge_samples,
     measures_of,
     read_answer,
 )
+from monitor.checks.options.bounds import Bounds
+from monitor.checks.prometheus import KIND, PrometheusOptions
 from monitor.health.words import CheckImpact, Service
 from monitor.observation import Cause, Measure, Observation, Outcome
 from tests.journeys.house import wait_for

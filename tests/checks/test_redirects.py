@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.checks.redirects import Hop, Reach, clean_url, follow, may_lead, reach
+from monitor.checks.browsing.redirects import Hop, Reach, clean_url, follow, may_lead, reach
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from monitor.checks.bounds import Bounds
-from monitor.checks.rows import RowsExpectation, gathered, judge_rows, measures_of, number_of
+from monitor.checks.databases.rows import RowsExpectation, gathered, judge_rows, measures_of, number_of
+from monitor.checks.options.bounds import Bounds
 from monitor.observation import Cause, Measure, Outcome
 
 COLUMNS = ("name", "Lag", "fine")

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from monitor.checks.contract import Look, OwnFaultError
-from monitor.checks.securing import (
+from monitor.checks.wire.securing import (
     VERSIONS,
     Identity,
     Name,

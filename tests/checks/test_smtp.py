@@ -16,9 +16,9 @@ import pytest
 import uvloop
 
 from monitor.checks.contract import Look, TargetFaultError
-from monitor.checks.mail import keep_from_clear
+from monitor.checks.mailing.mail import keep_from_clear
 from monitor.checks.smtp import SmtpCheck, SmtpOptions
-from monitor.checks.stream import Stream
+from monitor.checks.wire.stream import Stream
 from monitor.observation import Cause, Outcome
 from tests.checks.mail_talks import look, look_at_peer, repeated, timed
 from tests.servers import peers

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pytest
 import uvloop
 
-from monitor.checks.starttls import PORTS, ProtocolName, reply_of
+from monitor.checks.remote.starttls import PORTS, ProtocolName, reply_of
 from monitor.observation import Cause, Observation, Outcome
 from tests.journeys.house import free_port
 from tests.servers.certificates import Certificates, Files, make_files

@@ -17,8 +17,8 @@ import pytest
 import uvloop
 
 from monitor.checks.contract import Look, OwnFaultError, TargetFaultError
-from monitor.checks.securing import Trust
-from monitor.checks.stream import BYTES_LIMIT, Place, Stream, open_stream
+from monitor.checks.wire.securing import Trust
+from monitor.checks.wire.stream import BYTES_LIMIT, Place, Stream, open_stream
 from monitor.observation import EXCERPT_LIMIT, Cause, Outcome
 from tests.servers import faults, peers
 from tests.servers.certificates import Certificates

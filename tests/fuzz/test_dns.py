@@ -13,15 +13,23 @@ import dns.rrset
 import pytest
 from hypothesis import strategies as st
 
-from monitor.checks.asking import place_of
 from monitor.checks.blocklist import BlockList
 from monitor.checks.blocklist import judge as judge_lists
 from monitor.checks.blocklist import read as read_codes
 from monitor.checks.contract import OwnFaultError
-from monitor.checks.dnssec import BogusError, Chain, read_anchor
+from monitor.checks.names.asking import place_of
+from monitor.checks.names.dnssec import BogusError, Chain, read_anchor
+from monitor.checks.names.records import (
+    TYPES,
+    DnsExpectation,
+    TtlExpectation,
+    judge,
+    key_of_text,
+    shown,
+    wire_name,
+)
+from monitor.checks.names.zones import Listed, delegated_to, judge_delegation, judge_serials, zone_in
 from monitor.checks.questions import Answers, NotAnAnswerError, Question, read_answer
-from monitor.checks.records import TYPES, DnsExpectation, TtlExpectation, judge, key_of_text, shown, wire_name
-from monitor.checks.zones import Listed, delegated_to, judge_delegation, judge_serials, zone_in
 from monitor.observation import Outcome
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives

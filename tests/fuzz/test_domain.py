@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from monitor.checks.domain import from_memory, judge, to_memory
-from monitor.checks.registration import (
+from monitor.checks.names.registration import (
     NoRegistrationError,
     Registration,
     read_bootstrap,
@@ -17,7 +17,7 @@ from monitor.checks.registration import (
     read_referral,
     read_whois,
 )
-from monitor.checks.registries import pause_of
+from monitor.checks.names.registries import pause_of
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives
 from tests.servers import registries

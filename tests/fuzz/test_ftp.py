@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import strategies as st
 
-from monitor.checks.ftp_replies import (
+from monitor.checks.remote.ftp_replies import (
     LINES_LIMIT,
     NotFtpError,
     Reply,

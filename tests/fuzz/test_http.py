@@ -13,15 +13,16 @@ import brotli
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from monitor.checks import json_paths, patterns
+from monitor.checks.browsing import json_paths
+from monitor.checks.browsing.cookies import COOKIES_LIMIT, Cookies
+from monitor.checks.browsing.expectations import Expectation, judge, read_text, shown_body
+from monitor.checks.browsing.options import HttpCapture, HttpOptions
+from monitor.checks.browsing.placeholders import filled, filled_below, in_a_url, placeholders
+from monitor.checks.browsing.redirects import Hop, clean_url, follow, origin_of
+from monitor.checks.browsing.steps import VALUE_LIMIT, captured, step_url
+from monitor.checks.browsing.unpacking import unpacked
 from monitor.checks.contract import BODY_LIMIT, Exchange, TargetFaultError
-from monitor.checks.cookies import COOKIES_LIMIT, Cookies
-from monitor.checks.expectations import Expectation, judge, read_text, shown_body
-from monitor.checks.http_options import HttpCapture, HttpOptions
-from monitor.checks.http_steps import VALUE_LIMIT, captured, step_url
-from monitor.checks.placeholders import filled, filled_below, in_a_url, placeholders
-from monitor.checks.redirects import Hop, clean_url, follow, origin_of
-from monitor.checks.unpacking import unpacked
+from monitor.checks.options import patterns
 from tests.fuzz.mutating import any_json, mutated
 from tests.fuzz.survival import survives
 

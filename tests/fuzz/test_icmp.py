@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from monitor.checks.icmp import packet, sequence_of
+from monitor.checks.wire.icmp import packet, sequence_of
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives
 

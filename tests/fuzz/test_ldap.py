@@ -8,8 +8,8 @@ import pytest
 from hypothesis import strategies as st
 
 from monitor.checks import ldap_messages as messages
-from monitor.checks.ldap_filter import DEPTH_LIMIT, compile_filter, tlv
-from monitor.checks.ldap_messages import HEAD, MESSAGE_LIMIT, Message, NotLdapError
+from monitor.checks.remote.ldap_filter import DEPTH_LIMIT, compile_filter, tlv
+from monitor.checks.remote.ldap_messages import HEAD, MESSAGE_LIMIT, Message, NotLdapError
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives
 

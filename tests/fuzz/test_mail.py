@@ -8,7 +8,8 @@ import re
 from hypothesis import strategies as st
 
 from monitor.checks.contract import Look
-from monitor.checks.imap_session import (
+from monitor.checks.mailflow import probe_of
+from monitor.checks.mailing.imap_session import (
     capabilities_of,
     found_of,
     literal_size,
@@ -17,10 +18,9 @@ from monitor.checks.imap_session import (
     parse_greeting,
     parse_tagged,
 )
-from monitor.checks.mail import MailLogin, concealed, mechanism_of, sasl_reply, sasl_rounds
-from monitor.checks.mailflow import probe_of
+from monitor.checks.mailing.mail import MailLogin, concealed, mechanism_of, sasl_reply, sasl_rounds
+from monitor.checks.mailing.smtp_session import Reply, offers_of, parse_reply_line
 from monitor.checks.pop3 import parse_answer, parse_count
-from monitor.checks.smtp_session import Reply, offers_of, parse_reply_line
 from monitor.observation import Outcome
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives

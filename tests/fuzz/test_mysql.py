@@ -6,8 +6,7 @@ import contextlib
 
 from hypothesis import strategies as st
 
-from monitor.checks.databases import readable
-from monitor.checks.mysql_packets import (
+from monitor.checks.databases.mysql_packets import (
     PacketError,
     is_welcome,
     packet,
@@ -15,6 +14,7 @@ from monitor.checks.mysql_packets import (
     read_greeting,
     read_head,
 )
+from monitor.checks.databases.sql import readable
 from monitor.observation import EXCERPT_LIMIT
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives

@@ -9,8 +9,8 @@ import time
 from hypothesis import strategies as st
 
 from monitor.checks.nagios import judged
-from monitor.checks.perfdata import name_of, read_output
-from monitor.checks.running import Ran
+from monitor.checks.plugins.perfdata import name_of, read_output
+from monitor.checks.plugins.running import Ran
 from monitor.observation import EXCERPT_LIMIT, MEASURE_NAME
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives

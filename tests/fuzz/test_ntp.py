@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from monitor.checks.ntp import NtpOptions, judged
-from monitor.checks.sntp import answer_of, compared
+from monitor.checks.wire.sntp import answer_of, compared
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives
 from tests.servers.clocks import Telling

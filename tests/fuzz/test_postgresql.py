@@ -6,7 +6,7 @@ import contextlib
 
 from hypothesis import strategies as st
 
-from monitor.checks.postgresql_messages import (
+from monitor.checks.databases.postgresql_messages import (
     HEAD,
     MESSAGE_LIMIT,
     MessageError,

@@ -7,8 +7,8 @@ import json
 
 from hypothesis import strategies as st
 
-from monitor.checks.bounds import Bounds
-from monitor.checks.prometheus_answers import AnswerError, judge_samples, measures_of, read_answer
+from monitor.checks.browsing.prometheus_answers import AnswerError, judge_samples, measures_of, read_answer
+from monitor.checks.options.bounds import Bounds
 from tests.fuzz.mutating import any_json, mutated
 from tests.fuzz.survival import survives
 

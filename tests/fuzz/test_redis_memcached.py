@@ -6,10 +6,10 @@ import contextlib
 
 from hypothesis import strategies as st
 
-from monitor.checks.bounds import Bounds
-from monitor.checks.fields import judge_fields, measures_of
+from monitor.checks.databases.redis_replies import ReplyError, command, read_info, read_line, refusal_of
 from monitor.checks.memcached import read_stats
-from monitor.checks.redis_replies import ReplyError, command, read_info, read_line, refusal_of
+from monitor.checks.options.bounds import Bounds
+from monitor.checks.options.fields import judge_fields, measures_of
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.checks.securing import Identity, NotTlsError, TlsClient, Trust, covers, names_of, subject_of
+from monitor.checks.wire.securing import Identity, NotTlsError, TlsClient, Trust, covers, names_of, subject_of
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import EXAMPLES, survives
 from tests.servers.chains import Chain, Link, make_chain, signed

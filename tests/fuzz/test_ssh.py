@@ -8,9 +8,9 @@ import struct
 from hypothesis import strategies as st
 from paramiko.message import Message
 
-from monitor.checks.ssh_banner import NotSshError, parse_banner
-from monitor.checks.ssh_session import _Transport
-from monitor.checks.ssh_terms import TYPES, Wanted
+from monitor.checks.remote.ssh_banner import NotSshError, parse_banner
+from monitor.checks.remote.ssh_session import _Transport
+from monitor.checks.remote.ssh_terms import TYPES, Wanted
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives
 

@@ -6,7 +6,7 @@ import contextlib
 
 from hypothesis import strategies as st
 
-from monitor.checks.starttls import reply_of
+from monitor.checks.remote.starttls import reply_of
 from tests.fuzz.mutating import mutated
 from tests.fuzz.survival import survives
 

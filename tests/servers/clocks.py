@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
-from monitor.checks.sntp import SIZE, question, stamp_of
+from monitor.checks.wire.sntp import SIZE, question, stamp_of
 from tests.servers.daemons import Daemon
 
 _PACKET = struct.Struct("!BBbbII4s4Q")

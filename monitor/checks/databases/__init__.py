@@ -1,0 +1,1 @@
+"""Conversations with databases, and what is expected of their rows."""

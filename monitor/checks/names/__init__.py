@@ -1,0 +1,1 @@
+"""The domain name system and the registries of domains, as they are asked and understood."""

@@ -1,0 +1,1 @@
+"""Programs of others, run within bounds, and the figures that they print."""

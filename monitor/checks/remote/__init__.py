@@ -1,0 +1,1 @@
+"""Conversations with SSH, FTP and directory servers."""

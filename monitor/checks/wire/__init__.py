@@ -1,0 +1,1 @@
+"""Ways to a peer: checked addresses, streams with one deadline, TLS, borrowed sockets, datagrams."""
