@@ -43,6 +43,8 @@ EACH = 4
 MIB = 2**20
 # What a look may wait for before it counts as late: nearly all of these targets answer at once or never.
 PATIENCE_S = 0.4
+# With all of them under way at once the loop is never idle, and a name would be looked up too late to be known or unknown.
+AT_ONCE = 32
 
 WANTED = frozenset(
     {
@@ -192,7 +194,8 @@ async def look(folder: Path, ports: Mapping[str, int], count: int, result: Resul
         tools=Tools(resolver=resolver, transport=transport, now=clock.now, ca_file=ca),
         clock=clock,
         deliver=delivered,
-        per_host=1000,
+        concurrency=AT_ONCE,
+        per_host=AT_ONCE,
     )
     checks: dict[CheckKey, tuple[CheckPlan, Check]] = {
         each.key: (each, check_of(each)) for each in plans(ports)

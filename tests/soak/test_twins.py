@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.journeys.house import ROOT
 from tests.soak.fifty_thousand import day, looks
 from tests.soak.whole import Figure
 
@@ -16,6 +20,25 @@ def values(figures: list[Figure]) -> dict[str, Figure]:
 
 def missed(figures: list[Figure]) -> list[Figure]:
     return [figure for figure in figures if not figure.is_met]
+
+
+@pytest.mark.timeout(300)
+def test_looks_of_every_fate_leave_nothing_behind():
+    """In a process of its own, whose descriptors and threads are those of looks alone."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "tests.soak.leaks", "1500"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert answer.stdout, answer.stderr
+    found = json.loads(answer.stdout.splitlines()[-1])
+    assert found["looks"] >= 1500
+    assert found["ends that never came"] == 0, found["causes"]
+    assert found["more descriptors at the end"] <= 5
+    assert found["more threads at the end"] <= 5
+    assert found["more children at the end"] == found["more files at the end"] == 0
 
 
 @pytest.mark.system("nginx")
