@@ -13,6 +13,8 @@ from monitor.identifiers import CheckKey
 
 FOUND_LIMIT = 200
 EXCERPT_LIMIT = 2000
+# Of the places that redirects led to the last are kept, each cut to FOUND_LIMIT.
+VIA_LIMIT = 10
 # A look may bring so many figures; a plugin that prints a thousand would fill the disk.
 MEASURES_LIMIT = 32
 MEASURE_NAME = r"[a-z][a-z0-9_]{0,62}"
@@ -81,8 +83,9 @@ class Observation:
     `phases` maps phase names (name, connect, tls, first_byte, total) to milliseconds since the look began
     each phase, not cumulated. `found` is one short line of fact ("503, expected 2xx"). `excerpt` is a bounded piece of
     what came back and is never shown to customers. `reproduce` is a shell line that repeats this very look with
-    secrets left out; it is empty for looks that are `ok`. `via` names the places that redirects led to. `remember` replaces what the check knows from earlier looks
-    (a host key, when a registry was asked); None leaves that as it is.
+    secrets left out; it is empty for looks that are `ok`. `via` names the places that redirects led to,
+    in order, and is as private as the excerpt. `remember` replaces what the check knows from earlier looks (a host key, when a
+    registry was asked); None leaves that as it is.
     """
 
     check: CheckKey

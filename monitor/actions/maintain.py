@@ -203,6 +203,7 @@ def _paused(incident: Incident, moment: datetime) -> Entry:
             impact=incident.impact,
             servers=incident.servers,
             checks=incident.checks,
+            unreachable=incident.unreachable,
             update=None,
             ended_at=incident.ended_at,
         ),

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from monitor.actions import ourselves, telling
 from monitor.actions.picture import Picture
 from monitor.fleet import Server
-from monitor.health.rollup import ORDER, Judged, Standing, is_failing, is_staff_matter, judge
+from monitor.health.rollup import ORDER, Held, Judged, Standing, is_failing, is_staff_matter, judge
 from monitor.health.state import Health, Transition
-from monitor.health.words import Service, State, Status
+from monitor.health.words import State, Status
 from monitor.identifiers import CheckKey, ServerId
 from monitor.incidents.decision import Situation, Warned, decide, decide_warning, due
 from monitor.incidents.evidence import evidence_of, held_evidence
@@ -39,7 +39,7 @@ class _Ground:
     tx: Transaction
     picture: Picture
     windows: tuple[Window, ...]
-    held: Mapping[ServerId, tuple[Status, Mapping[Service, Status], datetime]]
+    held: Mapping[ServerId, Held]
     moment: datetime
 
 
@@ -173,14 +173,15 @@ def _server_entries(case: _Case) -> list[Entry]:
     held = case.ground.held.get(case.server.id)
     if held is None and case.judged.status is Status.UNKNOWN:
         return []
-    status, services, since = held or (Status.UNKNOWN, dict[Service, Status](), case.ground.moment)
-    if case.judged.status is status and case.judged.services == services:
+    if held is not None and held.judged == case.judged:
         return []
+    status = Status.UNKNOWN if held is None else held.judged.status
     body = ServerChanged(
         server=case.server.id,
         status=case.judged.status,
         services=case.judged.services,
-        since=since if case.judged.status is status else _since(case, status),
+        since=held.since if held is not None and case.judged.status is status else _since(case, status),
+        because=case.judged.because,
     )
     return [Entry(kind=Kind.SERVER_CHANGED, moment=case.ground.moment, subject=case.server.id, body=body)]
 
@@ -238,4 +239,7 @@ def _evidence(case: _Case, one: Standing) -> CheckEvidence:
     for transition in reversed(case.transitions):
         if transition.check == key:
             return evidence_of(transition, kind)
-    return held_evidence(one.health, kind, readings.last_line(case.ground.tx, key))
+    kept = readings.last_whole(case.ground.tx, key)
+    if kept is None:
+        return held_evidence(one.health, kind)
+    return held_evidence(one.health, kind, kept.reproduce, kept.via)

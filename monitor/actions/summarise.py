@@ -9,7 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from monitor.fleet import Fleet, Server, Site
-from monitor.health.rollup import group_status, indicator
+from monitor.health.rollup import Held, Judged, group_status, indicator
 from monitor.health.state import Health
 from monitor.health.uptime import DayShare, Span, by_day
 from monitor.health.words import Indicator, Service, State, Status
@@ -34,6 +34,7 @@ from monitor.store.database import Transaction
 
 _NOBODY = Site(name="Vigía", url="http://127.0.0.1")
 _ONE_DAY = timedelta(days=1)
+_UNSEEN = Judged(status=Status.UNKNOWN, services={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class _Facts:
     now: datetime
     zone: ZoneInfo
     freshness: Freshness
-    standing: Mapping[ServerId, tuple[Status, Mapping[Service, Status], datetime]]
+    standing: Mapping[ServerId, Held]
     healths: Mapping[CheckKey, Health]
     windows: Sequence[Window]
     dates: tuple[date, ...]
@@ -197,7 +198,7 @@ def _indicator(facts: _Facts) -> Indicator:
 
 
 def _judged(facts: _Facts, server: Server) -> Status:
-    return facts.standing[server.id][0] if server.id in facts.standing else Status.UNKNOWN
+    return facts.standing[server.id].last_known if server.id in facts.standing else Status.UNKNOWN
 
 
 def _shown(facts: _Facts, server: ServerId, judged: Status) -> Status:
@@ -207,20 +208,22 @@ def _shown(facts: _Facts, server: ServerId, judged: Status) -> Status:
 
 
 def _server(facts: _Facts, server: Server) -> ServerView:
-    judged, services, since = facts.standing.get(server.id, (Status.UNKNOWN, {}, None))
+    held = facts.standing.get(server.id)
+    judged = _UNSEEN if held is None else held.judged
     days = _days(facts, server.id)
     return ServerView(
         id=server.id,
         name=server.name,
         group=server.group,
-        status=_shown(facts, server.id, judged),
-        last_known=judged,
-        since=since,
-        services={service: _shown(facts, server.id, status) for service, status in services.items()},
+        status=_shown(facts, server.id, judged.status),
+        last_known=_judged(facts, server),
+        since=None if held is None else held.since,
+        services={service: _shown(facts, server.id, status) for service, status in judged.services.items()},
         checks=tuple(_check(facts, plan.key, plan.kind, plan.service) for plan in server.checks),
         days=days,
         uptime=_uptime(facts, days),
         description=server.description,
+        because=judged.because,
     )
 
 

@@ -278,6 +278,7 @@ def _moved_on(change: _Change, situation: Situation, picture: Picture) -> Entry:
         impact=change.impact,
         servers=incident.servers,
         checks=joined(incident, change.new),
+        unreachable=incident.unreachable,
         # What customers read at the top follows what is hit now; when all is well again it still names what was.
         title=texts.title(situation.server, situation.judged) if situation.failing else None,
         update=_update(change.stage, texts.update_text(change.news, report), situation.moment),

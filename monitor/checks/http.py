@@ -92,7 +92,7 @@ class HttpCheck:
         if verdict is None and session.ends is not None and self.options.verify:
             verdict = judge_certificate(session.ends, expect.certificate, session.tools.now())
         if verdict is None:
-            return seen
+            return session.discreet(seen)
         refused = verdict.cause is Cause.STATUS and exchange.status == 401 and self._has_credentials
         return session.discreet(
             replace(

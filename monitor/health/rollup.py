@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from monitor.health.state import Health
-from monitor.health.words import CheckImpact, Indicator, Service, State, Status
+from monitor.health.words import CheckImpact, Indicator, Service, State, Status, Why
 
 # From best to worst. What nobody knows is worse than a planned pause and better than a known fault: a group
 # with a blind spot is not shown as fine, and a blind spot does not hide a fault.
@@ -38,10 +39,23 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What customers are told of a server: its status, and that of each service that its checks look at."""
+    """What customers are told of a server: its status, and that of each service that its checks look at.
+
+    `because` tells why it is not simply what the checks say.
+    """
 
     status: Status
     services: Mapping[Service, Status]
+    because: Why | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What stands of a server: how it is judged, since when, and the last status that anybody knew of it."""
+
+    judged: Judged
+    since: datetime
+    last_known: Status
 
 
 def standing(health: Health, *, impact: CheckImpact, service: Service, kind: str) -> Standing:

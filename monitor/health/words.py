@@ -30,6 +30,16 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Why(StrEnum):
+    """Why a server's status is not simply what its own checks say."""
+
+    UNREACHABLE = "unreachable"
+    ISOLATED = "isolated"
+    STALE = "stale"
+    FLAPPING = "flapping"
+    FORCED = "forced"
+
+
 class CheckImpact(StrEnum):
     """What the failure of a check means for its server."""
 

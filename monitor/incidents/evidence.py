@@ -24,10 +24,13 @@ def evidence_of(transition: Transition, kind: str) -> CheckEvidence:
         phases=look.phases,
         excerpt=look.excerpt,
         reproduce=look.reproduce,
+        via=look.via,
     )
 
 
-def held_evidence(health: Health, kind: str, reproduce: str = "") -> CheckEvidence:
+def held_evidence(
+    health: Health, kind: str, reproduce: str = "", via: tuple[str, ...] = ()
+) -> CheckEvidence:
     """Return what is held of a check that was confirmed to fail earlier, without the look's phases and excerpt.
 
     Raises ValueError for a check of which nothing is confirmed: there is nothing to show for it.
@@ -45,4 +48,5 @@ def held_evidence(health: Health, kind: str, reproduce: str = "") -> CheckEviden
         looked_at=health.looked_at,
         took_ms=health.took_ms,
         reproduce=reproduce,
+        via=via,
     )

@@ -62,7 +62,10 @@ class Update:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckEvidence:
-    """What a technician wants to know of one failing check; private, never shown to customers."""
+    """What a technician wants to know of one failing check; private, never shown to customers.
+
+    `via` names the places that redirects led to, in order; `address` belongs to the last of them.
+    """
 
     check: CheckKey
     kind: str
@@ -77,6 +80,7 @@ class CheckEvidence:
     phases: Mapping[str, float] = field(default_factory=dict)
     excerpt: str = ""
     reproduce: str = ""
+    via: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,8 @@ class Incident:
 
     `started_at` is the first failing look and `ended_at` the first good one; `opened_at` and `resolved_at` are the
     moments of our own entries. `monitoring_since` counts towards `resolve_after`; it is None in other stages.
-    `checks` are all that ever joined, `updates` stand oldest first.
+    `checks` are all that ever joined, `updates` stand oldest first. `unreachable` are servers behind those of the incident that
+    nobody could judge meanwhile.
     """
 
     id: IncidentId
@@ -103,6 +108,7 @@ class Incident:
     origin: Origin = Origin.DETECTED
     drill: bool = False
     updates: tuple[Update, ...] = ()
+    unreachable: tuple[ServerId, ...] = ()
 
     @property
     def open(self) -> bool:

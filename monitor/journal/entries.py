@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.fleet import Fleet
-from monitor.health.words import Service, State, Status
+from monitor.health.words import Service, State, Status, Why
 from monitor.identifiers import BatchId, CheckKey, IncidentId, ServerId, WindowId
 from monitor.incidents.incident import CheckEvidence, Impact, Incident, Stage, Update
 from monitor.maintenance.window import Window
@@ -80,12 +80,16 @@ class CheckChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerChanged:
-    """A server's judged status changed at `since`, which may lie before the entry's moment."""
+    """A server's judged status changed at `since`, which may lie before the entry's moment.
+
+    `because` tells why it is not simply what the checks say.
+    """
 
     server: ServerId
     status: Status
     services: Mapping[Service, Status]
     since: datetime
+    because: Why | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,8 @@ class IncidentOpened:
 class IncidentUpdated:
     """An open incident moved on; `stage`, `impact`, `servers` and `checks` are what holds from now on.
 
-    `update` is None when only operators and the ticket are told, `title` when it stays as it was.
+    `update` is None when only operators and the ticket are told, `title` when it stays as it was. `unreachable` are servers that
+    cannot be judged while those of the incident are out: they are listed in it and have none of their own.
     """
 
     incident: IncidentId
@@ -113,6 +118,7 @@ class IncidentUpdated:
     evidence: tuple[CheckEvidence, ...] = ()
     ended_at: datetime | None = None
     title: Mapping[str, str] | None = None
+    unreachable: tuple[ServerId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from monitor.identifiers import CheckKey, ServerId
 from monitor.observation import (
     EXCERPT_LIMIT,
     FOUND_LIMIT,
+    VIA_LIMIT,
     Cause,
     Observation,
     Outcome,
@@ -257,7 +258,7 @@ def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing, *, 
         reproduce=_line(plan, check, look) if whole else "",
         tls_expires_at=look.tls_expires_at,
         sequence=timing.sequence,
-        via=tuple(clean(place, FOUND_LIMIT) for place in look.via),
+        via=tuple(clean(place, FOUND_LIMIT) for place in look.via[-VIA_LIMIT:]),
         measures=sound_measures(look.measures),
         remember=None if look.remember is None else sound_memory(look.remember),
     )

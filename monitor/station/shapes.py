@@ -53,6 +53,7 @@ def server_shape(server: ServerView, measures: Measures = _NO_MEASURES) -> Shape
         "group": server.group,
         "status": server.status,
         "last_known": server.last_known,
+        "because": server.because,
         "since": instant(server.since),
         "uptime": server.uptime,
         "checks": [
@@ -96,6 +97,7 @@ def incident_shape(incident: Incident, ticket: str | None) -> Shape:
         "impact": incident.impact,
         "servers": list(incident.servers),
         "checks": [str(check) for check in incident.checks],
+        "unreachable": list(incident.unreachable),
         "started_at": instant(incident.started_at),
         "ended_at": instant(incident.ended_at),
         "opened_at": instant(incident.opened_at),

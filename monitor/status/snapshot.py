@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from monitor.fleet import Department, Site
-from monitor.health.words import Indicator, Service, State, Status
+from monitor.health.words import Indicator, Service, State, Status, Why
 from monitor.identifiers import GroupId, IncidentId, ServerId
 from monitor.incidents.incident import Incident
 from monitor.maintenance.window import Window
@@ -56,7 +56,8 @@ class CheckView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
-    """One server. `status` is what is shown: maintenance and grey already applied; `last_known` is what was judged.
+    """One server. `status` is what is shown: maintenance and grey already applied; `last_known` is the last status that was judged.
+    `because` tells why the judged one is not simply what its checks say.
 
     `uptime` is the share of the last 90 days by the published formula, 0.0 to 1.0; None without data.
     `days` holds 90 days, oldest first.
@@ -73,6 +74,7 @@ class ServerView:
     days: tuple[Day, ...]
     uptime: float | None
     description: Mapping[str, str]
+    because: Why | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

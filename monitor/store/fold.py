@@ -86,13 +86,17 @@ def _retire_what_is_missing(tx: Transaction, moment_ms: int, fleet: Fleet) -> No
 def _server_changed(tx: Transaction, _entry: NumberedEntry, body: ServerChanged) -> None:
     since_ms = milliseconds(body.since)
     tx.execute(
-        "INSERT INTO server_status VALUES (?, ?, ?, ?) ON CONFLICT (server) DO UPDATE"
-        " SET status = excluded.status, services = excluded.services, since_ms = excluded.since_ms",
+        "INSERT INTO server_status (server, status, services, since_ms, because, last_known) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (server) DO UPDATE"
+        " SET status = excluded.status, services = excluded.services, since_ms = excluded.since_ms, because = excluded.because,"
+        " last_known = IIF(excluded.status = 'unknown', last_known, excluded.status)",
         (
             body.server,
             body.status,
             to_json({service.value: status for service, status in body.services.items()}),
             since_ms,
+            body.because,
+            body.status,
         ),
     )
     _cut_intervals(tx, body.server, since_ms)

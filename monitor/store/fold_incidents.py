@@ -44,6 +44,7 @@ def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None
     )
     _name_servers(tx, incident.id, incident.servers)
     _name_checks(tx, incident.id, incident.checks)
+    _name_unreachable(tx, incident.id, incident.unreachable)
     for update in incident.updates:
         _add_update(tx, incident.id, update)
 
@@ -64,6 +65,7 @@ def updated(tx: Transaction, entry: NumberedEntry, body: IncidentUpdated) -> Non
     _entitle(tx, body.incident, body.title)
     _name_servers(tx, body.incident, body.servers)
     _name_checks(tx, body.incident, body.checks)
+    _name_unreachable(tx, body.incident, body.unreachable)
     if body.update is not None:
         _add_update(tx, body.incident, body.update)
 
@@ -134,6 +136,14 @@ def _name_checks(tx: Transaction, incident: IncidentId, checks: Iterable[CheckKe
     tx.executemany(
         "INSERT INTO incident_checks (incident, position, server, check_id) VALUES (?, ?, ?, ?)",
         [(incident, place, key.server, key.check) for place, key in enumerate(checks)],
+    )
+
+
+def _name_unreachable(tx: Transaction, incident: IncidentId, servers: Sequence[ServerId]) -> None:
+    tx.execute("DELETE FROM incident_unreachable WHERE incident = ?", (incident,))
+    tx.executemany(
+        "INSERT INTO incident_unreachable (incident, position, server) VALUES (?, ?, ?)",
+        [(incident, place, server) for place, server in enumerate(servers)],
     )
 
 

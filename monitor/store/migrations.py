@@ -34,3 +34,15 @@ def _newest(database: Database) -> None:
         database.execute(statement)
     # Until now watch published the lines of all checks as one text.
     database.execute("DELETE FROM publications WHERE name = 'metrics.checks'")
+
+
+@MIGRATIONS(name="0.3 reasons")
+def _reasons(database: Database) -> None:
+    for statement in tables.REASONS:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.3 redirects")
+def _redirects(database: Database) -> None:
+    for statement in tables.REDIRECTS:
+        database.execute(statement)

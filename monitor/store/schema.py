@@ -20,6 +20,7 @@ FOLDED = (
     "incidents",
     "incident_servers",
     "incident_checks",
+    "incident_unreachable",
     "updates",
     "windows",
     "window_servers",
@@ -67,5 +68,12 @@ SERIES = (
 )
 
 SET = "vigia"
-STEPS = ("0.1 the first house", "0.2 measures", "0.2 heartbeats", "0.2 newest looks")
+STEPS = (
+    "0.1 the first house",
+    "0.2 measures",
+    "0.2 heartbeats",
+    "0.2 newest looks",
+    "0.3 reasons",
+    "0.3 redirects",
+)
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

@@ -416,6 +416,25 @@ MEASURES = (
     """,
 )
 
+# What 0.3 added: why a status is not simply what the checks say, and servers that stand behind one that is out.
+REASONS = (
+    "ALTER TABLE server_status ADD COLUMN because TEXT",
+    "ALTER TABLE server_status ADD COLUMN last_known TEXT NOT NULL DEFAULT 'unknown'",
+    "UPDATE server_status SET last_known = status",
+    """
+    CREATE TABLE incident_unreachable (
+        incident TEXT NOT NULL REFERENCES incidents (id),
+        position INTEGER NOT NULL,
+        server TEXT NOT NULL REFERENCES servers (id),
+        PRIMARY KEY (incident, server)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX incident_unreachable_by_server ON incident_unreachable (server, incident)",
+)
+
+# Where redirects led belongs to what a look found.
+REDIRECTS = ("ALTER TABLE evidence ADD COLUMN via TEXT",)
+
 HEARTBEATS = (
     # A token of the configuration stands nowhere in this file: its digest is enough to know it by.
     """

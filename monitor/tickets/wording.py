@@ -210,7 +210,11 @@ def _one(story: Story, place: int, evidence: CheckEvidence) -> str:
 
 
 def _quotes(evidence: CheckEvidence) -> tuple[tuple[str, str], ...]:
-    return (("excerpt", evidence.excerpt), ("reproduce", evidence.reproduce))
+    return (
+        ("via", "\n".join(evidence.via)),
+        ("excerpt", evidence.excerpt),
+        ("reproduce", evidence.reproduce),
+    )
 
 
 def _block(story: Story, key: str, quoted: str) -> str:

@@ -176,11 +176,11 @@ class Lookout:
 
     def status(self, of: ServerId = GYE1) -> Status:
         with self.database.reading() as tx:
-            return readings.standing(tx)[of][0]
+            return readings.standing(tx)[of].judged.status
 
     def since(self, of: ServerId = GYE1) -> datetime:
         with self.database.reading() as tx:
-            return readings.standing(tx)[of][2]
+            return readings.standing(tx)[of].since
 
     def windows(self) -> tuple[Window, ...]:
         with self.database.reading() as tx:

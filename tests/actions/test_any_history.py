@@ -169,7 +169,7 @@ def require_unbroken_intervals(lookout: Lookout) -> None:
         assert all(before.end == after.start for before, after in pairwise(mine))
         assert all(before.status is not after.status for before, after in pairwise(mine))
         assert mine[-1].end == now
-        assert mine[-1].status is held[server][0]
+        assert mine[-1].status is held[server].judged.status
 
 
 def require_the_same_tables(lookout: Lookout) -> None:

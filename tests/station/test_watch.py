@@ -67,7 +67,7 @@ class Scene:
     def status(self) -> Status | None:
         with self.database.reading() as tx:
             held = readings.standing(tx).get(GYE1)
-        return None if held is None else held[0]
+        return None if held is None else held.judged.status
 
     def incidents(self) -> tuple[Incident, ...]:
         with self.database.reading() as tx:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor.errors import StoreError
+from monitor.health.rollup import Held, Judged
 from monitor.health.words import Service, Status
 from monitor.identifiers import CheckKey, IncidentId, ServerId, WindowId
 from monitor.incidents.incident import Impact, Stage
@@ -103,7 +104,11 @@ class TestStatus:
             database, applied("gye1"), changed("gye1", OK, since=at(1)), changed("gye1", MAJOR, since=at(5))
         )
         with database.reading() as tx:
-            assert readings.standing(tx) == {"gye1": (MAJOR, {Service.WEB: MAJOR}, at(5))}
+            assert readings.standing(tx) == {
+                "gye1": Held(
+                    judged=Judged(status=MAJOR, services={Service.WEB: MAJOR}), since=at(5), last_known=MAJOR
+                )
+            }
         assert intervals(database) == [("operational", 1, 5), ("major_outage", 5, 60)]
 
     def test_a_change_of_services_alone_goes_on_with_the_interval(self, database):

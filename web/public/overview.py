@@ -158,11 +158,14 @@ def uptime_words(server: ServerView, reading: Reading) -> str:
 
 
 def last_known(server: ServerView, snapshot: Snapshot, reading: Reading) -> str | None:
-    """Return what was true before we lost sight of a server; None while we see it, or when nothing was ever known."""
+    """Return why a server is shown as it is, and what was true before we lost sight of it; None when there is nothing to add."""
     hidden = server.status is Status.UNKNOWN or snapshot.freshness is Freshness.GREY
-    if not hidden or server.last_known is Status.UNKNOWN:
-        return None
-    return reading.say("page.last_known", status=reading.say(f"status.{server.last_known.value}"))
+    said = []
+    if server.because is not None and snapshot.freshness is not Freshness.GREY:
+        said.append(reading.say(f"page.because.{server.because.value}"))
+    if hidden and server.last_known is not Status.UNKNOWN:
+        said.append(reading.say("page.last_known", status=reading.say(f"status.{server.last_known.value}")))
+    return " · ".join(said) or None
 
 
 def _heard_words(snapshot: Snapshot, reading: Reading) -> str:

@@ -108,16 +108,27 @@ class Session:
 
     def discreet(self, look: Look) -> Look:
         """Return a look without the values that were made from credentials or captured on the way."""
-        if not (look.found or look.excerpt):
+        if not (look.found or look.excerpt or look.via):
             return look
         for name, value in (self.cookies.values() if self.cookies is not None else {}).items():
             self.hide(value, f"(cookie {name[:40]})")
-        found, excerpt = look.found, look.excerpt
+        return replace(
+            look,
+            found=self._discreet(look.found),
+            excerpt=self._discreet(look.excerpt),
+            via=tuple(self._discreet_url(url) for url in look.via),
+        )
+
+    def _discreet(self, text: str) -> str:
         # The longest first: one value may be the beginning of another.
         for value in sorted(self._hidden, key=len, reverse=True):
-            found = _without(found, value, self._hidden[value])
-            excerpt = _without(excerpt, value, self._hidden[value])
-        return replace(look, found=found, excerpt=excerpt)
+            text = _without(text, value, self._hidden[value])
+        return text
+
+    def _discreet_url(self, url: str) -> str:
+        """Return a URL whose path and query tell no value; a host that happens to look like one stays what it is."""
+        place = url.index(urlsplit(url).netloc) + len(urlsplit(url).netloc)
+        return url[:place] + self._discreet(url[place:])
 
     async def _ask(self, hop: Hop, origin: _Origin | None = None) -> Exchange:
         """Return the answer to one request; `origin` is where it all began when a redirect led here."""

@@ -13,7 +13,7 @@ from monitor.store.database import Row, Transaction
 from monitor.store.observations import rollups
 from monitor.store.observations.recording import PHASES
 from monitor.store.observations.rollups import Counted, Figures, Step
-from monitor.store.readings.checks import Look
+from monitor.store.readings.checks import Look, via_of
 
 __all__ = ["Point", "Step", "looks", "series"]
 
@@ -43,7 +43,7 @@ def looks(tx: Transaction, number: int, start: datetime, end: datetime) -> tuple
         " UNION ALL"
         " SELECT started_ms, outcome, cause, took_us, name_us, connect_us, tls_us, first_byte_us, total_us FROM hot"
         " WHERE check_number = :number AND started_ms >= :start AND started_ms < :end)"
-        " SELECT seen.*, found, address, phases, excerpt, reproduce FROM seen"
+        " SELECT seen.*, found, address, phases, excerpt, reproduce, via FROM seen"
         " LEFT JOIN evidence ON evidence.check_number = :number AND evidence.started_ms = seen.started_ms"
         " ORDER BY seen.started_ms",
         {"number": number, "start": milliseconds(start), "end": milliseconds(end)},
@@ -102,6 +102,7 @@ def _look(row: Row) -> Look:
         address=row["address"],
         excerpt=row["excerpt"] if unhealthy else "",
         reproduce=row["reproduce"] if unhealthy else "",
+        via=via_of(row["via"]),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from monitor.health.state import Health
 from monitor.identifiers import CheckKey, milliseconds
-from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Observation, Outcome
+from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, VIA_LIMIT, Observation, Outcome
 from monitor.store.columns import OUTCOME_NUMBERS, cause_number, microseconds, ms_of, to_json
 from monitor.store.database import Transaction, Value
 from monitor.store.observations.measures import Taken, record_measures
@@ -63,8 +63,8 @@ def hot_row(number: int, seen: Observation) -> tuple[Value, ...]:
 def _record_evidence(tx: Transaction, number: int, seen: Observation) -> None:
     row = _evidence(number, seen)
     if not _tells_more(tx, number, seen):
-        row = (*row[:7], "{}", "", "")
-    tx.execute("INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+        row = (*row[:7], "{}", "", "", None)
+    tx.execute("INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
 
 
 def _tells_more(tx: Transaction, number: int, seen: Observation) -> bool:
@@ -98,7 +98,14 @@ def _evidence(number: int, seen: Observation) -> tuple[Value, ...]:
         to_json(seen.phases),
         seen.excerpt[:EXCERPT_LIMIT],
         seen.reproduce,
+        _via(seen),
     )
+
+
+def _via(seen: Observation) -> str | None:
+    """Return the places that redirects led to; most looks were led nowhere, and an empty column costs nothing."""
+    places = [place[:FOUND_LIMIT] for place in seen.via[-VIA_LIMIT:]]
+    return json.dumps(places, ensure_ascii=False, separators=(",", ":")) if places else None
 
 
 def _streak(number: int, health: Health) -> tuple[Value, ...]:

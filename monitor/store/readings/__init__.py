@@ -6,7 +6,7 @@ from monitor.store.readings.checks import (
     check_numbers,
     evidence_of,
     healths,
-    last_line,
+    last_whole,
     memories,
 )
 from monitor.store.readings.fleet import fleet, fleet_number, retired_servers, standing, zone
@@ -45,7 +45,7 @@ __all__ = [
     "incident",
     "incidents_between",
     "installation",
-    "last_line",
+    "last_whole",
     "last_resolved_of",
     "maintenance_spans",
     "memories",

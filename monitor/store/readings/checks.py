@@ -19,8 +19,8 @@ from monitor.store.database import Row, Transaction
 class Look:
     """One look as it is stored. Healthy looks keep their phases for about an hour, the others as long as themselves.
 
-    `found` and `address` are known only of looks that were not healthy, `excerpt` and `reproduce` only of those whose evidence was kept
-    whole.
+    `found` and `address` are known only of looks that were not healthy, `excerpt`, `reproduce` and `via` only of those whose evidence was
+    kept whole.
     """
 
     started_at: datetime
@@ -32,6 +32,7 @@ class Look:
     address: str | None = None
     excerpt: str = ""
     reproduce: str = ""
+    via: tuple[str, ...] = ()
 
 
 def check_numbers(tx: Transaction) -> Mapping[CheckKey, int]:
@@ -62,31 +63,23 @@ def evidence_of(tx: Transaction, check: CheckKey, limit: int) -> tuple[Look, ...
         " WHERE checks.server = ? AND checks.check_id = ? ORDER BY started_ms DESC LIMIT ?",
         (check.server, check.check, limit),
     )
-    return tuple(
-        Look(
-            started_at=instant(int(row["started_ms"])),
-            took_ms=row["took_us"] / 1000,
-            outcome=outcome_of(row["outcome"]),
-            cause=cause_of(row["cause"]),
-            phases={str(phase): float(ms) for phase, ms in json.loads(row["phases"]).items()},
-            found=row["found"],
-            address=row["address"],
-            excerpt=row["excerpt"],
-            reproduce=row["reproduce"],
-        )
-        for row in rows
-    )
+    return tuple(map(_failing, rows))
 
 
-def last_line(tx: Transaction, check: CheckKey) -> str:
-    """Return the newest line that repeats a look of this check that was not healthy, "" when there is none."""
+def last_whole(tx: Transaction, check: CheckKey) -> Look | None:
+    """Return the newest look of a check that was not healthy and whose evidence was kept whole, None when there is none."""
     row = tx.row(
-        "SELECT reproduce FROM evidence JOIN checks ON checks.number = check_number"
+        "SELECT evidence.* FROM evidence JOIN checks ON checks.number = check_number"
         " WHERE checks.server = ? AND checks.check_id = ? AND (excerpt <> '' OR reproduce <> '')"
         " ORDER BY started_ms DESC LIMIT 1",
         (check.server, check.check),
     )
-    return "" if row is None else str(row["reproduce"])
+    return None if row is None else _failing(row)
+
+
+def via_of(column: str | None) -> tuple[str, ...]:
+    """Return the places that redirects led to as they stand in their column."""
+    return () if column is None else tuple(json.loads(column))
 
 
 def memories(tx: Transaction) -> Mapping[CheckKey, Mapping[str, str]]:
@@ -98,6 +91,21 @@ def memories(tx: Transaction) -> Mapping[CheckKey, Mapping[str, str]]:
     ):
         found.setdefault(CheckKey(ServerId(row["server"]), row["check_id"]), {})[row["key"]] = row["value"]
     return found
+
+
+def _failing(row: Row) -> Look:
+    return Look(
+        started_at=instant(int(row["started_ms"])),
+        took_ms=row["took_us"] / 1000,
+        outcome=outcome_of(row["outcome"]),
+        cause=cause_of(row["cause"]),
+        phases={str(phase): float(ms) for phase, ms in json.loads(row["phases"]).items()},
+        found=row["found"],
+        address=row["address"],
+        excerpt=row["excerpt"],
+        reproduce=row["reproduce"],
+        via=via_of(row["via"]),
+    )
 
 
 def _health(row: Row) -> Health:

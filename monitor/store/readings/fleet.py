@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 
 from monitor.fleet import Fleet
-from monitor.health.words import Service, Status
+from monitor.health.rollup import Held, Judged
+from monitor.health.words import Service, Status, Why
 from monitor.identifiers import ServerId
 from monitor.store.columns import instant
 from monitor.store.database import Transaction
@@ -45,22 +45,23 @@ def retired_servers(tx: Transaction) -> Mapping[ServerId, str]:
     return {ServerId(row["id"]): row["name"] for row in rows}
 
 
-def standing(
-    tx: Transaction, servers: Iterable[ServerId] | None = None
-) -> Mapping[ServerId, tuple[Status, Mapping[Service, Status], datetime]]:
-    """Return of every watched server that was judged, or of some: its status, its services' statuses, and since when."""
+def standing(tx: Transaction, servers: Iterable[ServerId] | None = None) -> Mapping[ServerId, Held]:
+    """Return what stands of every watched server that was judged, or of some."""
     rows = tx.rows(
-        "SELECT server, status, services, since_ms FROM server_status ORDER BY server"
+        "SELECT * FROM server_status ORDER BY server"
         if servers is None
-        else "SELECT server, status, services, since_ms FROM server_status"
-        " WHERE server IN (SELECT value FROM json_each(?)) ORDER BY server",
+        else "SELECT * FROM server_status WHERE server IN (SELECT value FROM json_each(?)) ORDER BY server",
         () if servers is None else (json.dumps(list(servers)),),
     )
     return {
-        ServerId(row["server"]): (
-            Status(row["status"]),
-            _services(row["services"]),
-            instant(int(row["since_ms"])),
+        ServerId(row["server"]): Held(
+            judged=Judged(
+                status=Status(row["status"]),
+                services=_services(row["services"]),
+                because=None if row["because"] is None else Why(row["because"]),
+            ),
+            since=instant(int(row["since_ms"])),
+            last_known=Status(row["last_known"]),
         )
         for row in rows
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from monitor.identifiers import CheckKey, IncidentId, ServerId, UpdateId, milliseconds
@@ -105,7 +106,23 @@ def _select(tx: Transaction, condition: str, parameters: Sequence[Value] = ()) -
     servers = _grouped(tx, "SELECT * FROM incident_servers WHERE incident IN ({}) ORDER BY position", names)
     checks = _grouped(tx, "SELECT * FROM incident_checks WHERE incident IN ({}) ORDER BY position", names)
     updates = _grouped(tx, "SELECT * FROM updates WHERE incident IN ({}) ORDER BY position", names)
-    return tuple(_incident(row, servers[row["id"]], checks[row["id"]], updates[row["id"]]) for row in rows)
+    found = tuple(_incident(row, servers[row["id"]], checks[row["id"]], updates[row["id"]]) for row in rows)
+    return _with_unreachable(tx, found)
+
+
+def _with_unreachable(tx: Transaction, incidents: tuple[Incident, ...]) -> tuple[Incident, ...]:
+    names = [incident.id for incident in incidents]
+    behind = _grouped(
+        tx, "SELECT * FROM incident_unreachable WHERE incident IN ({}) ORDER BY position", names
+    )
+    if not behind:
+        return incidents
+    return tuple(
+        replace(incident, unreachable=tuple(ServerId(row["server"]) for row in behind[incident.id]))
+        if incident.id in behind
+        else incident
+        for incident in incidents
+    )
 
 
 def _grouped(tx: Transaction, sql: str, names: Sequence[str]) -> Mapping[str, Sequence[Row]]:
