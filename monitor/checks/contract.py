@@ -187,15 +187,6 @@ class Exchange:
         return ", ".join(values) if values else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handshake:
-    """A TLS handshake that succeeded: phases in milliseconds and the leaf certificate's end."""
-
-    phases: Mapping[str, float]
-    address: str
-    tls_expires_at: datetime | None
-
-
 BODY_LIMIT = 1024 * 1024
 HEADERS_LIMIT = 64 * 1024
 
@@ -205,9 +196,6 @@ class Transport(Protocol):
 
     async def fetch(self, request: Request, deadline: float) -> Exchange:
         """Return the exchange, or raise TargetFaultError with cause and the phases so far."""
-
-    async def handshake(self, request: Request, deadline: float) -> Handshake:
-        """Greet the host of an https URL by TLS and hang up; no byte of HTTP is sent. Raises as `fetch` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,20 @@
 
 libcurl keeps the parsed CA certificates with a multi handle and for one CA file only, and parsing them costs forty times
 a handshake. So every CA file has a multi handle of its own, and looks that share a file share its parsed state.
+
+Nearly every look is a plain one, which tells the target nothing but the URL. The handles of these are kept as they are, so that the
+next plain look sets no more than where it goes and when it ends; every other handle is wiped after its look.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +26,6 @@ from monitor.checks.contract import (
     HEADERS_LIMIT,
     ClientCertificate,
     Exchange,
-    Handshake,
     HttpVersion,
     OwnFaultError,
     Proxy,
@@ -34,6 +34,7 @@ from monitor.checks.contract import (
 )
 from monitor.checks.options.targets import bracketed
 from monitor.observation import Cause
+from monitor.prober.curl_engine import CurlEngine
 from monitor.prober.curl_faults import Failure, fault_of_curl
 
 AGENT = "Vigia/1 (status monitoring)"
@@ -68,13 +69,14 @@ def system_ca_file() -> str:
 
 
 @dataclass(slots=True)
-class _Received:
-    """What one transfer has brought so far.
+class _Handle:
+    """A handle of libcurl and what its transfer has brought so far.
 
     libcurl itself ends one whose heads, interim ones among them, have more than 300 KiB; a body is cut at the limit.
     """
 
-    heads: BytesIO = field(default_factory=BytesIO)
+    curl: pycurl.Curl = field(default_factory=pycurl.Curl)
+    heads: bytearray = field(default_factory=bytearray)
     body: bytearray = field(default_factory=bytearray)
     truncated: bool = False
 
@@ -88,8 +90,13 @@ class _Received:
 
     def head(self) -> bytes:
         """Return the last head: an interim answer (100, 103) has one of its own, and so has a proxy's."""
-        heads = self.heads.getvalue()
-        return heads[heads.rfind(b"\nHTTP/") + 1 :]
+        return bytes(self.heads[self.heads.rfind(b"\nHTTP/") + 1 :])
+
+    def forget(self) -> None:
+        """Let go of what came."""
+        self.heads.clear()
+        self.body.clear()
+        self.truncated = False
 
 
 class CurlTransport:
@@ -97,117 +104,83 @@ class CurlTransport:
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._ca_file = ca_file or system_ca_file()
-        self._engines: dict[tuple[str, int], pycurl.AsyncCurlMulti] = {}
-        self._idle: list[pycurl.Curl] = []
+        self._engines: dict[tuple[str, int], CurlEngine] = {}
+        self._idle: list[_Handle] = []
+        # Ready for a plain look over TLS or not, with a version.
+        self._ready: dict[tuple[bool, HttpVersion], list[_Handle]] = {}
 
     async def fetch(self, request: Request, deadline: float) -> Exchange:
         """Return the exchange, or raise TargetFaultError with cause and the phases so far."""
-        received = _Received()
-        curl = self._handle()
+        tls = request.url.startswith("https:")
+        ready = self._ready.setdefault((tls, request.version), []) if is_plain(request) else None
+        handle = ready.pop() if ready else self._configured(request)
+        curl, whole = handle.curl, False
         try:
-            self._configure(curl, request, deadline)
-            _configure_http(curl, request, received)
+            _aim(curl, request, deadline)
             try:
-                await self._transfer(curl, request)
+                await self._engine(request.ca_file or self._ca_file if tls else None).transfer(curl)
+                whole = True
             except pycurl.error as error:
                 # A body cut at the limit is what we asked for: the head and the first mebibyte are the answer.
-                if not received.truncated:
+                if not handle.truncated:
                     raise self._fault(curl, request, error) from error
-            head = received.head()
+            head = handle.head()
             if len(head) > HEADERS_LIMIT:
                 raise _too_large(request, _phases(curl))
             return Exchange(
                 status=int(curl.getinfo(pycurl.RESPONSE_CODE)),
                 head=head,
-                body=bytes(received.body),
-                truncated=received.truncated,
+                body=bytes(handle.body),
+                truncated=handle.truncated,
                 phases=_phases(curl),
                 address=request.address,
-                tls_expires_at=_leaf_end(curl) if request.url.startswith("https:") else None,
+                tls_expires_at=_leaf_end(curl) if tls else None,
                 version="1.1" if request.version == "1.1" else _spoken(curl),
             )
         finally:
-            self._release(curl)
-
-    async def handshake(self, request: Request, deadline: float) -> Handshake:
-        """Greet the host of an https URL by TLS and hang up; no byte of HTTP is sent. Raises as `fetch` does."""
-        curl = self._handle()
-        try:
-            self._configure(curl, request, deadline)
-            curl.setopt(pycurl.CONNECT_ONLY, 1)
-            curl.setopt(pycurl.SSL_ENABLE_ALPN, 0)
-            try:
-                await self._transfer(curl, request)
-            except pycurl.error as error:
-                raise self._fault(curl, request, error) from error
-            return Handshake(phases=_phases(curl), address=request.address, tls_expires_at=_leaf_end(curl))
-        finally:
-            # A connection made for CONNECT_ONLY stays with its handle: only closing that hangs up.
-            curl.close()
+            handle.forget()
+            if whole and ready is not None:
+                ready.append(handle)
+            else:
+                curl.reset()
+                self._idle.append(handle)
 
     async def close(self) -> None:
         """Hang up whatever is still open."""
         for engine in self._engines.values():
-            await engine.aclose()
-        for curl in self._idle:
-            curl.close()
+            engine.close()
+        for handle in (*self._idle, *(one for ready in self._ready.values() for one in ready)):
+            handle.curl.close()
         self._engines.clear()
         self._idle.clear()
+        self._ready.clear()
 
-    async def _transfer(self, curl: pycurl.Curl, request: Request) -> None:
-        """Run one transfer, which libcurl ends by the deadline; who is cancelled takes the handle off the engine at once."""
-        engine = self._engine(request.ca_file or self._ca_file if request.url.startswith("https:") else None)
-        try:
-            await engine.add_handle(curl)
-        except asyncio.CancelledError:
-            # A transfer that ended in the same moment is off the engine already.
-            with contextlib.suppress(RuntimeError):
-                engine.remove_handle(curl)
-            raise
-
-    def _engine(self, ca_file: str | None) -> pycurl.AsyncCurlMulti:
+    def _engine(self, ca_file: str | None) -> CurlEngine:
         # A CA file that was replaced is read anew; looks that are under way end with what they began with.
         key = (ca_file, _changed_at(ca_file)) if ca_file else ("", 0)
         engine = self._engines.get(key)
         if engine is None:
-            engine = self._engines[key] = pycurl.AsyncCurlMulti()
-            # A look never uses a connection that another one opened, so there is nothing to keep.
-            engine.setopt(pycurl.M_MAXCONNECTS, 1)
+            engine = self._engines[key] = CurlEngine()
         return engine
 
-    def _handle(self) -> pycurl.Curl:
-        return self._idle.pop() if self._idle else pycurl.Curl()
-
-    def _release(self, curl: pycurl.Curl) -> None:
-        curl.reset()
-        self._idle.append(curl)
-
-    def _configure(self, curl: pycurl.Curl, request: Request, deadline: float) -> None:
-        left_ms = max(1, round(1000 * (deadline - asyncio.get_running_loop().time())))
-        connect_ms = left_ms if request.connect_within is None else round(1000 * request.connect_within)
-        curl.setopt(pycurl.URL, request.url)
+    def _configured(self, request: Request) -> _Handle:
+        """Return a handle that is set to all of a request but where it goes and when it ends."""
+        handle = self._idle.pop() if self._idle else _Handle()
+        curl = handle.curl
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.FRESH_CONNECT, 1)
+        curl.setopt(pycurl.FORBID_REUSE, 1)
+        curl.setopt(pycurl.HEADERFUNCTION, handle.heads.extend)
+        curl.setopt(pycurl.WRITEFUNCTION, handle.take_body)
         if request.proxy is None:
-            curl.setopt(pycurl.CONNECT_TO, [f"::{bracketed(request.address)}:"])
             curl.setopt(pycurl.PROXY, "")
         else:
             _go_through(curl, request.proxy, request.address)
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.TIMEOUT_MS, left_ms)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, min(left_ms, connect_ms)))
-        curl.setopt(pycurl.FRESH_CONNECT, 1)
-        curl.setopt(pycurl.FORBID_REUSE, 1)
         if request.url.startswith("https:"):
-            curl.setopt(pycurl.CAINFO, request.ca_file or self._ca_file)
-            # libcurl keeps parsed certificates only when they come from the file alone.
-            curl.setopt(pycurl.CAPATH, None)
-            curl.setopt(pycurl.SSL_SESSIONID_CACHE, 0)
-            curl.setopt(pycurl.SSL_EC_CURVES, _GROUPS)
-            curl.setopt(pycurl.OPT_CERTINFO, 1)
-            curl.setopt(pycurl.SSL_VERIFYPEER, int(request.verify))
-            curl.setopt(pycurl.SSL_VERIFYHOST, 2 if request.verify else 0)
-            if request.certificate is not None:
-                _show(curl, request.certificate)
+            _secure(curl, request, request.ca_file or self._ca_file)
+        _configure_http(curl, request)
+        return handle
 
     def _fault(
         self, curl: pycurl.Curl, request: Request, error: pycurl.error
@@ -229,6 +202,43 @@ class CurlTransport:
                 proxy_code=None if request.proxy is None else int(curl.getinfo(pycurl.HTTP_CONNECTCODE)),
             )
         )
+
+
+def is_plain(request: Request) -> bool:
+    """Does a request tell the target no more than its URL, and trust as the others do?"""
+    return (
+        request.method == "GET"
+        and not request.headers
+        and request.body is None
+        and request.verify
+        and request.ca_file is None
+        and request.certificate is None
+        and request.proxy is None
+    )
+
+
+def _aim(curl: pycurl.Curl, request: Request, deadline: float) -> None:
+    """Set where a request goes and when it ends."""
+    left_ms = max(1, round(1000 * (deadline - asyncio.get_running_loop().time())))
+    connect_ms = left_ms if request.connect_within is None else round(1000 * request.connect_within)
+    curl.setopt(pycurl.URL, request.url)
+    curl.setopt(pycurl.TIMEOUT_MS, left_ms)
+    curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, min(left_ms, connect_ms)))
+    if request.proxy is None:
+        curl.setopt(pycurl.CONNECT_TO, [f"::{bracketed(request.address)}:"])
+
+
+def _secure(curl: pycurl.Curl, request: Request, ca_file: str) -> None:
+    curl.setopt(pycurl.CAINFO, ca_file)
+    # libcurl keeps parsed certificates only when they come from the file alone.
+    curl.setopt(pycurl.CAPATH, None)
+    curl.setopt(pycurl.SSL_SESSIONID_CACHE, 0)
+    curl.setopt(pycurl.SSL_EC_CURVES, _GROUPS)
+    curl.setopt(pycurl.OPT_CERTINFO, 1)
+    curl.setopt(pycurl.SSL_VERIFYPEER, int(request.verify))
+    curl.setopt(pycurl.SSL_VERIFYHOST, 2 if request.verify else 0)
+    if request.certificate is not None:
+        _show(curl, request.certificate)
 
 
 def _too_large(request: Request, phases: Mapping[str, float]) -> TargetFaultError:
@@ -275,11 +285,9 @@ def _show(curl: pycurl.Curl, certificate: ClientCertificate) -> None:
     curl.setopt(pycurl.SSLKEYPASSWD, certificate.password or "")
 
 
-def _configure_http(curl: pycurl.Curl, request: Request, received: _Received) -> None:
+def _configure_http(curl: pycurl.Curl, request: Request) -> None:
     curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[request.version])
     curl.setopt(pycurl.HTTP09_ALLOWED, 0)
-    curl.setopt(pycurl.HEADERFUNCTION, received.heads.write)
-    curl.setopt(pycurl.WRITEFUNCTION, received.take_body)
     curl.setopt(pycurl.HTTPHEADER, _sent_headers(request.headers))
     if request.method == "HEAD":
         curl.setopt(pycurl.NOBODY, 1)
