@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_LINES = 20
 DEFAULT_CONFIG = "config/servers.yaml"
 
 clock = SystemClock()
@@ -137,6 +138,14 @@ def print_table(
         console().print(table)
     else:
         click.echo(nothing)
+
+
+def print_quote(heading: str, quoted: str) -> None:
+    """Print what came from outside, or a line to copy, under its heading: at most 20 lines; nothing where there is nothing."""
+    lines = quoted.splitlines()[:_LINES]
+    if lines:
+        click.secho(f"  {heading}", dim=True)
+        click.echo("\n".join(f"    {line}" for line in lines))
 
 
 def local(moment: datetime | None, zone: str) -> str:

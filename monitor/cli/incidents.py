@@ -14,14 +14,18 @@ from monitor.cli.common import (
     json_option,
     local,
     print_json,
+    print_quote,
     print_table,
     reading,
 )
 from monitor.errors import NotFoundError
 from monitor.identifiers import IncidentId
-from monitor.station.shapes import incident_shape
-from monitor.store import readings
+from monitor.incidents.incident import CheckEvidence
+from monitor.station.shapes import evidence_shape, incident_shape
+from monitor.store import journal, readings
+from monitor.tickets.wording import evidence_so_far
 
+_NAMES = 20
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -73,16 +77,23 @@ def list_(config: Path, data: Path | None, *, only_open: bool, as_json: bool) ->
 @data_option
 @json_option
 def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) -> None:
-    """Show one incident with all its updates in both languages."""
+    """Show one incident with all its updates in both languages, and what was found when its checks failed."""
     with reading(config, data) as tx:
         found = readings.incident(tx, IncidentId(incident_id))
         ticket = readings.ticket_of(tx, IncidentId(incident_id))
+        told = tuple(numbered.entry for numbered in journal.entries(tx, subject=incident_id))
         zone = readings.zone(tx)
     if found is None:
         raise NotFoundError(f"there is no incident {incident_id!r}; `vigia incident list` shows them")
     reference = None if ticket is None else ticket.reference
+    evidence = evidence_so_far(told)
     if as_json:
-        print_json(incident_shape(found, reference))
+        print_json(
+            {
+                **incident_shape(found, reference),
+                "evidence": [evidence_shape(each) for each in evidence],
+            }
+        )
         return
     click.secho(found.title["en"], bold=True)
     click.echo(f"  {found.title['es']}")
@@ -94,3 +105,23 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
         click.echo(f"\n  {local(update.at, zone)}  {update.stage}  ({update.author})")
         for language, words in update.text.items():
             click.echo(f"    {language}: {words}")
+    for each in evidence:
+        _show(each, zone)
+
+
+def _show(evidence: CheckEvidence, zone: str) -> None:
+    """Print what was found when a check failed, as the ticket tells it."""
+    cause = "" if evidence.cause is None else f" · {evidence.cause}"
+    click.secho(f"\n{evidence.check}  {evidence.outcome}{cause}", bold=True)
+    facts = (
+        ("found", evidence.found),
+        ("failing since", local(evidence.failing_since, zone)),
+        ("looked at", local(evidence.looked_at, zone)),
+        *(("led to", place) for place in evidence.via),
+        ("address", evidence.address or ""),
+    )
+    for name, value in facts:
+        if value:
+            click.echo(f"  {name:<{_NAMES}}{value}")
+    print_quote("came back", evidence.excerpt)
+    print_quote("repeat it with", evidence.reproduce)

@@ -22,6 +22,7 @@ from monitor.cli.common import (
     json_option,
     local,
     print_json,
+    print_quote,
     reading,
 )
 from monitor.errors import NotFoundError, StoreError
@@ -36,7 +37,6 @@ from monitor.station.shapes import observation_shape
 
 _NAMES = 20
 _WIDTH = 40
-_LINES = 20
 
 
 @click.command()
@@ -122,11 +122,8 @@ def _show(observation: Observation, target: str) -> None:
         click.echo(f"  {observation.found}")
     for name, value in (*_facts(observation, target), *_timeline(observation.phases)):
         click.echo(f"  {name:<{_NAMES}}{value}")
-    for heading, body in (("came back", observation.excerpt), ("repeat it with", observation.reproduce)):
-        lines = body.splitlines()[:_LINES]
-        if lines:
-            click.secho(f"  {heading}", dim=True)
-            click.echo("\n".join(f"    {line}" for line in lines))
+    print_quote("came back", observation.excerpt)
+    print_quote("repeat it with", observation.reproduce)
 
 
 def _facts(observation: Observation, target: str) -> Iterator[tuple[str, str]]:

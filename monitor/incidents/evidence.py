@@ -28,9 +28,7 @@ def evidence_of(transition: Transition, kind: str) -> CheckEvidence:
     )
 
 
-def held_evidence(
-    health: Health, kind: str, reproduce: str = "", via: tuple[str, ...] = ()
-) -> CheckEvidence:
+def held_evidence(health: Health, kind: str, reproduce: str = "", via: tuple[str, ...] = ()) -> CheckEvidence:
     """Return what is held of a check that was confirmed to fail earlier, without the look's phases and excerpt.
 
     Raises ValueError for a check of which nothing is confirmed: there is nothing to show for it.

@@ -9,7 +9,7 @@ from typing import Any
 from monitor.health.heartbeat import SUCCESS, Beat
 from monitor.health.words import Service, Status
 from monitor.identifiers import CheckKey
-from monitor.incidents.incident import Incident, Update
+from monitor.incidents.incident import CheckEvidence, Incident, Update
 from monitor.language import LANGUAGES, Texts
 from monitor.maintenance.window import Window
 from monitor.observation import Observation
@@ -107,6 +107,26 @@ def incident_shape(incident: Incident, ticket: str | None) -> Shape:
         "origin": incident.origin,
         "updates": [_update_shape(update) for update in incident.updates],
         "ticket": ticket,
+    }
+
+
+def evidence_shape(evidence: CheckEvidence) -> Shape:
+    """Return what was found when a check of an incident failed; for operators only."""
+    return {
+        "check": str(evidence.check),
+        "kind": evidence.kind,
+        "outcome": evidence.outcome,
+        "cause": evidence.cause,
+        "found": evidence.found,
+        "failing_since": instant(evidence.failing_since),
+        "last_ok_at": instant(evidence.last_ok_at),
+        "looked_at": instant(evidence.looked_at),
+        "address": evidence.address,
+        "took_ms": round(evidence.took_ms, 3),
+        "phases": {name: round(spent, 3) for name, spent in evidence.phases.items()},
+        "via": list(evidence.via),
+        "excerpt": evidence.excerpt,
+        "reproduce": evidence.reproduce,
     }
 
 

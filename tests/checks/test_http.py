@@ -172,6 +172,7 @@ def test_a_redirect_is_followed_and_named(tmp_path: Path) -> None:
     behave = peers.by_path(root=peers.redirect("/login"), login=peers.answer(500))
     seen, found = look_at(tmp_path, behave)
     assert (seen.cause, len(found.asked)) == (Cause.STATUS, 2)
+    assert seen.via == (f"http://127.0.0.1:{found.port}/login",)
 
 
 def test_a_redirect_is_an_answer_when_it_is_not_to_be_followed(tmp_path: Path) -> None:

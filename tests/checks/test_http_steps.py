@@ -129,6 +129,25 @@ def test_a_captured_value_is_hidden_in_every_form_and_where_it_was_cut(tmp_path:
     assert "Zq7" not in repr(told) + repr(shown)
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_where_redirects_led_tells_neither_captured_values_nor_cookies(tmp_path: Path, status: int) -> None:
+    behave = peers.by_path(
+        root=peers.answer(200, b"", X_Token="127.0.0.1", X_Key="Zq7kkkkkkkkk"),
+        a=peers.redirect("/b?key=Zq7kkkkkkkkk&from=127.0.0.1"),
+        b=peers.answer(status),
+    )
+
+    async def main() -> tuple[Observation, int]:
+        async with peers.peer(behave) as found, looker(tmp_path) as looking:
+            capture = {"token": {"header": "X-Token"}, "key": {"header": "X-Key"}}
+            steps = [{"url": "/", "capture": capture}, {"url": "/a", "headers": {"X-Both": "{key} {token}"}}]
+            url = f"http://127.0.0.1:{found.port}/"
+            return await looking.look("http", {"url": url, "steps": steps}), found.port
+
+    seen, port = uvloop.run(main())
+    assert seen.via == (f"http://127.0.0.1:{port}/b?key={{key}}&from={{token}}",)
+
+
 def test_a_panel_that_is_stopped_is_down_at_its_first_step(tmp_path: Path) -> None:
     with panel() as stopped:
         url = stopped.url

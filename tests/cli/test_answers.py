@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from monitor.journal.entries import TicketUpdated
 from monitor.station.lifeline import only_watch
+from tests.actions.builders import RETRY, look
 from tests.cli.conftest import Installation, Vigia
 
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
@@ -108,7 +110,29 @@ def test_incidents_are_listed_and_shown_in_both_languages(vigia: Vigia, installa
     )
     assert set(document["updates"][0]["text"]) == {"es", "en"}
     (only,) = vigia("incident", "list", *installation.where, "--json").document
-    assert only == document
+    assert {**only, "evidence": document["evidence"]} == document
+
+
+def test_an_incident_shows_what_was_found_when_its_checks_failed(vigia: Vigia, installation: Installation):
+    led = ("https://gye1.nodored.test/panel", "https://panel.nodored.test/")
+    more = {
+        "found": "503, expected 2xx",
+        "address": "192.0.2.7",
+        "via": led,
+        "excerpt": "no",
+        "reproduce": "curl -L",
+    }
+    lookout = installation.lookout
+    for _ in range(3):
+        lookout.bureau.record([replace(look("gye1/http", "down", lookout.clock.step(RETRY)), **more)])
+    identity = lookout.incident().id
+    evidence = vigia("incident", "show", identity, *installation.where, "--json").document["evidence"]
+    assert {each["check"] for each in evidence} == {"gye1/http", "gye1/tcp"}
+    (http,) = (each for each in evidence if each["check"] == "gye1/http")
+    assert (http["outcome"], http["address"], http["via"]) == ("down", "192.0.2.7", list(led))
+    lines = vigia("incident", "show", identity, *installation.where).out.splitlines()
+    assert [line.split() for line in lines if "led to" in line] == [["led", "to", place] for place in led]
+    assert {"    no", "    curl -L"} <= set(lines)
 
 
 def test_open_leaves_out_what_is_resolved(vigia: Vigia, installation: Installation):

@@ -53,6 +53,7 @@ def test_evidence_holds_the_whole_deciding_look():
         phases={"connect": 3.5},
         excerpt="220 mail",
         reproduce="nc -vz 192.0.2.10 587",
+        via=("https://gye1.example/login",),
     )
     change = Transition(
         check=key("smtp"),
@@ -65,6 +66,7 @@ def test_evidence_holds_the_whole_deciding_look():
     told = evidence_of(change, "smtp")
     assert (told.failing_since, told.looked_at, told.last_ok_at) == (minute(1), minute(2), minute(0))
     assert (told.found, told.phases, told.reproduce) == (look.found, look.phases, look.reproduce)
+    assert (told.excerpt, told.address, told.via) == (look.excerpt, look.address, look.via)
 
 
 def test_what_is_held_of_a_failing_check_is_evidence_too():

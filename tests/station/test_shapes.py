@@ -15,10 +15,10 @@ from monitor.actions.summarise import summarise
 from monitor.health.heartbeat import Beat
 from monitor.health.words import State
 from monitor.identifiers import CheckKey, IncidentId, ServerId, TicketId, UpdateId, WindowId
-from monitor.incidents.incident import Impact, Incident, Stage, Update
+from monitor.incidents.incident import CheckEvidence, Impact, Incident, Stage, Update
 from monitor.journal.consequences import DeliveryState
 from monitor.maintenance.window import Window
-from monitor.observation import Measure, Observation
+from monitor.observation import Cause, Measure, Observation, Outcome
 from monitor.station import shapes
 from monitor.station.heartbeats import Awaited
 from monitor.station.reader import present_measures
@@ -77,6 +77,25 @@ def observation() -> Observation:
         excerpt="<html>",
         tls_expires_at=NOON,
         measures=(Measure("load1", 0.25), Measure("rta", 0.0011, "seconds")),
+    )
+
+
+def evidence() -> CheckEvidence:
+    return CheckEvidence(
+        check=CheckKey(GYE1, "http"),
+        kind="http",
+        outcome=Outcome.DOWN,
+        cause=Cause.STATUS,
+        found="503, expected 2xx",
+        failing_since=NOON,
+        last_ok_at=NOON - MINUTE,
+        looked_at=NOON + MINUTE,
+        took_ms=12.34567,
+        address="192.0.2.10",
+        phases={"connect": 1.23456},
+        excerpt="<html>",
+        reproduce="curl https://gye1.nodored.test/",
+        via=("https://gye1.nodored.test/panel/",),
     )
 
 
@@ -148,6 +167,7 @@ def picture(lookout: Lookout) -> dict[str, Any]:
 
 MADE: dict[str, Callable[[], Any]] = {
     "incident": lambda: shapes.incident_shape(incident(), REFERENCE),
+    "evidence": lambda: shapes.evidence_shape(evidence()),
     "window": lambda: shapes.window_shape(window()),
     "observation": lambda: shapes.observation_shape(observation(), "192.0.2.10:80"),
     "ticket": lambda: shapes.ticket_shape(ticket()),

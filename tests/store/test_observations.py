@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.health.state import Doubt, Health
 from monitor.health.words import State
 from monitor.identifiers import CheckKey, ServerId
-from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Cause, Observation, Outcome
+from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, VIA_LIMIT, Cause, Observation, Outcome
 from monitor.store import columns, observations, readings
 from monitor.store.database import Database, Transaction
 from monitor.store.observations import Keep, Step
@@ -71,13 +71,24 @@ class TestLooks:
             excerpt="Service Unavailable",
             reproduce="curl -sv https://gye1.example/",
             phases={"connect": 1.5, "own": 0.25},
+            via=("https://gye1.example/login", "https://gye1.example/año"),
         )
         record(database, seen)
         before = stored(database)
         assert settle(database, NOON + timedelta(hours=1)) == 1
         assert stored(database) == before
         (found,) = before
-        for name in ("outcome", "cause", "found", "address", "excerpt", "reproduce", "phases", "took_ms"):
+        for name in (
+            "outcome",
+            "cause",
+            "found",
+            "address",
+            "excerpt",
+            "reproduce",
+            "phases",
+            "took_ms",
+            "via",
+        ):
             assert getattr(found, name) == getattr(seen, name), name
 
     def test_only_looks_that_were_not_healthy_are_evidence_newest_first(self, database):
@@ -96,9 +107,11 @@ class TestLooks:
         assert [each.outcome for each in found] == [Outcome.UNKNOWN, Outcome.DOWN]
 
     def test_what_came_back_is_cut_to_its_bounds(self, database):
-        record(database, look(outcome=Outcome.DOWN, found="x" * 900, excerpt="y" * 9000))
+        led = tuple(f"https://gye1.example/{hop}{'z' * 900}" for hop in range(2 * VIA_LIMIT))
+        record(database, look(outcome=Outcome.DOWN, found="x" * 900, excerpt="y" * 9000, via=led))
         (found,) = stored(database)
         assert (len(found.found), len(found.excerpt)) == (FOUND_LIMIT, EXCERPT_LIMIT)
+        assert found.via == tuple(place[:FOUND_LIMIT] for place in led[-VIA_LIMIT:])
 
     def test_the_end_of_the_asked_time_is_not_part_of_it(self, database):
         record(database, look(0), look(1), look(2))

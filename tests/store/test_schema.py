@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ import sqlite_utils
 from sqlite_utils import Migrations
 
 from monitor.errors import SchemaError, StoreError
-from monitor.store import migrations, schema
+from monitor.store import migrations, observations, schema
 from monitor.store.database import Database, dbapi2
 from tests.store.history import append, applied, incident, opened
 
 ROOT = Path(__file__).parents[2]
+EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def test_every_migration_is_named_in_its_order():
@@ -108,11 +110,15 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_loses_nothing(tmp
         first(name="0.1 the first house")(migrations._first_house)
         first.apply(sqlite_utils.Database(connection))
         connection.execute("INSERT INTO hot VALUES (1, 0, 0, NULL, 12500, NULL, NULL, NULL, NULL, NULL)")
+        connection.execute(
+            "INSERT INTO evidence VALUES (1, 0, 2, NULL, 12500, '503', NULL, '{}', 'page', 'curl')"
+        )
         connection.commit()
     with pytest.raises(SchemaError, match="older than this program"):
         Database.open(path, owner=False)
     opened = Database.open(path, owner=True)
     with opened.writing() as tx:
-        assert [row["took_us"] for row in tx.rows("SELECT took_us FROM hot")] == [12500]
+        (kept,) = observations.looks(tx, 1, *EVER)
+        assert (kept.took_ms, kept.excerpt, kept.reproduce, kept.via) == (12.5, "page", "curl", ())
         assert tx.execute("INSERT INTO memories VALUES (1, 'key', 'value')") == 1
     opened.close()

@@ -97,6 +97,18 @@ def test_nothing_from_outside_can_end_its_fence_or_pose_as_a_header() -> None:
     assert "\nBcc" not in body
 
 
+def test_where_a_look_was_led_is_told_place_by_place_in_a_fence() -> None:
+    led = builders.evidence(via=("https://gye1.nodored.example/login", "https://evil.example/```\nBcc: all"))
+    lines = wording.creation(story(builders.opened(builders.incident(), led))).splitlines()
+    start = lines.index("   El control fue llevado a:")
+    assert lines[start + 1 : start + 4] == [
+        "````",
+        "https://gye1.nodored.example/login",
+        "https://evil.example/```",
+    ]
+    assert "El control fue llevado a" not in wording.creation(story())
+
+
 def test_several_servers_are_named_by_the_first_and_a_number() -> None:
     told = story(servers=(builders.GYE1, builders.UIO1, ServerId("retired")))
     assert "gye1.nodored.example y 2 servidores más" in wording.subject(told)
