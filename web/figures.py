@@ -16,11 +16,14 @@ def iso(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-@lru_cache(maxsize=4096)
 def percent(share: float, language: Language) -> str:
     """Return a share as a percentage with two decimals, never rounded up: 0.99999 is 99,99 %, and only 1.0 is 100 %."""
     # The small addition undoes the binary fraction of shares such as 0.9998; it is far below a hundredth.
-    hundredths = int(share * 10_000 + 1e-6)
+    return _percent(int(share * 10_000 + 1e-6), language)
+
+
+@lru_cache(maxsize=4096)
+def _percent(hundredths: int, language: Language) -> str:
     whole = hundredths % 10_000 == 0
     digits = format_decimal(hundredths / 100, format="0" if whole else "0.00", locale=language)
     return f"{digits} %" if language == "es" else f"{digits}%"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import compress
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from monitor.fleet import Fleet, Server, Site
@@ -34,6 +36,7 @@ from monitor.store.database import Transaction
 
 _NOBODY = Site(name="Vigía", url="http://127.0.0.1")
 _ONE_DAY = timedelta(days=1)
+_worst = attrgetter("worst")
 _UNSEEN = Judged(status=Status.UNKNOWN, services={})
 
 
@@ -275,10 +278,9 @@ def _without_data_from(first: date, count: int) -> tuple[Day, ...]:
 def _uptime(facts: _Facts, days: Sequence[Day]) -> float | None:
     """Return the share of the last 90 days by the published formula; days without any data count nowhere."""
     counted = down = 0.0
-    for day, length in zip(days, facts.lengths, strict=True):
-        if day.worst is not None:
-            counted += max(0.0, length - day.maintenance_s - day.no_data_s)
-            down += day.down_s
+    for day, length in compress(zip(days, facts.lengths, strict=True), map(_worst, days)):
+        counted += max(0.0, length - day.maintenance_s - day.no_data_s)
+        down += day.down_s
     return max(0.0, 1 - down / counted) if counted > 0 else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from monitor.language.refusals import RefusalError
@@ -28,6 +28,8 @@ def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
     return _passing(local, local.replace(tzinfo=zone, fold=1).astimezone(UTC), first, zone)
 
 
+# Each picture of the page asks for the same ninety, and for today once a server.
+@lru_cache(maxsize=512)
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant of `day` in `zone`, in UTC; a day that a zone skipped starts where the next one does."""
     return instant_of(datetime.combine(day, time.min), zone)

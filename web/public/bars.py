@@ -6,12 +6,14 @@ plain green history is one short element, and a page of three hundred servers st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -37,7 +39,8 @@ class Look(StrEnum):
     NO_DATA = "n"
 
 
-_LOOKS = {
+_LOOKS: Mapping[Status | None, Look] = {
+    None: Look.NO_DATA,
     Status.OPERATIONAL: Look.FINE,
     Status.DEGRADED_PERFORMANCE: Look.DEGRADED,
     Status.PARTIAL_OUTAGE: Look.PARTIAL,
@@ -49,6 +52,7 @@ _LOOKS = {
 _SILENT = (Look.FINE, Look.NO_DATA)
 _SILENT_LOOKS = frozenset(_SILENT)
 _PATTERNED = (Look.FINE, Look.NO_DATA, Look.MAINTENANCE)
+_worst = attrgetter("worst")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +65,83 @@ class Eventful:
     look: Look
 
 
-def look_of(day: Day) -> Look:
-    """Return how a day is drawn; a day that nobody looked at is hollow."""
-    return Look.NO_DATA if day.worst is None else _LOOKS[day.worst]
+class _Told(NamedTuple):
+    """What is told of a day. It names neither server nor incident, so that what is drawn of one serves all that fared alike."""
+
+    place: int
+    date: date
+    look: Look
+    down_s: int
+    degraded_s: int
+    maintenance_s: int
+    incidents: int
 
 
 def day_words(day: Day, reading: Reading) -> str:
     """Return what happened on a day: 12 min fuera de servicio · 2 incidentes."""
+    return _words(_told(0, day), reading)
+
+
+def eventful(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
+    """Return the days that are worth a line, newest first: all but the plain and the empty ones."""
+    return _lines(_eventful(days, _looks(days)), reading)
+
+
+def every_day(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
+    """Return a line for each day, newest first."""
+    return _lines(_every_day(days), reading)
+
+
+def summary(days: Sequence[Day], reading: Reading) -> str:
+    """Return the whole history in one sentence, for those who cannot see the bars."""
+    looks = _looks(days)
+    return _summary(looks, _eventful(days, looks), reading)
+
+
+def strip(days: Sequence[Day], reading: Reading) -> Markup:
+    """Return the bars of one server as one picture with a sentence in its stead; eventful days tell their story."""
+    looks = _looks(days)
+    return _strip(looks, _eventful(days, looks), reading)
+
+
+def linked_strip(days: Sequence[Day], reading: Reading) -> Markup:
+    """Return the bars of one server with each day reachable by keyboard, leading to its line in the table below."""
+    shapes = Markup().join(_linked(day, reading) for day in _every_day(days))
+    return Markup(
+        '<svg class="bars linked" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group" aria-label="{}">{}</svg>'
+    ).format(STEP * len(days), HEIGHT, summary(days, reading), shapes)
+
+
+def _looks(days: Sequence[Day]) -> tuple[Look, ...]:
+    """Return how each day is drawn; one that nobody looked at is hollow."""
+    return tuple(map(_LOOKS.__getitem__, map(_worst, days)))
+
+
+def _eventful(days: Sequence[Day], looks: tuple[Look, ...]) -> tuple[_Told, ...]:
+    """Return the days that there is something to tell of; nearly every server has none."""
+    if _SILENT_LOOKS.issuperset(looks):
+        return ()
+    return tuple(_told(place, days[place]) for place, look in enumerate(looks) if look not in _SILENT_LOOKS)
+
+
+def _every_day(days: Sequence[Day]) -> tuple[_Told, ...]:
+    return tuple(_told(place, day) for place, day in enumerate(days))
+
+
+def _told(place: int, day: Day) -> _Told:
+    return _Told(
+        place,
+        day.date,
+        _LOOKS[day.worst],
+        day.down_s,
+        day.degraded_s,
+        day.maintenance_s,
+        len(day.incidents),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _words(day: _Told, reading: Reading) -> str:
     spans = (("down", day.down_s), ("degraded", day.degraded_s), ("maintenance", day.maintenance_s))
     parts = [
         reading.say(f"page.day.{name}", span=reading.duration(timedelta(seconds=seconds)))
@@ -75,31 +149,31 @@ def day_words(day: Day, reading: Reading) -> str:
         if seconds
     ]
     if day.incidents:
-        parts.append(reading.say("page.day.incidents", count=len(day.incidents)))
+        parts.append(reading.say("page.day.incidents", count=day.incidents))
     if parts:
         return " · ".join(parts)
-    return reading.say("page.day.no_data" if look_of(day) is Look.NO_DATA else "page.day.fine")
+    return reading.say("page.day.no_data" if day.look is Look.NO_DATA else "page.day.fine")
 
 
-def eventful(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
-    """Return the days that are worth a line, newest first: all but the plain and the empty ones."""
-    if is_plain(days):
-        return ()
-    return tuple(_eventful(day, reading) for day in reversed(days) if look_of(day) not in _SILENT)
+@lru_cache(maxsize=1024)
+def _lines(days: tuple[_Told, ...], reading: Reading) -> tuple[Eventful, ...]:
+    return tuple(
+        Eventful(
+            day=moments.full_day(day.date, reading.language),
+            iso=day.date.isoformat(),
+            words=_words(day, reading),
+            look=day.look,
+        )
+        for day in reversed(days)
+    )
 
 
-def every_day(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
-    """Return a line for each day, newest first."""
-    return tuple(_eventful(day, reading) for day in reversed(days))
-
-
-def summary(days: Sequence[Day], reading: Reading) -> str:
-    """Return the whole history in one sentence, for those who cannot see the bars."""
-    down = timedelta(seconds=sum(day.down_s for day in days))
+def _summary(looks: Sequence[Look], days: Sequence[_Told], reading: Reading) -> str:
     bad = sum(1 for day in days if day.down_s)
     if not bad:
-        return _without_outage([look_of(day) for day in days], reading)
-    return reading.say("page.bars.trouble", days=len(days), count=bad, span=reading.in_full(down))
+        return _without_outage(looks, reading)
+    down = timedelta(seconds=sum(day.down_s for day in days))
+    return reading.say("page.bars.trouble", days=len(looks), count=bad, span=reading.in_full(down))
 
 
 def _without_outage(looks: Sequence[Look], reading: Reading) -> str:
@@ -112,55 +186,13 @@ def _without_outage(looks: Sequence[Look], reading: Reading) -> str:
     return reading.say("page.bars.observed", count=observed, days=len(looks))
 
 
-def strip(days: Sequence[Day], reading: Reading) -> Markup:
-    """Return the bars of one server as one picture with a sentence in its stead; eventful days tell their story."""
-    if is_plain(days):
-        return _calm_strip((Look.FINE,) * len(days), reading)
-    looks = tuple(map(look_of, days))
-    if _SILENT_LOOKS.issuperset(looks):
-        return _calm_strip(looks, reading)
-    marks = (_mark(index, day, reading) for index, day in enumerate(days) if looks[index] not in _SILENT)
-    return _picture(len(days), [*_ground(looks), *marks], summary(days, reading))
-
-
-def is_plain(days: Sequence[Day]) -> bool:
-    """Is there nothing to tell of any day? So it is with nearly every server, and then little has to be drawn."""
-    return all(day.worst is Status.OPERATIONAL for day in days)
-
-
-@lru_cache(maxsize=256)
-def _calm_strip(looks: tuple[Look, ...], reading: Reading) -> Markup:
-    """Draw days of which there is nothing to tell; servers that are watched since the same day share one picture."""
-    return _picture(len(looks), _runs(looks), _without_outage(looks, reading))
-
-
+# In an outage of hundreds they go down within seconds of each other, and on calm days nearly all pictures are the same.
 @lru_cache(maxsize=1024)
-def _ground(looks: tuple[Look, ...]) -> tuple[Markup, ...]:
-    return tuple(_runs(looks))
-
-
-def _picture(count: int, shapes: Iterable[Markup], words: str) -> Markup:
+def _strip(looks: tuple[Look, ...], days: tuple[_Told, ...], reading: Reading) -> Markup:
+    shapes = [*_runs(looks), *(_mark(day, reading) for day in days)]
     return Markup(
         '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format(STEP * count, HEIGHT, words, Markup().join(shapes))
-
-
-def linked_strip(days: Sequence[Day], reading: Reading) -> Markup:
-    """Return the bars of one server with each day reachable by keyboard, leading to its line in the table below."""
-    shapes = Markup().join(_linked(index, day, reading) for index, day in enumerate(days))
-    return Markup(
-        '<svg class="bars linked" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group" aria-label="{}">{}</svg>'
-    ).format(STEP * len(days), HEIGHT, summary(days, reading), shapes)
-
-
-def _eventful(day: Day, reading: Reading) -> Eventful:
-    words = day_words(day, reading)
-    return Eventful(
-        day=moments.full_day(day.date, reading.language),
-        iso=day.date.isoformat(),
-        words=words,
-        look=look_of(day),
-    )
+    ).format(STEP * len(looks), HEIGHT, _summary(looks, days, reading), Markup().join(shapes))
 
 
 def _runs(looks: Sequence[Look]) -> Iterator[Markup]:
@@ -183,16 +215,22 @@ def _run(start: int, length: int) -> str:
     return f"M{STEP * start} 0h{STEP * length}v{HEIGHT}h{-STEP * length}z"
 
 
-def _mark(index: int, day: Day, reading: Reading) -> Markup:
-    title = f"{moments.long_day(day.date, reading.language)}: {day_words(day, reading)}"
-    return Markup("<g><title>{}</title>{}</g>").format(title, _shape(index, look_of(day), _height(day)))
+def _mark(day: _Told, reading: Reading) -> Markup:
+    return Markup("<g><title>{}</title>{}</g>").format(_title(day, reading), _shape_of(day))
 
 
-def _linked(index: int, day: Day, reading: Reading) -> Markup:
-    title = f"{moments.long_day(day.date, reading.language)}: {day_words(day, reading)}"
+def _linked(day: _Told, reading: Reading) -> Markup:
     return Markup('<a href="#d{}"><title>{}</title>{}</a>').format(
-        day.date.isoformat(), title, _shape(index, look_of(day), _height(day))
+        day.date.isoformat(), _title(day, reading), _shape_of(day)
     )
+
+
+def _title(day: _Told, reading: Reading) -> str:
+    return f"{moments.long_day(day.date, reading.language)}: {_words(day, reading)}"
+
+
+def _shape_of(day: _Told) -> Markup:
+    return _shape(day.place, day.look, _height(day))
 
 
 @lru_cache(maxsize=16384)
@@ -210,7 +248,7 @@ def _shape(index: int, look: Look, height: int) -> Markup:
     return ground + lost
 
 
-def _height(day: Day) -> int:
+def _height(day: _Told) -> int:
     """Return how tall the lost share stands; even one lost minute has to be seen, so it never vanishes."""
     share = min(1.0, (day.down_s or day.degraded_s) / _DAY_S)
     return LEAST + round((HEIGHT - LEAST) * share)

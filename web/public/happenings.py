@@ -174,7 +174,11 @@ def diary(
     `days` come newest first. An incident stands on the day of its first failing look, a window on the day it began.
     With `most`, of each day only the newest incidents are told, and how many more there are.
     """
-    filled = [_filled(day, happenings, names, reading, most) for day in days]
+    incidents, windows = _by_day(happenings, reading)
+    filled = [
+        (day, _filled(day, incidents.get(day, []), windows.get(day, []), names, reading, most))
+        for day in days
+    ]
     return tuple(_told_together(filled, reading))
 
 
@@ -184,20 +188,35 @@ def days_back(now: datetime, count: int, reading: Reading) -> tuple[date, ...]:
     return tuple(today - timedelta(days=back) for back in range(count))
 
 
+def _by_day(
+    happenings: Happenings, reading: Reading
+) -> tuple[Mapping[date, list[Incident]], Mapping[date, list[Window]]]:
+    """Return what began on each day, incidents the newest first."""
+    incidents: dict[date, list[Incident]] = {}
+    for incident in sorted(happenings.incidents, key=lambda each: each.started_at, reverse=True):
+        incidents.setdefault(reading.day(incident.started_at), []).append(incident)
+    windows: dict[date, list[Window]] = {}
+    for window in happenings.windows:
+        if (began := _window_day(window, reading)) is not None:
+            windows.setdefault(began, []).append(window)
+    return incidents, windows
+
+
 def _filled(
-    day: date, happenings: Happenings, names: Names, reading: Reading, most: int | None
-) -> tuple[date, DiaryDay]:
-    incidents = [incident for incident in happenings.incidents if reading.day(incident.started_at) == day]
-    windows = [window for window in happenings.windows if _window_day(window, reading) == day]
-    incidents.sort(key=lambda incident: incident.started_at, reverse=True)
-    entry = DiaryDay(
+    day: date,
+    incidents: Sequence[Incident],
+    windows: Sequence[Window],
+    names: Names,
+    reading: Reading,
+    most: int | None,
+) -> DiaryDay:
+    return DiaryDay(
         words=moments.weekday(day, reading.language),
         iso=day.isoformat(),
         incidents=tuple(incident_card(incident, names, reading) for incident in incidents[:most]),
         windows=tuple(window_card(window, names, reading) for window in windows),
         rest=None if most is None else rest(len(incidents) - most, day, reading),
     )
-    return day, entry
 
 
 def _window_day(window: Window, reading: Reading) -> date | None:

@@ -127,7 +127,9 @@ def _health(row: Row) -> Health:
         felt=bool(row["felt"]),
         unknowns=row["unknowns"],
         unknown_since=instant(row["unknown_since_ms"]),
-        doubts=tuple(
-            Doubt(level=level, at=instant(int(at))) for level, at in json.loads(row["doubts"] or "[]")
-        ),
+        doubts=_doubts(row["doubts"]) if row["doubts"] else (),
     )
+
+
+def _doubts(column: str) -> tuple[Doubt, ...]:
+    return tuple(Doubt(level=level, at=instant(int(at))) for level, at in json.loads(column))

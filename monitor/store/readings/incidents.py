@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from monitor.identifiers import CheckKey, IncidentId, ServerId, UpdateId, milliseconds
 from monitor.incidents.incident import Audience, Impact, Incident, Origin, Stage, Update
@@ -106,35 +106,33 @@ def _select(tx: Transaction, condition: str, parameters: Sequence[Value] = ()) -
     servers = _grouped(tx, "SELECT * FROM incident_servers WHERE incident IN ({}) ORDER BY position", names)
     checks = _grouped(tx, "SELECT * FROM incident_checks WHERE incident IN ({}) ORDER BY position", names)
     updates = _grouped(tx, "SELECT * FROM updates WHERE incident IN ({}) ORDER BY position", names)
-    found = tuple(_incident(row, servers[row["id"]], checks[row["id"]], updates[row["id"]]) for row in rows)
-    return _with_unreachable(tx, found)
-
-
-def _with_unreachable(tx: Transaction, incidents: tuple[Incident, ...]) -> tuple[Incident, ...]:
-    names = [incident.id for incident in incidents]
     behind = _grouped(
         tx, "SELECT * FROM incident_unreachable WHERE incident IN ({}) ORDER BY position", names
     )
-    if not behind:
-        return incidents
     return tuple(
-        replace(incident, unreachable=tuple(ServerId(row["server"]) for row in behind[incident.id]))
-        if incident.id in behind
-        else incident
-        for incident in incidents
+        _incident(row, *(every.get(name, ()) for every in (servers, checks, updates, behind)))
+        for name, row in zip(names, rows, strict=True)
     )
 
 
-def _grouped(tx: Transaction, sql: str, names: Sequence[str]) -> Mapping[str, Sequence[Row]]:
+def _grouped(tx: Transaction, sql: str, names: Sequence[str]) -> Mapping[str, tuple[Row, ...]]:
     found: defaultdict[str, list[Row]] = defaultdict(list)
     for first in range(0, len(names), _TOGETHER):
         some = names[first : first + _TOGETHER]
         for row in tx.rows(sql.format(", ".join("?" * len(some))), some):
             found[row["incident"]].append(row)
-    return found
+    return {name: tuple(rows) for name, rows in found.items()}
 
 
-def _incident(row: Row, servers: Iterable[Row], checks: Iterable[Row], updates: Iterable[Row]) -> Incident:
+# Each picture of the page reads the incidents of ninety days, and hardly one has changed since the last: equal rows are equal incidents.
+@lru_cache(maxsize=2048)
+def _incident(
+    row: Row,
+    servers: tuple[Row, ...],
+    checks: tuple[Row, ...],
+    updates: tuple[Row, ...],
+    behind: tuple[Row, ...],
+) -> Incident:
     return Incident(
         id=IncidentId(row["id"]),
         title=texts(row["title"]),
@@ -151,6 +149,7 @@ def _incident(row: Row, servers: Iterable[Row], checks: Iterable[Row], updates: 
         origin=Origin(row["origin"]),
         drill=bool(row["drill"]),
         updates=tuple(_update(update) for update in updates),
+        unreachable=tuple(ServerId(server["server"]) for server in behind),
     )
 
 
