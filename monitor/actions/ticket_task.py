@@ -7,7 +7,8 @@ from datetime import datetime
 
 from monitor.actions.outbox import LatestFleet
 from monitor.errors import NotFoundError
-from monitor.fleet import Fleet
+from monitor.identifiers import IncidentId
+from monitor.incidents.incident import Incident
 from monitor.journal.consequences import Channel, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketRejected
 from monitor.store import deliveries, journal, readings
@@ -52,10 +53,22 @@ def load(tx: Transaction, row: DeliveryRow, to: Addressee, fleets: LatestFleet) 
     """Return what a delivery means, all of it from one picture of the database."""
     reference = reference_of(to.installation, row.incident)
     ticket = readings.ticket(tx, reference)
+    entries = {each.number: each.entry for each in journal.entries(tx, subject=row.incident)}
+    if row.entry not in entries:
+        raise NotFoundError(f"the journal has no entry {row.entry} about incident {row.incident}")
+    replaced = "" if ticket is None or row.action != Action.CREATE else ticket.ticket
     return Task(
         row=row,
-        story=_story(tx, row, to, fleets.read(tx), "" if ticket is None else ticket.ticket),
-        entry=_entry(tx, row.entry),
+        story=Story(
+            incident=_incident(tx, row.incident),
+            entries=tuple(entries.values()),
+            fleet=fleets.read(tx),
+            reference=reference,
+            department=to.department,
+            language=to.language,
+            replaces=replaced,
+        ),
+        entry=entries[row.entry],
         ticket=ticket,
         waiting=_waiting(tx, row),
     )
@@ -72,25 +85,11 @@ def rejection(row: DeliveryRow, to: Addressee, detail: str, moment: datetime) ->
     return Entry(kind=Kind.TICKET_REJECTED, moment=moment, subject=row.incident, body=body)
 
 
-def _story(tx: Transaction, row: DeliveryRow, to: Addressee, fleet: Fleet, ticket: str) -> Story:
-    incident = readings.incident(tx, row.incident)
+def _incident(tx: Transaction, identity: IncidentId) -> Incident:
+    incident = readings.incident(tx, identity)
     if incident is None:
-        raise NotFoundError(f"there is no incident {row.incident}")
-    return Story(
-        incident=incident,
-        entries=tuple(numbered.entry for numbered in journal.entries(tx, subject=row.incident)),
-        fleet=fleet,
-        reference=reference_of(to.installation, row.incident),
-        department=to.department,
-        language=to.language,
-        replaces=ticket if row.action == Action.CREATE else "",
-    )
-
-
-def _entry(tx: Transaction, number: int) -> Entry:
-    for numbered in journal.entries(tx, after=number - 1, limit=1):
-        return numbered.entry
-    raise NotFoundError(f"the journal has no entry {number}")
+        raise NotFoundError(f"there is no incident {identity}")
+    return incident
 
 
 def _waiting(tx: Transaction, row: DeliveryRow) -> tuple[DeliveryRow, ...]:

@@ -55,18 +55,17 @@ def day_and_time(instant: datetime, zone: ZoneInfo, language: Language) -> str:
 
 def full_moment(instant: datetime, zone: ZoneInfo, language: Language) -> str:
     """Return an instant in full: 22 de noviembre de 2026, 10:42, hora de Ecuador."""
-    day = full_day(instant.astimezone(zone).date(), language)
-    return f"{day}, {time_with_zone(instant, zone, language)}"
+    return _full_moment(_minute(instant), zone, language)
 
 
 def since(instant: datetime, zone: ZoneInfo, language: Language, *, seen_from: datetime) -> str:
     """Return since when: "desde las 10:42, hora de Ecuador", with the day where it is not that of `seen_from`."""
-    return _phrase("moment.since", instant, zone, language, seen_from)
+    return _phrase("moment.since", _minute(instant), zone, language, seen_from.astimezone(zone).date())
 
 
 def at(instant: datetime, zone: ZoneInfo, language: Language, *, seen_from: datetime) -> str:
     """Return when: "a las 10:42, hora de Ecuador", with the day where it is not that of `seen_from`."""
-    return _phrase("moment.at", instant, zone, language, seen_from)
+    return _phrase("moment.at", _minute(instant), zone, language, seen_from.astimezone(zone).date())
 
 
 @lru_cache(maxsize=4096)
@@ -147,17 +146,28 @@ def _cut(span: timedelta) -> list[tuple[int, str]]:
     return [part for part in numbers[largest : largest + 2] if part[0]] or [(0, "second")]
 
 
-def _phrase(key: str, instant: datetime, zone: ZoneInfo, language: Language, seen_from: datetime) -> str:
-    local = instant.astimezone(zone)
-    same_day = local.date() == seen_from.astimezone(zone).date()
-    same_year = local.year == seen_from.astimezone(zone).year
-    day = "" if same_day else (long_day if same_year else full_day)(local.date(), language)
+def _minute(instant: datetime) -> datetime:
+    """Return the minute that an instant lies in: nothing finer is put into words, and many incidents begin in the same one."""
+    return instant.replace(second=0, microsecond=0)
+
+
+@lru_cache(maxsize=512)
+def _full_moment(minute: datetime, zone: ZoneInfo, language: Language) -> str:
+    day = full_day(minute.astimezone(zone).date(), language)
+    return f"{day}, {time_with_zone(minute, zone, language)}"
+
+
+@lru_cache(maxsize=512)
+def _phrase(key: str, minute: datetime, zone: ZoneInfo, language: Language, today: date) -> str:
+    local = minute.astimezone(zone)
+    same_day = local.date() == today
+    day = "" if same_day else (long_day if local.year == today.year else full_day)(local.date(), language)
     # Spanish says "la 01:05" and "las 10:42": the hour takes the place of a number of things.
     return text(
         f"{key}.clock" if same_day else f"{key}.day",
         language,
         count=local.hour,
         day=day,
-        clock=clock_time(instant, zone),
-        zone=zone_name(instant, zone, language),
+        clock=clock_time(minute, zone),
+        zone=zone_name(minute, zone, language),
     )

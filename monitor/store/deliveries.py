@@ -70,13 +70,24 @@ class Backlog:
 def queue(tx: Transaction, numbered: NumberedEntry, deliveries: Sequence[Delivery]) -> None:
     """Queue what follows from an entry, each behind what its incident has waiting in the same channel."""
     for delivery in deliveries:
-        seq = _next_seq(tx, delivery.channel, delivery.incident)
-        add(tx, delivery, entry=numbered.number, seq=seq, due=numbered.entry.moment)
+        queue_later(tx, delivery, entry=numbered.number, due=numbered.entry.moment)
 
 
 def queue_later(tx: Transaction, delivery: Delivery, *, entry: int, due: datetime) -> None:
-    """Queue something that no entry asks for by itself, to be done at `due` and not before."""
-    add(tx, delivery, entry=entry, seq=_next_seq(tx, delivery.channel, delivery.incident), due=due)
+    """Queue something to be done at `due` and not before, behind what its incident has waiting in the same channel."""
+    tx.execute(
+        "INSERT INTO deliveries (channel, incident, action, seq, entry, state, due_ms, created_ms)"
+        " SELECT :channel, :incident, :action, COALESCE(MAX(seq), 0) + 1, :entry, :state, :due, :due FROM deliveries"
+        " WHERE channel = :channel AND incident = :incident",
+        {
+            "channel": delivery.channel,
+            "incident": delivery.incident,
+            "action": delivery.action,
+            "entry": entry,
+            "state": DeliveryState.READY,
+            "due": milliseconds(due),
+        },
+    )
 
 
 def add(
@@ -274,14 +285,6 @@ def attempts_of(tx: Transaction, delivery: int) -> tuple[Attempt, ...]:
         )
         for row in rows
     )
-
-
-def _next_seq(tx: Transaction, channel: str, incident: IncidentId) -> int:
-    row = tx.row(
-        "SELECT COALESCE(MAX(seq), 0) + 1 AS seq FROM deliveries WHERE channel = ? AND incident = ?",
-        (channel, incident),
-    )
-    return 1 if row is None else int(row["seq"])
 
 
 def _row(row: Row) -> DeliveryRow:

@@ -67,14 +67,13 @@ def entries(
     """Yield the entries with a number above `after`, oldest first, read page by page while `tx` lasts."""
     left = limit
     while left is None or left > 0:
-        page = _page(
-            tx, after=after, size=_PAGE if left is None else min(_PAGE, left), subject=subject, kinds=kinds
-        )
-        if not page:
-            return
+        size = _PAGE if left is None else min(_PAGE, left)
+        page = _page(tx, after=after, size=size, subject=subject, kinds=kinds)
         yield from page
+        if len(page) < size:
+            return
         after = page[-1].number
-        left = None if left is None else left - len(page)
+        left = None if left is None else left - size
 
 
 def rebuild(database: Database) -> int:
