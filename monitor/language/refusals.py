@@ -14,7 +14,7 @@ class RefusalError(ValueError):
     """A value that cannot be; its text is the English sentence.
 
     Of the facts that fill the sentence, `found` is the value itself, described and cut when it is said, and left out where
-    it is secret; `reason` and `nearest` are made from it. All others would be the same for another wrong value.
+    it is secret; `reason`, mostly a phrase, and `nearest` are made from it. All others would be the same for another wrong value.
     """
 
     def __init__(self, key: str, /, **facts: object) -> None:
@@ -40,7 +40,10 @@ class RefusalError(ValueError):
 
 
 def _readable(facts: Mapping[str, object]) -> dict[str, object]:
-    return {
-        name: one_line(without_userinfo(fact[:_LONGEST])) if isinstance(fact, str) else fact
-        for name, fact in facts.items()
-    }
+    return {name: _on_one_line(fact) for name, fact in facts.items()}
+
+
+def _on_one_line(fact: object) -> object:
+    if isinstance(fact, Phrase):
+        return Phrase(fact.key, _readable(fact.values))
+    return one_line(without_userinfo(fact[:_LONGEST])) if isinstance(fact, str) else fact

@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+# One of each kind that RE2 refuses.
+PATTERNS = (
+    "(a",
+    "a)",
+    "[a",
+    r"(a)\1",
+    "a\\",
+    "[b-a]",
+    "[[:letter:]]",
+    "*a",
+    "a**",
+    "a{1001}",
+    "a(?!b)",
+    "(?P<>a)",
+    "(.{0,300}x){0,3}y",
+)
+PATHS = ("$.a[", "$.a b", "$[01]", "$[?last(@.a)]", "$[?length(@.a)]", "$[1e2]")
 LOGIN = {"user": "probe", "password": "${SECRET}"}
 
 
@@ -49,10 +66,10 @@ REFUSED: dict[str, tuple[Any, ...]] = {
         {"proxy": "http://probe:hunter2@proxy.example:3128"},
         {"proxy_auth": LOGIN},
         expecting(status=["2xx", "20x"]),
-        expecting(body={"matches": "(a"}),
+        *(expecting(body={"matches": pattern}) for pattern in PATTERNS),
         expecting(body={"matches": "a" * 513}),
         expecting(json={"status": 1}),
-        expecting(json={"$.a[": 1}),
+        *(expecting(json={path: 1}) for path in PATHS),
         expecting(json={"$..a..b": 1}),
         expecting(json={"$" + ".a" * 200: 1}),
         expecting(within="0s"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.language.phrases import phrase
+from monitor.language.phrases import Phrase, phrase
 from monitor.language.refusals import RefusalError
 
 HIDDEN = phrase("found.filled", written='"${HOST}"')
@@ -30,6 +30,13 @@ def test_a_value_that_references_stand_for_is_shown_by_them():
 def test_nothing_is_said_without_the_value_where_more_was_made_from_it():
     assert RefusalError("options.pattern.form", found="(", reason="missing )").said_of(HIDDEN) is None
     assert RefusalError("configuration.zone.near", found="gmt", nearest="GMT").said_of(HIDDEN) is None
+
+
+def test_a_reason_is_said_in_the_language_of_the_sentence_and_on_one_line_too():
+    reason = Phrase("options.pattern.other", {"words": "no\nsuch thing"})
+    refusal = RefusalError("options.pattern.form", found="(", reason=reason)
+    assert str(refusal).endswith('does not take this pattern: the library says "no\\nsuch thing"')
+    assert refusal.said.say("es").endswith('RE2 no acepta este patrón: la biblioteca dice "no\\nsuch thing"')
 
 
 def test_a_fact_stays_on_one_line_and_shows_neither_user_nor_password():

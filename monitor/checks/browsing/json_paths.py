@@ -8,11 +8,13 @@ from functools import lru_cache
 from typing import Annotated, Any, NoReturn
 
 from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
+from jsonpath.exceptions import JSONPathNameError
 from jsonpath.function_extensions import ExpressionType, FilterFunction
-from jsonpath.token import TOKEN_DDOT
+from jsonpath.token import TOKEN_DDOT, TOKEN_EOF
 from pydantic import AfterValidator, Field
 
 from monitor.checks.options import patterns
+from monitor.language.phrases import Phrase
 from monitor.language.refusals import RefusalError
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -72,11 +74,21 @@ def accepted(path: str) -> str:
     try:
         _compiled(path)
     except (JSONPathError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-        why = (str(error).splitlines() or ["it cannot be read"])[0]
-        raise RefusalError("options.json_path.form", found=path, reason=why) from None
+        raise RefusalError("options.json_path.form", found=path, reason=_reason(error)) from None
     if _descents(path) > 1:
         raise RefusalError("options.json_path.descents", found=path)
     return path
+
+
+def _reason(error: Exception) -> Phrase:
+    """Return where a path stops making sense; columns count characters from 1."""
+    token = error.token if isinstance(error, JSONPathError) else None
+    if token is None:
+        return Phrase("options.json_path.unreadable")
+    if token.kind == TOKEN_EOF:
+        return Phrase("options.json_path.end")
+    key = "options.json_path.function" if isinstance(error, JSONPathNameError) else "options.json_path.column"
+    return Phrase(key, {"column": token.index + 1})
 
 
 class _ByRe2(FilterFunction):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
 import re2  # type: ignore[import-untyped]
 from pydantic import AfterValidator, Field
 
+from monitor.language.phrases import Phrase
 from monitor.language.refusals import RefusalError
 
 PATTERN_LIMIT = 512
@@ -14,6 +16,23 @@ TEXT_LIMIT = 64 * 1024
 # A pattern whose program needs more is too slow where the text is hostile; a table of states may take as much as makes it fast.
 _LARGEST = 128 * 1024
 _ROOM = 2 * 1024 * 1024
+# What RE2 says, and our sentence for it; a part of the pattern may follow after a colon.
+_REASONS: Mapping[str, str] = {
+    "missing )": "options.pattern.parenthesis",
+    "unexpected )": "options.pattern.closing",
+    "missing ]": "options.pattern.bracket",
+    "invalid escape sequence": "options.pattern.escape",
+    "trailing \\": "options.pattern.backslash",
+    "invalid character class": "options.pattern.range",
+    "invalid character class range": "options.pattern.range",
+    "no argument for repetition operator": "options.pattern.nothing",
+    "bad repetition operator": "options.pattern.twice",
+    "invalid repetition size": "options.pattern.often",
+    "invalid perl operator": "options.pattern.group",
+    "invalid named capture group": "options.pattern.named",
+    "invalid UTF-8": "options.pattern.character",
+    "pattern too large - compile failed": "options.pattern.large",
+}
 
 
 def found_in(pattern: str, text: str) -> bool:
@@ -44,11 +63,18 @@ def accepted(pattern: str) -> str:
     try:
         _compiled(pattern, _LARGEST)
     except re2.error as error:
-        why = error.args[0].decode(errors="replace") if error.args else "unknown"
-        raise RefusalError("options.pattern.form", found=pattern, reason=why) from None
+        words = error.args[0].decode(errors="replace") if error.args else type(error).__name__
+        raise RefusalError("options.pattern.form", found=pattern, reason=_reason(words)) from None
     except UnicodeEncodeError:
-        raise ValueError("a pattern holds no halves of characters") from None
+        raise RefusalError("options.pattern.form", found=pattern, reason=_reason("invalid UTF-8")) from None
     return pattern
+
+
+def _reason(words: str) -> Phrase:
+    """Return our sentence for what RE2 says; what it may say one day is quoted."""
+    kind, _, part = words.partition(": ")
+    key = _REASONS.get(kind)
+    return Phrase("options.pattern.other", {"words": words}) if key is None else Phrase(key, {"part": part})
 
 
 def _searched(text: str) -> str:
