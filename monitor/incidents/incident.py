@@ -61,6 +61,28 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """An operator has the incident in hand: operators hear no more of it until `until`, or its end if that is None (rule D13)."""
+
+    author: str
+    at: datetime
+    until: datetime | None
+
+    def holds(self, moment: datetime) -> bool:
+        """Is it still in force at `moment`?"""
+        return self.until is None or moment < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retraction:
+    """An operator withdrew the incident: it was a false alarm, for a reason that customers read."""
+
+    author: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckEvidence:
     """What a technician wants to know of one failing check; private, never shown to customers.
 
@@ -90,7 +112,8 @@ class Incident:
     `started_at` is the first failing look and `ended_at` the first good one; `opened_at` and `resolved_at` are the
     moments of our own entries. `monitoring_since` counts towards `resolve_after`; it is None in other stages.
     `checks` are all that ever joined, `updates` stand oldest first. `unreachable` are servers behind those of the incident that
-    nobody could judge meanwhile.
+    nobody could judge meanwhile, `back` those of its servers that are told to be well again. `acknowledged` ends with the incident, `retracted` stays.
+    `unstable_at` is when it was told last that the failure comes and goes; None while it does not.
     """
 
     id: IncidentId
@@ -109,6 +132,10 @@ class Incident:
     drill: bool = False
     updates: tuple[Update, ...] = ()
     unreachable: tuple[ServerId, ...] = ()
+    back: tuple[ServerId, ...] = ()
+    acknowledged: Acknowledgement | None = None
+    retracted: Retraction | None = None
+    unstable_at: datetime | None = None
 
     @property
     def open(self) -> bool:

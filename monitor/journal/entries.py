@@ -27,12 +27,17 @@ class Kind(StrEnum):
     CHECK_DEGRADED = "check.degraded"
     CHECK_RECOVERED = "check.recovered"
     SERVER_CHANGED = "server.changed"
+    SERVER_FORCED = "server.forced"
+    SERVER_RELEASED = "server.released"
     INCIDENT_OPENED = "incident.opened"
     INCIDENT_UPDATED = "incident.updated"
     INCIDENT_RESOLVED = "incident.resolved"
     INCIDENT_REOPENED = "incident.reopened"
+    INCIDENT_ACKNOWLEDGED = "incident.acknowledged"
+    INCIDENT_RETRACTED = "incident.retracted"
     WINDOW_PLANNED = "window.planned"
     WINDOW_STARTED = "window.started"
+    WINDOW_EXTENDED = "window.extended"
     WINDOW_COMPLETED = "window.completed"
     WINDOW_CANCELLED = "window.cancelled"
     TICKET_OPENED = "ticket.opened"
@@ -46,8 +51,11 @@ class Reason(StrEnum):
     JOINED = "joined"
     WORSENED = "worsened"
     EASED = "eased"
+    BEHIND = "behind"
     RECOVERING = "recovering"
     RELAPSED = "relapsed"
+    UNSTABLE = "unstable"
+    STEADY = "steady"
     WINDOW_BEGAN = "window_began"
     OPERATOR = "operator"
 
@@ -93,6 +101,23 @@ class ServerChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerForced:
+    """An operator, the entry's actor, overrules what is shown of a server until `until`; a further word replaces the one before."""
+
+    server: ServerId
+    status: Status
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReleased:
+    """An operator's word on a server ended: it expired, or its actor took it back."""
+
+    server: ServerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentOpened:
     """A new incident with its first update, and the evidence for operators and the ticket."""
 
@@ -105,7 +130,8 @@ class IncidentUpdated:
     """An open incident moved on; `stage`, `impact`, `servers` and `checks` are what holds from now on.
 
     `update` is None when only operators and the ticket are told, `title` when it stays as it was. `unreachable` are servers that
-    cannot be judged while those of the incident are out: they are listed in it and have none of their own.
+    cannot be judged while those of the incident are out: they are listed in it and have none of their own. `unstable` tells that
+    it comes and goes (True), or does so no more (False); None leaves that as it was.
     """
 
     incident: IncidentId
@@ -119,6 +145,7 @@ class IncidentUpdated:
     ended_at: datetime | None = None
     title: Mapping[str, str] | None = None
     unreachable: tuple[ServerId, ...] = ()
+    unstable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +167,48 @@ class IncidentReopened:
     update: Update
     evidence: tuple[CheckEvidence, ...] = ()
     title: Mapping[str, str] | None = None
+    unstable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentAcknowledged:
+    """An operator, the entry's actor, has an incident in hand until `until`, or until its end."""
+
+    incident: IncidentId
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRetracted:
+    """An operator withdrew an incident that was a false alarm; one that `was_open` is closed by it.
+
+    What was held of `servers` between `since` and `until` on account of it becomes operational. They are empty when the incident
+    had no part in it.
+    """
+
+    incident: IncidentId
+    reason: str
+    servers: tuple[ServerId, ...]
+    since: datetime
+    until: datetime
+    was_open: bool
+    update: Update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPlanned:
-    """A window as planned; the same id again replaces the plan."""
+    """A window as planned; the same id again replaces the plan. `zone_data` is the version of the zones that its times were read by."""
 
     window: Window
+    zone_data: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowExtended:
+    """A window that is not over lasts until another moment, later or earlier than before."""
+
+    window: WindowId
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,11 +259,16 @@ Body = (
     | WatchStarted
     | CheckChanged
     | ServerChanged
+    | ServerForced
+    | ServerReleased
     | IncidentOpened
     | IncidentUpdated
     | IncidentResolved
     | IncidentReopened
+    | IncidentAcknowledged
+    | IncidentRetracted
     | WindowPlanned
+    | WindowExtended
     | WindowMoved
     | TicketOpened
     | TicketUpdated
@@ -215,12 +282,17 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.CHECK_DEGRADED: CheckChanged,
     Kind.CHECK_RECOVERED: CheckChanged,
     Kind.SERVER_CHANGED: ServerChanged,
+    Kind.SERVER_FORCED: ServerForced,
+    Kind.SERVER_RELEASED: ServerReleased,
     Kind.INCIDENT_OPENED: IncidentOpened,
     Kind.INCIDENT_UPDATED: IncidentUpdated,
     Kind.INCIDENT_RESOLVED: IncidentResolved,
     Kind.INCIDENT_REOPENED: IncidentReopened,
+    Kind.INCIDENT_ACKNOWLEDGED: IncidentAcknowledged,
+    Kind.INCIDENT_RETRACTED: IncidentRetracted,
     Kind.WINDOW_PLANNED: WindowPlanned,
     Kind.WINDOW_STARTED: WindowMoved,
+    Kind.WINDOW_EXTENDED: WindowExtended,
     Kind.WINDOW_COMPLETED: WindowMoved,
     Kind.WINDOW_CANCELLED: WindowMoved,
     Kind.TICKET_OPENED: TicketOpened,

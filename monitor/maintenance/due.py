@@ -28,14 +28,14 @@ def moves(windows: Iterable[Window], now: datetime) -> tuple[tuple[Window, ...],
 
 def quiet(windows: Iterable[Window], server: ServerId, moment: datetime) -> Window | None:
     """Return the window that keeps `server` quiet at `moment`; of several the one that ends last (rule M6)."""
-    covering = [window for window in windows if server in window.servers and window.covers(moment)]
+    covering = [window for window in windows if server in window.covered and window.covers(moment)]
     return max(covering, key=lambda window: (_end(window), window.id), default=None)
 
 
 def spans(windows: Iterable[Window], server: ServerId) -> tuple[tuple[datetime, datetime], ...]:
     """Return when windows keep `server` quiet: disjoint spans in order, overlapping and touching ones made one (M6)."""
     mine = sorted(
-        (_start(window), _end(window)) for window in windows if server in window.servers and _counts(window)
+        (_start(window), _end(window)) for window in windows if server in window.covered and _counts(window)
     )
     union: list[tuple[datetime, datetime]] = []
     for start, end in mine:

@@ -26,7 +26,8 @@ class Window:
 
     `starts_at` and `ends_at` are the plan. `started_at` and `ended_at` are what really was, None until then.
     `rule` is the recurrence it came from ("every sunday 02:00"), `time_zone` the zone that the rule is read in.
-    `planned_at` is when the plan was published.
+    `planned_at` is when the plan was published. `children` are the servers that depend on those of the window: while it keeps
+    these quiet, it keeps them quiet too (rule M8).
     """
 
     id: WindowId
@@ -40,10 +41,16 @@ class Window:
     planned_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    children: frozenset[ServerId] = frozenset()
 
     def __post_init__(self) -> None:
         if self.ends_at <= self.starts_at:
             raise ValueError("a window ends after it starts")
+
+    @property
+    def covered(self) -> frozenset[ServerId]:
+        """Every server that it keeps quiet: its own, and those that depend on them."""
+        return self.servers | self.children
 
     def covers(self, moment: datetime) -> bool:
         """Is this window keeping its servers quiet at `moment`? A cancelled one never does."""

@@ -12,7 +12,14 @@ from zoneinfo import ZoneInfo
 from monitor.clock import fresh_ulid
 from monitor.health.uptime import DayShare, by_day
 from monitor.identifiers import ServerId
-from monitor.journal.entries import Kind, NumberedEntry, ServerChanged, WatchStarted, WindowPlanned
+from monitor.journal.entries import (
+    IncidentRetracted,
+    Kind,
+    NumberedEntry,
+    ServerChanged,
+    WatchStarted,
+    WindowPlanned,
+)
 from monitor.language.zones import day_of, start_of_day
 from monitor.store import journal
 from monitor.store.database import Transaction, Value
@@ -26,6 +33,7 @@ _DONE = "days.done"
 _ONE_DAY = timedelta(days=1)
 _CHANGE_THE_PAST = (
     Kind.SERVER_CHANGED,
+    Kind.INCIDENT_RETRACTED,
     Kind.WATCH_STARTED,
     Kind.WINDOW_PLANNED,
     Kind.WINDOW_STARTED,
@@ -67,24 +75,29 @@ def _forget_changed(tx: Transaction, zone: ZoneInfo) -> bool:
     seen = int(installation(tx, _NUMBER) or 0)
     newest = journal.last_number(tx)
     for entry in journal.entries(tx, after=seen, kinds=_CHANGE_THE_PAST):
-        server, since = _reach(entry)
+        servers, since = _reach(entry)
         first = day_of(since, zone).isoformat()
-        if server is None:
+        if servers is None:
             gone = tx.execute("DELETE FROM server_days WHERE day >= ?", (first,))
         else:
-            gone = tx.execute("DELETE FROM server_days WHERE server = ? AND day >= ?", (server, first))
+            gone = sum(
+                tx.execute("DELETE FROM server_days WHERE server = ? AND day >= ?", (server, first))
+                for server in servers
+            )
         missing |= gone > 0 or entry.entry.kind is Kind.INVENTORY_APPLIED
     if newest != seen:
         note(tx, _NUMBER, str(newest))
     return missing
 
 
-def _reach(entry: NumberedEntry) -> tuple[ServerId | None, datetime]:
-    """Return which server an entry changes the past of, None for all, and from when on."""
+def _reach(entry: NumberedEntry) -> tuple[tuple[ServerId, ...] | None, datetime]:
+    """Return which servers an entry changes the past of, None for all, and from when on."""
     moment, body = entry.entry.moment, entry.entry.body
     match body:
         case ServerChanged():
-            return body.server, min(moment, body.since)
+            return (body.server,), min(moment, body.since)
+        case IncidentRetracted():
+            return body.servers, min(moment, body.since)
         case WatchStarted():
             return None, min(moment, body.blind_since or moment)
         case WindowPlanned():

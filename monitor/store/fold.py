@@ -26,7 +26,7 @@ from monitor.journal.entries import (
     WindowPlanned,
 )
 from monitor.maintenance.window import WindowStage
-from monitor.store import fold_incidents
+from monitor.store import fold_incidents, fold_words
 from monitor.store.columns import ms_of, to_json
 from monitor.store.database import Transaction
 
@@ -155,7 +155,8 @@ def _window_planned(tx: Transaction, entry: NumberedEntry, body: WindowPlanned) 
     )
     tx.execute("DELETE FROM window_servers WHERE window = ?", (window.id,))
     tx.executemany(
-        "INSERT INTO window_servers VALUES (?, ?)", [(window.id, server) for server in window.servers]
+        "INSERT INTO window_servers (window, server, inherited) VALUES (?, ?, ?)",
+        [(window.id, server, int(server not in window.servers)) for server in sorted(window.covered)],
     )
 
 
@@ -236,12 +237,17 @@ _FOLDERS: Mapping[Kind, _Folder | None] = {
     Kind.CHECK_DEGRADED: None,
     Kind.CHECK_RECOVERED: None,
     Kind.SERVER_CHANGED: _server_changed,
+    Kind.SERVER_FORCED: fold_words.forced,
+    Kind.SERVER_RELEASED: fold_words.released,
     Kind.INCIDENT_OPENED: fold_incidents.opened,
     Kind.INCIDENT_UPDATED: fold_incidents.updated,
     Kind.INCIDENT_RESOLVED: fold_incidents.resolved,
     Kind.INCIDENT_REOPENED: fold_incidents.reopened,
+    Kind.INCIDENT_ACKNOWLEDGED: fold_words.acknowledged,
+    Kind.INCIDENT_RETRACTED: fold_words.retracted,
     Kind.WINDOW_PLANNED: _window_planned,
     Kind.WINDOW_STARTED: _window_started,
+    Kind.WINDOW_EXTENDED: fold_words.extended,
     Kind.WINDOW_COMPLETED: _window_completed,
     Kind.WINDOW_CANCELLED: _window_cancelled,
     Kind.TICKET_OPENED: _ticket_opened,

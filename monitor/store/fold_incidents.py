@@ -17,6 +17,9 @@ from monitor.journal.entries import (
 from monitor.store.columns import ms_of, to_json
 from monitor.store.database import Row, Transaction
 
+ACKNOWLEDGED, RETRACTED = "acknowledged", "retracted"
+"""The kinds of `incident_words`."""
+
 _CLOSED = (Stage.RESOLVED, Stage.POSTMORTEM)
 _STILL_FAILING = (Stage.INVESTIGATING, Stage.IDENTIFIED)
 
@@ -25,7 +28,7 @@ def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None
     """Add a new incident; a second open detected public one of a server is refused by the table."""
     incident = body.incident
     tx.execute(
-        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             incident.id,
             to_json(incident.title),
@@ -40,18 +43,19 @@ def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None
             ms_of(incident.ended_at),
             ms_of(incident.resolved_at),
             ms_of(incident.monitoring_since),
+            ms_of(incident.unstable_at),
         ),
     )
     _name_servers(tx, incident.id, incident.servers)
     _name_checks(tx, incident.id, incident.checks)
     _name_unreachable(tx, incident.id, incident.unreachable)
     for update in incident.updates:
-        _add_update(tx, incident.id, update)
+        add_update(tx, incident.id, update)
 
 
 def updated(tx: Transaction, entry: NumberedEntry, body: IncidentUpdated) -> None:
     """Move an incident on: what the entry says holds from now on."""
-    before = _row(tx, body.incident)
+    before = row_of(tx, body.incident)
     moment_ms, ended_ms, monitoring_ms = milliseconds(entry.entry.moment), ms_of(body.ended_at), None
     if ended_ms is None and body.stage not in _STILL_FAILING:
         ended_ms = before["ended_ms"]
@@ -63,34 +67,37 @@ def updated(tx: Transaction, entry: NumberedEntry, body: IncidentUpdated) -> Non
         (body.stage, body.impact, int(body.stage not in _CLOSED), ended_ms, monitoring_ms, body.incident),
     )
     _entitle(tx, body.incident, body.title)
+    _note_unstable(tx, body.incident, moment_ms, unstable=body.unstable)
     _name_servers(tx, body.incident, body.servers)
     _name_checks(tx, body.incident, body.checks)
     _name_unreachable(tx, body.incident, body.unreachable)
     if body.update is not None:
-        _add_update(tx, body.incident, body.update)
+        add_update(tx, body.incident, body.update)
 
 
 def resolved(tx: Transaction, entry: NumberedEntry, body: IncidentResolved) -> None:
-    """Close an incident."""
-    _row(tx, body.incident)
+    """Close an incident. Who had it in hand has it no more."""
+    row_of(tx, body.incident)
     tx.execute(
         "UPDATE incidents SET stage = ?, open = 0, ended_ms = ?, resolved_ms = ?, monitoring_ms = NULL WHERE id = ?",
         (Stage.RESOLVED, milliseconds(body.ended_at), milliseconds(entry.entry.moment), body.incident),
     )
-    _flag_servers(tx, body.incident)
-    _add_update(tx, body.incident, body.update)
+    flag_servers(tx, body.incident)
+    lay_down(tx, body.incident)
+    add_update(tx, body.incident, body.update)
 
 
-def reopened(tx: Transaction, _entry: NumberedEntry, body: IncidentReopened) -> None:
+def reopened(tx: Transaction, entry: NumberedEntry, body: IncidentReopened) -> None:
     """Take up an incident again, as if it had never ended; checks that fail for the first time join the others."""
-    _row(tx, body.incident)
+    row_of(tx, body.incident)
     tx.execute(
         "UPDATE incidents SET stage = ?, impact = ?, open = 1, ended_ms = NULL, resolved_ms = NULL, monitoring_ms = NULL"
         " WHERE id = ?",
         (body.update.stage, body.impact, body.incident),
     )
     _entitle(tx, body.incident, body.title)
-    _flag_servers(tx, body.incident)
+    _note_unstable(tx, body.incident, milliseconds(entry.entry.moment), unstable=body.unstable)
+    flag_servers(tx, body.incident)
     known = tuple(
         CheckKey(row["server"], row["check_id"])
         for row in tx.rows(
@@ -99,14 +106,26 @@ def reopened(tx: Transaction, _entry: NumberedEntry, body: IncidentReopened) -> 
         )
     )
     _name_checks(tx, body.incident, dict.fromkeys((*known, *body.checks)))
-    _add_update(tx, body.incident, body.update)
+    add_update(tx, body.incident, body.update)
 
 
-def _row(tx: Transaction, incident: IncidentId) -> Row:
+def row_of(tx: Transaction, incident: IncidentId) -> Row:
+    """Return an incident's row; StoreError if there is none."""
     row = tx.row("SELECT * FROM incidents WHERE id = ?", (incident,))
     if row is None:
         raise StoreError(f"there is no incident {incident}")
     return row
+
+
+def lay_down(tx: Transaction, incident: IncidentId) -> None:
+    """End an acknowledgement, if there is one."""
+    tx.execute("DELETE FROM incident_words WHERE incident = ? AND kind = ?", (incident, ACKNOWLEDGED))
+
+
+def _note_unstable(tx: Transaction, incident: IncidentId, moment_ms: int, *, unstable: bool | None) -> None:
+    if unstable is not None:
+        at_ms = moment_ms if unstable else None
+        tx.execute("UPDATE incidents SET unstable_ms = ? WHERE id = ?", (at_ms, incident))
 
 
 def _entitle(tx: Transaction, incident: IncidentId, title: Mapping[str, str] | None) -> None:
@@ -116,7 +135,7 @@ def _entitle(tx: Transaction, incident: IncidentId, title: Mapping[str, str] | N
 
 def _name_servers(tx: Transaction, incident: IncidentId, servers: Sequence[ServerId]) -> None:
     tx.execute("DELETE FROM incident_servers WHERE incident = ?", (incident,))
-    row = _row(tx, incident)
+    row = row_of(tx, incident)
     flags = (row["open"], int(row["origin"] == Origin.DETECTED), int(row["audience"] == Audience.PUBLIC))
     tx.executemany(
         "INSERT INTO incident_servers (incident, position, server, open, detected, public) VALUES (?, ?, ?, ?, ?, ?)",
@@ -124,7 +143,8 @@ def _name_servers(tx: Transaction, incident: IncidentId, servers: Sequence[Serve
     )
 
 
-def _flag_servers(tx: Transaction, incident: IncidentId) -> None:
+def flag_servers(tx: Transaction, incident: IncidentId) -> None:
+    """Let an incident's servers say whether it is open."""
     tx.execute(
         "UPDATE incident_servers SET open = (SELECT open FROM incidents WHERE id = incident) WHERE incident = ?",
         (incident,),
@@ -147,7 +167,8 @@ def _name_unreachable(tx: Transaction, incident: IncidentId, servers: Sequence[S
     )
 
 
-def _add_update(tx: Transaction, incident: IncidentId, update: Update) -> None:
+def add_update(tx: Transaction, incident: IncidentId, update: Update) -> None:
+    """Add a published word behind those before it."""
     tx.execute(
         "INSERT INTO updates (incident, position, id, stage, text, at_ms, author)"
         " VALUES (?, (SELECT COUNT(*) FROM updates WHERE incident = ?), ?, ?, ?, ?, ?)",

@@ -46,3 +46,15 @@ def _reasons(database: Database) -> None:
 def _redirects(database: Database) -> None:
     for statement in tables.REDIRECTS:
         database.execute(statement)
+
+
+@MIGRATIONS(name="0.3 words")
+def _words(database: Database) -> None:
+    for statement in tables.WORDS:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.3 flapping")
+def _flapping(database: Database) -> None:
+    for statement in tables.FLAPPING:
+        database.execute(statement)

@@ -21,10 +21,12 @@ FOLDED = (
     "incident_servers",
     "incident_checks",
     "incident_unreachable",
+    "incident_words",
     "updates",
     "windows",
     "window_servers",
     "server_status",
+    "forces",
     "status_intervals",
     "blind_intervals",
     "tickets",
@@ -75,5 +77,7 @@ STEPS = (
     "0.2 newest looks",
     "0.3 reasons",
     "0.3 redirects",
+    "0.3 words",
+    "0.3 flapping",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

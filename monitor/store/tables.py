@@ -432,6 +432,41 @@ REASONS = (
     "CREATE INDEX incident_unreachable_by_server ON incident_unreachable (server, incident)",
 )
 
+# An operator's word: on a server, on an incident, and on servers that a window keeps quiet with those that they depend on.
+WORDS = (
+    """
+    CREATE TABLE forces (
+        server TEXT PRIMARY KEY REFERENCES servers (id),
+        status TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        author TEXT NOT NULL,
+        since_ms INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL,
+        released_ms INTEGER
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE incident_words (
+        incident TEXT NOT NULL REFERENCES incidents (id),
+        kind TEXT NOT NULL,
+        author TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        until_ms INTEGER,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (incident, kind)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "ALTER TABLE window_servers ADD COLUMN inherited INTEGER NOT NULL DEFAULT 0",
+)
+
+# How restless a check is, and when it was said last of an incident that it comes and goes.
+FLAPPING = (
+    "ALTER TABLE streaks ADD COLUMN well INTEGER",
+    "ALTER TABLE streaks ADD COLUMN changes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE streaks ADD COLUMN flapping_ms INTEGER",
+    "ALTER TABLE incidents ADD COLUMN unstable_ms INTEGER",
+)
+
 # Where redirects led belongs to what a look found.
 REDIRECTS = ("ALTER TABLE evidence ADD COLUMN via TEXT",)
 

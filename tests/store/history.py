@@ -135,6 +135,7 @@ class World:
     """What a made-up history knows of itself while it is drawn, so that each next entry could really happen."""
 
     draw: Callable[..., int]
+    retracting: bool = True
     now: datetime = NOON
     known: set[str] = field(default_factory=set)
     present: tuple[str, ...] = ()
@@ -142,6 +143,7 @@ class World:
     closed: dict[str, Incident] = field(default_factory=dict)
     windows: dict[str, str] = field(default_factory=dict)
     tickets: list[tuple[str, str]] = field(default_factory=list)
+    forced: set[str] = field(default_factory=set)
     count: int = 0
 
     def pick(self, many: Sequence[str]) -> str:
@@ -174,6 +176,10 @@ class World:
             self.blind,
             self.notice,
             self.apply,
+            self.force,
+            self.acknowledge,
+            self.extend,
+            *((self.retract,) if self.retracting else ()),
         )
         return moves[self.draw(st.integers(0, len(moves) - 1))]()
 
@@ -294,6 +300,55 @@ class World:
         since = self.past() if self.draw(st.integers(0, 3)) else None
         return entry(Kind.WATCH_STARTED, j.WatchStarted(boot="boot", blind_since=since), self.now, "watch")
 
+    def force(self) -> Entry:
+        if self.forced and self.draw(st.integers(0, 1)):
+            name = self.pick(sorted(self.forced))
+            self.forced.remove(name)
+            return entry(Kind.SERVER_RELEASED, j.ServerReleased(server=ServerId(name)), self.now, name)
+        name = self.pick(self.present)
+        self.forced.add(name)
+        body = j.ServerForced(
+            server=ServerId(name),
+            status=Status.OPERATIONAL,
+            reason="We work on the check.",
+            until=self.now + timedelta(hours=4),
+        )
+        return entry(Kind.SERVER_FORCED, body, self.now, name)
+
+    def acknowledge(self) -> Entry | None:
+        if not self.open:
+            return None
+        problem = self.pick(sorted(self.open))
+        until = self.now + timedelta(hours=4) if self.draw(st.integers(0, 1)) else None
+        body = j.IncidentAcknowledged(incident=IncidentId(problem), until=until)
+        return entry(Kind.INCIDENT_ACKNOWLEDGED, body, self.now, problem)
+
+    def retract(self) -> Entry | None:
+        among = {**self.closed, **self.open}
+        if not among:
+            return None
+        problem = among[self.pick(sorted(among))]
+        was_open = self.open.pop(problem.id, None) is not None
+        self.closed.pop(problem.id, None)
+        body = j.IncidentRetracted(
+            incident=problem.id,
+            reason="Our own line was cut.",
+            servers=problem.servers if guarded(problem) else (),
+            since=problem.started_at,
+            until=self.now,
+            was_open=was_open,
+            update=update(self.name("U"), Stage.RESOLVED, self.now),
+        )
+        return entry(Kind.INCIDENT_RETRACTED, body, self.now, problem.id)
+
+    def extend(self) -> Entry | None:
+        going = [name for name, stage in self.windows.items() if stage in ("planned", "started")]
+        if not going:
+            return None
+        name = self.pick(going)
+        body = j.WindowExtended(window=WindowId(name), ends_at=self.now + timedelta(hours=9))
+        return entry(Kind.WINDOW_EXTENDED, body, self.now, name)
+
     def notice(self) -> Entry:
         key = CheckKey(ServerId(self.pick(self.present)), "http")
         evidence = CheckEvidence(
@@ -319,9 +374,9 @@ def guarded(problem: Incident) -> bool:
 
 
 @st.composite
-def histories(draw: Callable[..., int]) -> list[list[Entry]]:
+def histories(draw: Callable[..., int], *, retracting: bool = True) -> list[list[Entry]]:
     """Up to a dozen batches of up to four entries each, in an order in which they could happen."""
-    world = World(draw)
+    world = World(draw, retracting)
     batches = []
     for size in draw(st.lists(st.integers(1, 4), min_size=1, max_size=12)):
         drawn = [world.step() for _ in range(size)]

@@ -9,7 +9,15 @@ from monitor.store.readings.checks import (
     last_whole,
     memories,
 )
-from monitor.store.readings.fleet import fleet, fleet_number, retired_servers, standing, zone
+from monitor.store.readings.fleet import (
+    fleet,
+    fleet_number,
+    forces,
+    retired_servers,
+    standing,
+    unforced,
+    zone,
+)
 from monitor.store.readings.incidents import (
     ending_incidents,
     incident,
@@ -40,6 +48,7 @@ __all__ = [
     "evidence_of",
     "fleet",
     "fleet_number",
+    "forces",
     "healths",
     "heard_at",
     "incident",
@@ -60,6 +69,7 @@ __all__ = [
     "ticket",
     "ticket_of",
     "tickets",
+    "unforced",
     "window",
     "windows",
     "zone",

@@ -8,6 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from monitor.fleet import Fleet
+from monitor.health.force import Force
 from monitor.health.rollup import Held, Judged
 from monitor.health.words import Service, Status, Why
 from monitor.identifiers import ServerId
@@ -43,6 +44,38 @@ def retired_servers(tx: Transaction) -> Mapping[ServerId, str]:
     """Return the names of the servers that are watched no more; incidents of the past still speak of them."""
     rows = tx.rows("SELECT id, name FROM servers WHERE retired_ms IS NOT NULL ORDER BY id")
     return {ServerId(row["id"]): row["name"] for row in rows}
+
+
+def forces(tx: Transaction, servers: Iterable[ServerId] | None = None) -> Mapping[ServerId, Force]:
+    """Return the last word that operators had on each server, or on some, whether it holds or has ended."""
+    rows = tx.rows(
+        "SELECT * FROM forces ORDER BY server"
+        if servers is None
+        else "SELECT * FROM forces WHERE server IN (SELECT value FROM json_each(?)) ORDER BY server",
+        () if servers is None else (json.dumps(list(servers)),),
+    )
+    return {
+        ServerId(row["server"]): Force(
+            server=ServerId(row["server"]),
+            status=Status(row["status"]),
+            reason=row["reason"],
+            author=row["author"],
+            since=instant(int(row["since_ms"])),
+            until=instant(int(row["until_ms"])),
+            released_at=instant(row["released_ms"]),
+        )
+        for row in rows
+    }
+
+
+def unforced(tx: Transaction) -> tuple[ServerId, ...]:
+    """Return the servers of which a forced status is still shown though nobody's word holds any more."""
+    rows = tx.rows(
+        "SELECT server FROM server_status WHERE because = ?"
+        " AND NOT EXISTS (SELECT 1 FROM forces WHERE forces.server = server_status.server AND released_ms IS NULL)",
+        (Why.FORCED,),
+    )
+    return tuple(ServerId(row["server"]) for row in rows)
 
 
 def standing(tx: Transaction, servers: Iterable[ServerId] | None = None) -> Mapping[ServerId, Held]:

@@ -8,9 +8,19 @@ from datetime import datetime
 from functools import lru_cache
 
 from monitor.identifiers import CheckKey, IncidentId, ServerId, UpdateId, milliseconds
-from monitor.incidents.incident import Audience, Impact, Incident, Origin, Stage, Update
+from monitor.incidents.incident import (
+    Acknowledgement,
+    Audience,
+    Impact,
+    Incident,
+    Origin,
+    Retraction,
+    Stage,
+    Update,
+)
 from monitor.store.columns import instant, texts
 from monitor.store.database import Row, Transaction, Value
+from monitor.store.fold_incidents import ACKNOWLEDGED, RETRACTED
 
 # More placeholders than this in one statement, and SQLite's limits come into sight.
 _TOGETHER = 500
@@ -109,8 +119,9 @@ def _select(tx: Transaction, condition: str, parameters: Sequence[Value] = ()) -
     behind = _grouped(
         tx, "SELECT * FROM incident_unreachable WHERE incident IN ({}) ORDER BY position", names
     )
+    words = _grouped(tx, "SELECT * FROM incident_words WHERE incident IN ({}) ORDER BY kind", names)
     return tuple(
-        _incident(row, *(every.get(name, ()) for every in (servers, checks, updates, behind)))
+        _incident(row, *(every.get(name, ()) for every in (servers, checks, updates, behind, words)))
         for name, row in zip(names, rows, strict=True)
     )
 
@@ -132,7 +143,9 @@ def _incident(
     checks: tuple[Row, ...],
     updates: tuple[Row, ...],
     behind: tuple[Row, ...],
+    words: tuple[Row, ...],
 ) -> Incident:
+    said = {row["kind"]: row for row in words}
     return Incident(
         id=IncidentId(row["id"]),
         title=texts(row["title"]),
@@ -145,12 +158,29 @@ def _incident(
         ended_at=instant(row["ended_ms"]),
         resolved_at=instant(row["resolved_ms"]),
         monitoring_since=instant(row["monitoring_ms"]),
+        unstable_at=instant(row["unstable_ms"]),
         audience=Audience(row["audience"]),
         origin=Origin(row["origin"]),
         drill=bool(row["drill"]),
         updates=tuple(_update(update) for update in updates),
         unreachable=tuple(ServerId(server["server"]) for server in behind),
+        acknowledged=_acknowledgement(said.get(ACKNOWLEDGED)),
+        retracted=_retraction(said.get(RETRACTED)),
     )
+
+
+def _acknowledgement(row: Row | None) -> Acknowledgement | None:
+    if row is None:
+        return None
+    return Acknowledgement(
+        author=row["author"], at=instant(int(row["at_ms"])), until=instant(row["until_ms"])
+    )
+
+
+def _retraction(row: Row | None) -> Retraction | None:
+    if row is None:
+        return None
+    return Retraction(author=row["author"], at=instant(int(row["at_ms"])), reason=row["reason"])
 
 
 def _update(row: Row) -> Update:

@@ -34,13 +34,14 @@ def windows(tx: Transaction, *, ending_after: datetime | None = None) -> tuple[W
 def _select(tx: Transaction, condition: str, parameters: Sequence[Value] = ()) -> tuple[Window, ...]:
     rows = tx.rows(f"SELECT * FROM windows {condition}", parameters)  # noqa: S608 - values are bound
     servers: defaultdict[str, set[ServerId]] = defaultdict(set)
+    children: defaultdict[str, set[ServerId]] = defaultdict(set)
     members = f"SELECT * FROM window_servers WHERE window IN (SELECT id FROM windows {condition})"  # noqa: S608 - as above
     for row in tx.rows(members, parameters):
-        servers[row["window"]].add(ServerId(row["server"]))
-    return tuple(_window(row, frozenset(servers[row["id"]])) for row in rows)
+        (children if row["inherited"] else servers)[row["window"]].add(ServerId(row["server"]))
+    return tuple(_window(row, frozenset(servers[row["id"]]), frozenset(children[row["id"]])) for row in rows)
 
 
-def _window(row: Row, servers: frozenset[ServerId]) -> Window:
+def _window(row: Row, servers: frozenset[ServerId], children: frozenset[ServerId]) -> Window:
     return Window(
         id=WindowId(row["id"]),
         title=texts(row["title"]),
@@ -53,4 +54,5 @@ def _window(row: Row, servers: frozenset[ServerId]) -> Window:
         planned_at=instant(row["planned_ms"]),
         started_at=instant(row["started_ms"]),
         ended_at=instant(row["ended_ms"]),
+        children=children,
     )
