@@ -62,6 +62,8 @@ class Cause(StrEnum):
     DOMAIN_ENDING = "domain_ending"
     HOST_KEY = "host_key"
     DNSSEC = "dnssec"
+    ISOLATED = "isolated"
+    RESOLVER = "resolver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ class Observation:
     what came back and is never shown to customers. `reproduce` is a shell line that repeats this very look with
     secrets left out; it is empty for looks that are `ok`. `via` names the places that redirects led to,
     in order, and is as private as the excerpt. `remember` replaces what the check knows from earlier looks (a host key, when a
-    registry was asked); None leaves that as it is.
+    registry was asked); None leaves that as it is. A look that is `doubtful` was made while we saw only in part: a change needs more of them to be
+    believed.
     """
 
     check: CheckKey
@@ -103,6 +106,7 @@ class Observation:
     via: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     remember: Mapping[str, str] | None = None
+    doubtful: bool = False
 
 
 def sound_measures(measures: Iterable[Measure]) -> tuple[Measure, ...]:

@@ -6,8 +6,8 @@ sentences then say everything (rules D2, D9 and D11):
 - `confirm.attempts` looks in a row that are all worse than what is confirmed confirm the mildest of them;
 - `recover.attempts` looks in a row that are all better than what is confirmed confirm the worst of them.
 
-A look that is `unknown` is our own trouble: it neither raises nor resets a streak. A look that began no later than
-the newest one judged comes too late to change the present.
+A look that is `unknown` is our own trouble: it neither raises nor resets a streak. A look that is older than the
+newest one judged comes too late to change the present. Looks are numbered, because their times may go back with the clock.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 
+from monitor.health import flapping
 from monitor.health.blindness import after_unknown
 from monitor.health.state import Attempts, Doubt, Health, Policy, Transition
 from monitor.health.words import State
@@ -25,6 +26,10 @@ from monitor.observation import Cause, Observation, Outcome
 # Slowness is felt by those who use a server; so is what a plugin warns of by its exit status 1. Every other warning
 # (a certificate near its end, a disk that fills) is a matter of the staff.
 FELT_WARNINGS = frozenset({Cause.SLOW, Cause.STATUS})
+
+
+# So many more looks confirm a failure while some of our sentinels do not answer.
+IN_DOUBT = 2
 
 
 class Level(IntEnum):
@@ -48,13 +53,15 @@ def advance(health: Health, observation: Observation, policy: Policy) -> tuple[H
 
     The first look at all that is `ok` confirms `up` by itself; nothing else is taken on a single word.
     """
-    if health.looked_at is not None and observation.started_at <= health.looked_at:
+    if _is_late(health, observation):
         return health, None
     seen = _seen(health, observation)
     if observation.outcome is Outcome.UNKNOWN:
         return after_unknown(seen, observation.started_at), None
-    doubted = _doubted(seen, _level(observation), observation.started_at)
-    level = _verdict(doubted, policy)
+    found = _level(observation)
+    seen = flapping.after_look(seen, well=found < Level.FELT, at=observation.started_at)
+    doubted = _doubted(seen, found, observation.started_at)
+    level = _verdict(doubted, _cautious(policy) if observation.doubtful else policy)
     if level is None:
         return doubted, None
     return _confirmed(health, doubted, level, observation)
@@ -66,7 +73,7 @@ def persist(health: Health) -> Health:
     A failure that is confirmed stays so, and has to be confirmed anew by fresh looks before it opens an incident.
     """
     failing = health.confirmed in (State.DEGRADED, State.DOWN)
-    return _with_doubts(replace(health, persisting=failing, state=health.confirmed), ())
+    return _with_doubts(replace(flapping.at_rest(health), persisting=failing, state=health.confirmed), ())
 
 
 def wants_retry(health: Health) -> bool:
@@ -77,6 +84,17 @@ def wants_retry(health: Health) -> bool:
 def retry_gap(health: Health, policy: Policy) -> timedelta:
     """Return how long after this look the next one should come while a change is on its way."""
     return _attempts(health, policy).retry
+
+
+def _is_late(health: Health, observation: Observation) -> bool:
+    """Is it older than the newest look that was judged, or the same?
+
+    Either its number or its time shows that it is not: a clock that is set back makes a young look seem old, and somebody else
+    who looks from now on may count from one again. Before this process judged any, a number says enough.
+    """
+    if observation.sequence > health.sequence:
+        return False
+    return health.looked_at is not None and observation.started_at <= health.looked_at
 
 
 def _seen(health: Health, observation: Observation) -> Health:
@@ -91,6 +109,7 @@ def _seen(health: Health, observation: Observation) -> Health:
         found=observation.found,
         took_ms=observation.took_ms,
         last_ok_at=observation.started_at if observation.outcome is Outcome.OK else health.last_ok_at,
+        sequence=observation.sequence,
     )
 
 
@@ -146,6 +165,11 @@ def _with_doubts(health: Health, doubts: tuple[Doubt, ...]) -> Health:
         hard=sum(doubt.level == Level.DOWN for doubt in doubts),
         streak_since=doubts[0].at if doubts else None,
     )
+
+
+def _cautious(policy: Policy) -> Policy:
+    """Return the policy for a look that was made while we saw only in part (rule D4)."""
+    return replace(policy, confirm=replace(policy.confirm, attempts=policy.confirm.attempts + IN_DOUBT))
 
 
 def _attempts(health: Health, policy: Policy) -> Attempts:

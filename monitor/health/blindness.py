@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.health.state import Health
+from monitor.observation import Cause
 
 BLIND_AFTER = 5
 """So many unknown looks in a row make a check blind: one or two are a hiccup of ours and tell nobody anything."""
@@ -17,9 +18,13 @@ def is_blind(health: Health) -> bool:
 
 
 def after_unknown(health: Health, at: datetime) -> Health:
-    """Return the health after a look at `at` that told us nothing; the count stops where it has said enough."""
+    """Return the health after a look at `at` that told us nothing; the count stops where it has said enough.
+
+    A look that our blocked view hid does not count: that is told as a trouble of its own.
+    """
+    blocked = health.cause is Cause.ISOLATED
     return replace(
         health,
-        unknowns=min(health.unknowns + 1, BLIND_AFTER),
+        unknowns=health.unknowns if blocked else min(health.unknowns + 1, BLIND_AFTER),
         unknown_since=health.unknown_since or at,
     )

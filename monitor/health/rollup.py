@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.health.state import Health
 from monitor.health.words import CheckImpact, Indicator, Service, State, Status, Why
+from monitor.observation import Cause
 
 # From best to worst. What nobody knows is worse than a planned pause and better than a known fault: a group
 # with a blind spot is not shown as fine, and a blind spot does not hide a fault.
@@ -27,7 +28,8 @@ class Standing:
     """One check of a server as judgement weighs it.
 
     `is_ping` marks the look at the machine as such: together with any other outage check it condemns the whole server.
-    `is_public_warning` tells whether customers may read of it when it is degraded (rule D11).
+    `is_public_warning` tells whether customers may read of it when it is degraded (rule D11). `is_stale` marks one of which what we know
+    is too old to count (`monitor.health.staleness`).
     """
 
     impact: CheckImpact
@@ -35,6 +37,12 @@ class Standing:
     health: Health
     is_ping: bool = False
     is_public_warning: bool = False
+    is_stale: bool = False
+
+    @property
+    def is_isolated(self) -> bool:
+        """Did our blocked view hide what the newest look would have seen?"""
+        return self.health.cause is Cause.ISOLATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +66,9 @@ class Held:
     last_known: Status
 
 
-def standing(health: Health, *, impact: CheckImpact, service: Service, kind: str) -> Standing:
+def standing(
+    health: Health, *, impact: CheckImpact, service: Service, kind: str, is_stale: bool = False
+) -> Standing:
     """Return a check's standing; `kind` is the name of its kind."""
     return Standing(
         impact=impact,
@@ -66,6 +76,7 @@ def standing(health: Health, *, impact: CheckImpact, service: Service, kind: str
         health=health,
         is_ping=kind == "ping",
         is_public_warning=health.felt or kind == "nagios",
+        is_stale=is_stale,
     )
 
 
@@ -73,7 +84,7 @@ def judge(standings: Sequence[Standing]) -> Judged:
     """Return a server's status and its services'.
 
     Checks of impact none change nothing; a server that has no others is operational once one of them was seen. A
-    service appears when a check that counts belongs to it.
+    service appears when a check that counts belongs to it. Unless a check that we see fails, one that we do not see makes it unknown.
     """
     counting = [one for one in standings if one.impact is not CheckImpact.NONE]
     status = _status_of(counting) if counting else _seen(standings)
@@ -85,19 +96,17 @@ def judge(standings: Sequence[Standing]) -> Judged:
         for service in Service
         if service in names
     }
-    return Judged(status=status, services=services)
+    return Judged(status=status, services=services, because=_because(status, counting))
 
 
 def is_failing(one: Standing) -> bool:
     """Is it confirmed that this check fails in a way that customers are told of?"""
-    if one.impact is CheckImpact.NONE:
-        return False
-    return _is_down(one) or (one.health.confirmed is State.DEGRADED and one.is_public_warning)
+    return not one.is_stale and _fails_publicly(one)
 
 
 def is_staff_matter(one: Standing) -> bool:
     """Is it confirmed that this check fails in a way that only operators are told of (rule D11)?"""
-    return one.health.confirmed in (State.DOWN, State.DEGRADED) and not is_failing(one)
+    return one.health.confirmed in (State.DOWN, State.DEGRADED) and not _fails_publicly(one)
 
 
 def worst(statuses: Iterable[Status]) -> Status:
@@ -126,8 +135,27 @@ def indicator(groups: Iterable[Sequence[Status]]) -> Indicator:
     return Indicator.MINOR if Status.DEGRADED_PERFORMANCE in every else Indicator.NONE
 
 
+def _fails_publicly(one: Standing) -> bool:
+    if one.impact is CheckImpact.NONE:
+        return False
+    return one.health.confirmed is State.DOWN or (
+        one.health.confirmed is State.DEGRADED and one.is_public_warning
+    )
+
+
 def _is_down(one: Standing) -> bool:
-    return one.health.confirmed is State.DOWN
+    return one.health.confirmed is State.DOWN and not one.is_stale
+
+
+def _because(status: Status, counting: Sequence[Standing]) -> Why | None:
+    return _unseen(counting) if status is Status.UNKNOWN else None
+
+
+def _unseen(counting: Sequence[Standing]) -> Why | None:
+    """Return why not every check is seen; None when all are."""
+    if any(one.is_isolated for one in counting):
+        return Why.ISOLATED
+    return Why.STALE if any(one.is_stale for one in counting) else None
 
 
 def _seen(standings: Sequence[Standing]) -> Status:
@@ -143,7 +171,7 @@ def _status_of(counting: Sequence[Standing]) -> Status:
         return Status.MAJOR_OUTAGE if down == len(outage) else Status.PARTIAL_OUTAGE
     if any(is_failing(one) for one in counting):
         return Status.DEGRADED_PERFORMANCE
-    return _seen(counting)
+    return _seen(counting) if _unseen(counting) is None else Status.UNKNOWN
 
 
 def _machine_is_out(counting: Sequence[Standing]) -> bool:

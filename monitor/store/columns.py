@@ -47,6 +47,8 @@ CAUSE_NUMBERS: Mapping[Cause, int] = {
     Cause.DOMAIN_ENDING: 25,
     Cause.HOST_KEY: 26,
     Cause.DNSSEC: 27,
+    Cause.ISOLATED: 28,
+    Cause.RESOLVER: 29,
 }
 _OUTCOMES = {number: outcome for outcome, number in OUTCOME_NUMBERS.items()}
 _CAUSES = {number: cause for cause, number in CAUSE_NUMBERS.items()}
