@@ -14,7 +14,7 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -89,6 +89,7 @@ class Deliverer:
         of each point at which dying must lose nothing.
         """
         self._stopping = threading.Event()
+        self._ended: Sequence[asyncio.Future[None]] = ()
         self._outbox = Outbox(
             database=database,
             clock=clock,
@@ -159,7 +160,7 @@ class Deliverer:
         """
         await asyncio.to_thread(self.recover)
         loop = asyncio.get_running_loop()
-        ended = [loop.create_future() for _ in self._news]
+        ended = self._ended = [loop.create_future() for _ in self._news]
         for channels, news, end in zip(self._posts, self._news, ended, strict=True):
             self._start(channels, news, partial(_tell, loop, end))
         await stop.wait()
@@ -171,6 +172,11 @@ class Deliverer:
                 "%d calls to the outside are left behind; their fate is looked up at the next start",
                 len(late),
             )
+
+    async def last_calls(self) -> None:
+        """Wait until every call is over that `run` left behind: only then may another one deliver."""
+        if self._ended:
+            await asyncio.wait(self._ended)
 
     def _start(self, channels: tuple[Channel, ...], news: threading.Event, ended: Callable[[], None]) -> None:
         # Daemons, for a thread pool would hold the process until the slowest helpdesk has answered.

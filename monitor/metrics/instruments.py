@@ -73,6 +73,9 @@ class Instruments:
         self._probers = self._gauge(
             "vigia_probers", "Processes that look; with 1 it is the one that watches itself."
         )
+        self._valid = self._gauge(
+            "vigia_configuration_valid", "1 while the configuration file as it stands is in force."
+        )
         self._queue = self._gauge("vigia_writer_queue", "Observations that wait to be stored.")
         Info("vigia_build", "What is running.", registry=self.registry).info(
             {"version": version, "python": platform.python_version(), "engine": engine}
@@ -124,6 +127,10 @@ class Instruments:
     def queued(self, observations: int) -> None:
         """So many observations wait to be stored."""
         self._queue.set(observations)
+
+    def configured(self, *, is_valid: bool) -> None:
+        """The configuration file was read; `is_valid` tells whether it is in force."""
+        self._valid.set(is_valid)
 
     def probers(self, processes: int) -> None:
         """So many processes look."""

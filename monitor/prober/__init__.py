@@ -2,6 +2,6 @@
 
 from monitor.prober.prober import PER_HOST, Known, Prober
 from monitor.prober.resolver import ResolverSettings
-from monitor.prober.tools import open_tools
+from monitor.prober.tools import Toolbox, open_tools
 
-__all__ = ["PER_HOST", "Known", "Prober", "ResolverSettings", "open_tools"]
+__all__ = ["PER_HOST", "Known", "Prober", "ResolverSettings", "Toolbox", "open_tools"]

@@ -27,6 +27,7 @@ from monitor.observation import (
     sound_memory,
 )
 from monitor.prober.lag import LagWatch
+from monitor.prober.limits import Limits, OverdueError
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class Prober:
         self._entries: dict[CheckKey, _Entry] = {}
         self._memories: dict[CheckKey, Mapping[str, str]] = {}
         self._lag = LagWatch()
+        self._limits = Limits()
         self.skipped = 0
         self.on_start: Callable[[CheckKey, float], None] | None = None
 
@@ -112,6 +114,10 @@ class Prober:
                 self._memories.pop(key, None)
         servers = {key.server for key in self._entries}
         self._host_slots = {server: slots for server, slots in self._host_slots.items() if server in servers}
+
+    def use(self, tools: Tools) -> None:
+        """Look with these tools from now on; looks that are under way go on with what they have."""
+        self._tools = tools
 
     def remember(self, memories: Mapping[CheckKey, Mapping[str, str]]) -> None:
         """Take over what checks knew before this process began."""
@@ -157,6 +163,7 @@ class Prober:
     async def close(self) -> None:
         """Drop every look that is under way."""
         self._lag.stop()
+        self._limits.stop()
         running = [entry.running for entry in self._entries.values() if entry.running is not None]
         for task in running:
             task.cancel()
@@ -208,20 +215,17 @@ class Prober:
     async def _look(self, plan: CheckPlan, check: Check) -> Look:
         """Return what the check saw; whatever escapes it is our own fault."""
         deadline = asyncio.get_running_loop().time() + plan.timeout.total_seconds()
-        hard = asyncio.timeout_at(deadline + _GRACE)
         try:
-            async with hard:
-                return await check.look(self._tools_of(plan.key), deadline)
+            looking = check.look(self._tools_of(plan.key), deadline)
+            return await self._limits.hold(looking, deadline + _GRACE)
         except TargetFaultError as fault:
             return fault.look
         except OwnFaultError as fault:
             _log.warning("cannot look at %s: %s", plan.key, fault)
             return fault.look
-        except TimeoutError as error:
-            if hard.expired():
-                found = f"not done within {plan.timeout.total_seconds():g} s"
-                return Look(outcome=Outcome.DOWN, cause=Cause.TIMEOUT_TOTAL, found=found)
-            return _own_fault(plan.key, error)
+        except OverdueError:
+            found = f"not done within {plan.timeout.total_seconds():g} s"
+            return Look(outcome=Outcome.DOWN, cause=Cause.TIMEOUT_TOTAL, found=found)
         except Exception as error:  # noqa: BLE001 - no defect of a kind may end the prober or count against a target
             return _own_fault(plan.key, error)
 
@@ -258,7 +262,7 @@ def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing, *, 
         reproduce=_line(plan, check, look) if whole else "",
         tls_expires_at=look.tls_expires_at,
         sequence=timing.sequence,
-        via=tuple(clean(place, FOUND_LIMIT) for place in look.via[-VIA_LIMIT:]),
+        via=tuple([clean(place, FOUND_LIMIT) for place in look.via[-VIA_LIMIT:]]),
         measures=sound_measures(look.measures),
         remember=None if look.remember is None else sound_memory(look.remember),
     )
@@ -266,7 +270,7 @@ def _observation(plan: CheckPlan, check: Check, look: Look, timing: _Timing, *, 
 
 def clean(text: str, limit: int) -> str:
     """Return at most `limit` characters of `text` without control characters, line breaks and tabs kept, always valid UTF-8."""
-    return _CONTROL.sub("", text[: 4 * limit])[:limit]
+    return _CONTROL.sub("", text[: 4 * limit])[:limit] if text else ""
 
 
 def _line(plan: CheckPlan, check: Check, look: Look) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.actions import apply as applying
-from monitor.actions import maintain
+from monitor.actions import asking, maintain
 from monitor.actions.append import append
 from monitor.actions.observe import note_healths, observe
 from monitor.actions.picture import Picture, picture_of
@@ -65,6 +65,14 @@ class Housekeeping:
 
     look_at: tuple[CheckKey, ...]
     decided: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """What other processes left: whether deliveries are due, and the newest order to apply a configuration."""
+
+    deliveries: bool = False
+    order: asking.Order | None = None
 
 
 class Bureau:
@@ -179,10 +187,15 @@ class Bureau:
             self._due = moment
         return Housekeeping(look_at=tuple(persisting), decided=bool(entries or moved.started or ended))
 
-    def has_mail(self) -> bool:
-        """Is any delivery due? Another process may have queued it: the command line does."""
+    def mail(self) -> Mail:
+        """Return what other processes want of watch; the command line does."""
         with self._database.reading() as tx:
-            return bool(deliveries.due(tx, self._clock.now(), 1))
+            return Mail(deliveries=bool(deliveries.due(tx, self._clock.now(), 1)), order=asking.newest(tx))
+
+    def tell_configuration(self, told: asking.Told) -> None:
+        """Let readers know what became of the configuration file as it stands."""
+        with self._database.writing() as tx:
+            asking.tell(tx, told, self._clock.now())
 
     def settle(self, keep: Keep) -> bool:
         """Settle one slice of closed hours, work out closed days, drop what is too old; return whether there is more."""

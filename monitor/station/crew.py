@@ -59,15 +59,17 @@ class Crew:
         """Take over what checks knew before this process began."""
         self._memories = memories
 
-    async def replace(self, plans: Mapping[CheckKey, CheckPlan], secrets: Secrets, probers: int) -> None:
+    async def replace(
+        self, plans: Mapping[CheckKey, CheckPlan], secrets: Secrets, probers: int, *, anew: bool = False
+    ) -> None:
         """Have exactly these checks looked at from now on, by so many processes; 1 is this one alone.
 
-        An untouched check keeps its turns, whoever looks at it then.
+        An untouched check keeps its turns, whoever looks at it then. `anew` puts other processes in the place of those that look.
         """
         async with self._changing:
             before = {key: plan for place in self._places for key, plan in place.plans.items()}
             # Whoever is new is there before anything is taken away, and what goes elsewhere is taken away before it is given.
-            places = await self._man(probers)
+            places = await self._man(probers, anew=anew)
             known = await self._release(plans, places)
             gone = [place for place in self._places if place not in places]
             self._places = places
@@ -101,11 +103,11 @@ class Crew:
             await asyncio.gather(*(place.looking.close() for place in self._places))
             self._places.clear()
 
-    async def _man(self, probers: int) -> list[_Place]:
+    async def _man(self, probers: int, *, anew: bool) -> list[_Place]:
         """Return so many who look, as far as can be those who look already; new ones are ready to."""
         if probers == 1:
             return self._places if self._is_alone() else [_Place(self._alone)]
-        kept = [] if self._is_alone() else self._places[:probers]
+        kept = [] if anew or self._is_alone() else self._places[:probers]
         hired = [_Place(self._hire(number, probers)) for number in range(len(kept), probers)]
         await asyncio.gather(*(place.looking.ready() for place in hired))
         return [*kept, *hired]

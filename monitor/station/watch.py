@@ -18,20 +18,24 @@ from typing import TypeVar
 import uvloop
 
 from monitor import __version__
+from monitor.actions.asking import Order, Told
 from monitor.actions.deliver import Deliverer
 from monitor.checks import is_passive
+from monitor.checks.contract import Tools
 from monitor.clock import Clock
-from monitor.errors import BusyError, StoreError, VigiaError
+from monitor.errors import BusyError, RefusedError, StoreError, VigiaError
 from monitor.fleet import CheckPlan
 from monitor.health.advance import retry_gap, wants_retry
 from monitor.identifiers import CheckKey
-from monitor.inventory import Configuration
+from monitor.inventory import Configuration, Settings
+from monitor.inventory.changes import is_drastic, retired
 from monitor.metrics.instruments import Instruments
 from monitor.observation import Observation
-from monitor.prober import PER_HOST, Prober, open_tools
+from monitor.prober import PER_HOST, Prober, Toolbox
 from monitor.scheduling import Scheduler
-from monitor.station.bureau import Bureau, Digests, Housekeeping, Received
+from monitor.station.bureau import Bureau, Digests, Housekeeping, Mail, Received
 from monitor.station.crew import Crew
+from monitor.station.following import FollowedFile
 from monitor.station.heartbeats import digests
 from monitor.station.lifeline import follow_supervisor, only_watch
 from monitor.station.lookout import Listener, Lookout
@@ -54,6 +58,9 @@ HOUSE = timedelta(seconds=1)
 PUBLISH = timedelta(seconds=5)
 SETTLE = timedelta(seconds=60)
 _LAST_WORDS_S = 5.0
+_MARGIN_S = 1.0
+# So many servers are named of those that would go.
+_NAMED = 5
 
 
 def run_watch(load: Callable[[], Configuration], clock: Clock) -> int:
@@ -101,6 +108,8 @@ class _Watch:
         self._publishing: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
         self._applying: set[asyncio.Task[None]] = set()
+        self._file = FollowedFile(configuration.path, clock)
+        self._order: Order | None = None
         self._is_untold = False
         self._scheduler = Scheduler(
             clock,
@@ -112,12 +121,15 @@ class _Watch:
         self._prober: Prober | None = None
         self._crew: Crew | None = None
         self._deliverer: Deliverer | None = None
+        self._relief = asyncio.Event()
+        self._installation = ""
+        self._toolbox = Toolbox(clock)
 
     async def run(self) -> None:
         """Live from the first look to the last word."""
         self._listen_to_signals()
-        settings = self._configuration.settings
-        async with open_tools(resolver_settings(settings), self._clock, policy=settings.targets) as tools:
+        async with self._toolbox:
+            tools = await self._tools(self._configuration.settings)
             self._prober = Prober(tools=tools, clock=self._clock, deliver=self._recorder.put)
             self._prober.on_start = lambda _key, late_s: self._instruments.late(late_s)
             self._heartbeat_key = await self._persistently(self._bureau.heartbeat_key)
@@ -126,18 +138,17 @@ class _Watch:
             )
             self._crew = self._crew_of(self._prober)
             self._crew.remember(await self._persistently(self._bureau.memories))
-            installation = await self._persistently(self._bureau.installation)
-            self._deliverer = deliverer_of(
-                self._configuration, self._database, self._clock, installation, self._instruments.ticket
-            )
-            await self._put_in_force()
+            self._installation = await self._persistently(self._bureau.installation)
+            self._order = (await self._persistently(self._bureau.mail)).order
+            await self._put_in_force(anew=False)
+            await self._tell_configuration()
             self._begun.set()
             give_back()
             # What stands now stays: the collector need not walk through it with every look.
             gc.freeze()
             self._keep_rhythms()
             recording = asyncio.create_task(self._recorder.run())
-            delivering = asyncio.create_task(self._deliverer.run(self._stop))
+            delivering = asyncio.create_task(self._deliver())
             for task in (recording, delivering):
                 task.add_done_callback(self._must_not_end)
             self._scheduler.start()
@@ -164,16 +175,21 @@ class _Watch:
         """A part that ends by itself would leave a watch that looks and tells nobody: end whole, to be started again."""
         if not self._stop.is_set() and not task.cancelled():
             _log.error("a part of watch ended by itself", exc_info=task.exception())
-            self._stop.set()
+            self._leave()
+
+    def _leave(self) -> None:
+        self._stop.set()
+        self._relief.set()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._apply_anew)
+            loop.add_signal_handler(number, self._leave)
+        loop.add_signal_handler(signal.SIGHUP, self._apply_soon)
 
     def _keep_rhythms(self) -> None:
         self._scheduler.every("keep house", HOUSE, self._keep_house)
+        self._scheduler.every("follow the configuration", HOUSE, self._follow)
         self._scheduler.every("publish", PUBLISH, self._publish)
         self._scheduler.every("settle", SETTLE, self._settle)
         zone = self._configuration.fleet.site.timezone
@@ -229,9 +245,11 @@ class _Watch:
     # The house
 
     async def _keep_house(self) -> None:
-        kept, mail = await self._when_free(self._round) or (None, False)
-        if mail and self._deliverer is not None:
+        kept, mail = await self._when_free(self._round) or (None, Mail())
+        if mail.deliveries and self._deliverer is not None:
             self._deliverer.wake()
+        if mail.order is not None and mail.order != self._order:
+            self._apply_soon(mail.order)
         if kept is None:
             return
         if self._crew is not None:
@@ -239,8 +257,8 @@ class _Watch:
         if kept.decided:
             self._news()
 
-    def _round(self) -> tuple[Housekeeping | None, bool]:
-        return self._bureau.keep_house(), self._bureau.has_mail()
+    def _round(self) -> tuple[Housekeeping | None, Mail]:
+        return self._bureau.keep_house(), self._bureau.mail()
 
     async def _receive(self) -> None:
         """Take in what heartbeats reported, and find those whose report is missing."""
@@ -286,27 +304,39 @@ class _Watch:
 
     # The inventory
 
-    def _apply_anew(self) -> None:
-        task = asyncio.create_task(self._apply())
+    async def _follow(self) -> None:
+        """Apply a file that was changed and has been left alone since."""
+        if self._file.has_changed():
+            self._apply_soon()
+
+    def _apply_soon(self, order: Order | None = None) -> None:
+        """Read the file again, because it changed, because of a signal, or because somebody ordered it."""
+        if order is not None:
+            self._order = order
+        self._file.take()
+        task = asyncio.create_task(self._apply(order))
         self._applying.add(task)
         task.add_done_callback(self._applying.discard)
 
-    async def _apply(self) -> None:
+    async def _apply(self, order: Order | None) -> None:
         """Read the file again, beside the looks, and put it in force if it is right."""
         # Asked for while the first one is being put in force, the new one comes after it.
         await self._begun.wait()
         async with self._reading:
             try:
                 configuration = await asyncio.to_thread(self._load)
+                self._must_be_meant(configuration, order)
             except VigiaError as error:
-                _log.error("the old configuration stays in force, because the new one is wrong:\n%s", error)
+                _log.error("the old configuration stays in force:\n%s", error)
                 self._instruments.fault("configuration")
+                await self._tell_configuration(str(error))
                 return
             await self._persistently(
                 partial(self._bureau.apply, configuration.fleet, self._digests(configuration))
             )
-            self._configuration = configuration
-            await self._put_in_force()
+            before, self._configuration = self._configuration, configuration
+            await self._renew(before, configuration)
+            await self._tell_configuration()
         give_back()
         if self._deliverer is not None:
             # What the helpdesk refused may have been refused because of what was just mended.
@@ -314,14 +344,67 @@ class _Watch:
         self._news()
         _log.info("applied %s: %d checks", self._configuration.path, len(self._plans))
 
-    async def _put_in_force(self) -> None:
-        """Hand the applied fleet to everybody who looks; untouched checks keep their turns and streaks."""
+    def _must_be_meant(self, configuration: Configuration, order: Order | None) -> None:
+        """Raise RefusedError when so much would go that a person should say so, and nobody did."""
+        if order is not None and order.digest == configuration.digest:
+            return
+        if is_drastic(self._bureau.picture.fleet, configuration.fleet):
+            gone = retired(self._bureau.picture.fleet, configuration.fleet)
+            raise RefusedError(
+                f"{configuration.path} would retire {len(gone)} of {len(self._bureau.picture.servers)} servers"
+                f" ({', '.join(gone[:_NAMED])}{', ...' if len(gone) > _NAMED else ''});"
+                " if that is meant, say so with `vigia apply`"
+            )
+
+    async def _renew(self, before: Configuration, after: Configuration) -> None:
+        """Put changed settings in force where they are used."""
+        is_wired_anew = _wiring(before.settings) != _wiring(after.settings)
+        if is_wired_anew and self._prober is not None:
+            self._prober.use(await self._tools(after.settings))
+        await self._put_in_force(anew=is_wired_anew)
+        if _addressees(before) != _addressees(after):
+            self._relief.set()
+
+    async def _tools(self, settings: Settings) -> Tools:
+        longest = max((plan.timeout.total_seconds() for plan in self._plans.values()), default=0.0)
+        return await self._toolbox.open(resolver_settings(settings), settings.targets, longest + _MARGIN_S)
+
+    async def _tell_configuration(self, problem: str = "") -> None:
+        told = Told(
+            path=str(self._configuration.path),
+            digest="" if problem else self._configuration.digest,
+            problem=problem,
+            order="" if self._order is None else self._order.id,
+        )
+        self._instruments.configured(is_valid=not problem)
+        await self._persistently(partial(self._bureau.tell_configuration, told))
+
+    async def _deliver(self) -> None:
+        """Deliver until the end; when another helpdesk is configured, by somebody else who knows it."""
+        while not self._stop.is_set():
+            self._relief.clear()
+            self._deliverer = deliverer_of(
+                self._configuration,
+                self._database,
+                self._clock,
+                self._installation,
+                self._instruments.ticket,
+            )
+            await self._deliverer.run(self._relief)
+            if not self._stop.is_set():
+                await self._deliverer.last_calls()
+
+    async def _put_in_force(self, *, anew: bool) -> None:
+        """Hand the applied fleet to everybody who looks; untouched checks keep their turns and streaks.
+
+        `anew` puts other processes in the place of those that look.
+        """
         self._configuration = replace(self._configuration, fleet=self._bureau.picture.fleet)
         self._plans = dict(self._bureau.picture.plans)
         looked_at = {key: plan for key, plan in self._plans.items() if not is_passive(plan.kind)}
         probers = self._configuration.settings.probers or probers_for(looked_at.values(), cores())
         if self._crew is not None:
-            await self._crew.replace(looked_at, self._configuration.secrets, probers)
+            await self._crew.replace(looked_at, self._configuration.secrets, probers, anew=anew)
         self._instruments.probers(probers)
         if len(looked_at) < len(self._plans):
             self._scheduler.every("take in heartbeats", HOUSE, self._receive)
@@ -335,9 +418,9 @@ class _Watch:
             missed=self._instruments.missed,
             fault=self._fault,
         )
-        settings = self._configuration.settings
 
         def hire(number: int, of: int) -> Remote:
+            settings = self._configuration.settings
             return Remote(
                 f"prober {number + 1}",
                 Open(
@@ -383,3 +466,14 @@ class _Watch:
                 return await self._in_writer(work)
             except BusyError:
                 await asyncio.sleep(HOUSE.total_seconds())
+
+
+def _wiring(settings: Settings) -> tuple[object, ...]:
+    """Return what decides how looks find their way."""
+    return settings.resolver, settings.targets
+
+
+def _addressees(configuration: Configuration) -> tuple[object, ...]:
+    """Return what decides where tickets and messages go, and what links they carry."""
+    settings = configuration.settings
+    return settings.helpdesk_kind, settings.helpdesk, settings.operators, configuration.fleet.site.url

@@ -121,13 +121,13 @@ def test_a_changed_configuration_is_taken_and_a_wrong_one_is_not(tmp_path: Path)
     async def act(scene: Scene) -> None:
         await until(lambda: scene.status() is Status.OPERATIONAL, "the first look")
         scene.refusal = RefusedError("line 3: no such key")
-        scene.watch._apply_anew()
+        scene.watch._apply_soon()
         refused = 'vigia_own_faults_total{part="configuration"} 1.0'
         await until(lambda: refused in scene.watch._instruments.text(), "the refusal")
         assert set(scene.watch._plans) == {CheckKey(GYE1, "tcp")}
         scene.refusal = None
         scene.write(f", tcp: {{name: second, port: {scene.target.port}}}")
-        scene.watch._apply_anew()
+        scene.watch._apply_soon()
         await until(lambda: CheckKey(GYE1, "second") in scene.watch._plans, "the second check")
         key = CheckKey(GYE1, "second")
         await until(lambda: scene.watch._bureau.picture.health(key).looked_at, "its first look")
@@ -143,7 +143,7 @@ def test_the_figures_of_a_plugin_are_stored_and_shown(tmp_path: Path):
 
         await until(lambda: scene.status() is Status.OPERATIONAL, "the first look")
         scene.write(', nagios: {name: plugin, command: [echo, "OK | size=412B"], folders: [/bin]}')
-        scene.watch._apply_anew()
+        scene.watch._apply_soon()
         await until(shown, "the line of the measure")
         newest = present_measures(scene.database)[CheckKey(GYE1, "plugin")]
         assert [(one.name, one.value, one.unit) for one in newest] == [("size", 412.0, "bytes")]
