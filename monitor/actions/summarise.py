@@ -55,7 +55,7 @@ class _Facts:
     lengths: tuple[float, ...]
     closed_days: Mapping[ServerId, Sequence[Day]]
     today: Mapping[ServerId, Day]
-    incident_days: Mapping[ServerId, Mapping[object, tuple[IncidentId, ...]]]
+    incident_days: Mapping[ServerId, Mapping[date, tuple[IncidentId, ...]]]
 
 
 def freshness_of(heard_at: datetime | None, now: datetime) -> Freshness:
@@ -167,10 +167,10 @@ def _day(share: DayShare) -> Day:
 
 def _incident_days(
     incidents: Iterable[Incident], zone: ZoneInfo, now: datetime
-) -> Mapping[ServerId, Mapping[object, tuple[IncidentId, ...]]]:
+) -> Mapping[ServerId, Mapping[date, tuple[IncidentId, ...]]]:
     """Return which incidents touch which of the days shown, of which server."""
     oldest = day_of(now, zone) - (HISTORY_DAYS - 1) * _ONE_DAY
-    found: dict[ServerId, dict[object, tuple[IncidentId, ...]]] = {}
+    found: dict[ServerId, dict[date, tuple[IncidentId, ...]]] = {}
     for incident in incidents:
         first = max(day_of(incident.started_at, zone), oldest)
         last = day_of(incident.ended_at or now, zone)
@@ -204,24 +204,26 @@ def _judged(facts: _Facts, server: Server) -> Status:
     return facts.standing[server.id].last_known if server.id in facts.standing else Status.UNKNOWN
 
 
-def _shown(facts: _Facts, server: ServerId, judged: Status) -> Status:
+def _instead(facts: _Facts, server: ServerId) -> Status | None:
+    """Return what is shown of a server and its services whatever was judged, None when that is shown."""
     if facts.freshness is Freshness.GREY:
         return Status.UNKNOWN
-    return judged if quiet(facts.windows, server, facts.now) is None else Status.UNDER_MAINTENANCE
+    return None if quiet(facts.windows, server, facts.now) is None else Status.UNDER_MAINTENANCE
 
 
 def _server(facts: _Facts, server: Server) -> ServerView:
     held = facts.standing.get(server.id)
     judged = _UNSEEN if held is None else held.judged
+    instead = _instead(facts, server.id)
     days = _days(facts, server.id)
     return ServerView(
         id=server.id,
         name=server.name,
         group=server.group,
-        status=_shown(facts, server.id, judged.status),
+        status=instead or judged.status,
         last_known=_judged(facts, server),
         since=None if held is None else held.since,
-        services={service: _shown(facts, server.id, status) for service, status in judged.services.items()},
+        services=judged.services if instead is None else dict.fromkeys(judged.services, instead),
         checks=tuple(_check(facts, plan.key, plan.kind, plan.service) for plan in server.checks),
         days=days,
         uptime=_uptime(facts, days),
@@ -257,13 +259,17 @@ def _days(facts: _Facts, server: ServerId) -> tuple[Day, ...]:
     incidents = facts.incident_days.get(server)
     if incidents is None:
         return days
-    touched = [replace(day, incidents=incidents[day.date]) for day in days if day.date in incidents]
-    return _filled(facts.dates, touched, days)
+    touched = list(days)
+    for day, names in incidents.items():
+        place = (day - facts.dates[0]).days
+        if 0 <= place < len(touched):
+            touched[place] = replace(touched[place], incidents=names)
+    return tuple(touched)
 
 
-def _filled(dates: Sequence[date], known: Sequence[Day], others: Sequence[Day] = ()) -> tuple[Day, ...]:
-    """Return a day for each date: a known one, else that of `others`, else one without data."""
-    days = list(others or _without_data_from(dates[0], len(dates)))
+def _filled(dates: Sequence[date], known: Sequence[Day]) -> tuple[Day, ...]:
+    """Return a day for each date: a known one, else one without data."""
+    days = list(_without_data_from(dates[0], len(dates)))
     for day in known:
         if dates[0] <= day.date <= dates[-1]:
             days[(day.date - dates[0]).days] = day

@@ -29,9 +29,10 @@ from monitor.store.journal import last_number
 from monitor.store.observations import Step
 
 # A picture is drawn at most so often, however many readers ask and however much happens: one that takes long less often, so that
-# drawing takes a twentieth of a core, but every two seconds all the same. After a quiet time a change is shown at once.
+# it takes a fortieth of a core and the page that follows from it, which costs as much again, another; but every two seconds all
+# the same. After a quiet time a change is shown at once.
 _AT_MOST_EVERY = 0.5
-_SHARE = 0.05
+_SHARE = 0.025
 _AT_LEAST_EVERY = 2.0
 _WRITER_SILENT = timedelta(seconds=30)
 _OLDEST_DELIVERY = timedelta(minutes=5)
