@@ -13,9 +13,9 @@ from monitor.health.rollup import ORDER, Held, Judged, Standing, is_failing, is_
 from monitor.health.state import Health, Transition
 from monitor.health.words import State, Status
 from monitor.identifiers import CheckKey, ServerId
-from monitor.incidents.decision import Situation, Warned, decide, decide_warning, due
+from monitor.incidents.decision import Member, Situation, Warned, decide, decide_warning, due
 from monitor.incidents.evidence import evidence_of, held_evidence
-from monitor.incidents.incident import CheckEvidence, Incident, Origin
+from monitor.incidents.incident import CheckEvidence, Incident, Origin, Stage
 from monitor.journal.entries import CheckChanged, Entry, Kind, ServerChanged
 from monitor.maintenance.due import RUNNING, quiet, quiet_until
 from monitor.maintenance.window import Window
@@ -40,6 +40,7 @@ class _Ground:
     picture: Picture
     windows: tuple[Window, ...]
     held: Mapping[ServerId, Held]
+    changed: Mapping[CheckKey, Health]
     moment: datetime
 
 
@@ -71,13 +72,9 @@ def respond(
     by_server: dict[ServerId, list[Transition]] = {}
     for transition in transitions:
         by_server.setdefault(transition.check.server, []).append(transition)
-    ground = _ground(tx, picture, by_server, moment)
-    entries: list[Entry] = []
-    for server, some in by_server.items():
-        case = _case(ground, server, changed, tuple(some))
-        entries += _check_entries(case)
-        entries += _told(case)
-    return entries
+    ground = _ground(tx, picture, by_server, changed, moment)
+    cases = [_case(ground, server, tuple(some)) for server, some in by_server.items()]
+    return [*(entry for case in cases for entry in _check_entries(case)), *_told(ground, cases)]
 
 
 def reconsider(
@@ -85,8 +82,8 @@ def reconsider(
 ) -> list[Entry]:
     """Return what there is to tell of servers of which no check changed: the fleet was applied anew, a window ended."""
     watched = [server for server in servers if server in picture.servers]
-    ground = _ground(tx, picture, watched, moment)
-    return [entry for server in watched for entry in _told(_case(ground, server, {}, ()))]
+    ground = _ground(tx, picture, watched, {}, moment)
+    return _told(ground, [_case(ground, server, ()) for server in watched])
 
 
 def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Entry]:
@@ -110,7 +107,13 @@ def _is_due(incident: Incident, picture: Picture, moment: datetime) -> bool:
     return all(due(incident, server, moment, judge(picture.standings(server, {}))) for server in servers)
 
 
-def _ground(tx: Transaction, picture: Picture, servers: Iterable[ServerId], moment: datetime) -> _Ground:
+def _ground(
+    tx: Transaction,
+    picture: Picture,
+    servers: Iterable[ServerId],
+    changed: Mapping[CheckKey, Health],
+    moment: datetime,
+) -> _Ground:
     return _Ground(
         tx=tx,
         picture=picture,
@@ -118,6 +121,7 @@ def _ground(tx: Transaction, picture: Picture, servers: Iterable[ServerId], mome
             _lasting(one, moment) for one in readings.windows(tx, ending_after=moment - _LOOK_BACK)
         ),
         held=readings.standing(tx, servers),
+        changed=changed,
         moment=moment,
     )
 
@@ -129,11 +133,9 @@ def _lasting(window: Window, moment: datetime) -> Window:
     return replace(window, ends_at=moment + _AN_INSTANT)
 
 
-def _case(
-    ground: _Ground, server: ServerId, changed: Mapping[CheckKey, Health], transitions: tuple[Transition, ...]
-) -> _Case:
+def _case(ground: _Ground, server: ServerId, transitions: tuple[Transition, ...]) -> _Case:
     watched = ground.picture.servers[server]
-    standings = ground.picture.standings(watched, changed)
+    standings = ground.picture.standings(watched, ground.changed)
     return _Case(
         ground=ground,
         server=watched,
@@ -144,8 +146,11 @@ def _case(
     )
 
 
-def _told(case: _Case) -> list[Entry]:
-    return [*_server_entries(case), *_incident_entries(case), *_warning_entries(case)]
+def _told(ground: _Ground, cases: Sequence[_Case]) -> list[Entry]:
+    entries = [entry for case in cases for entry in _server_entries(case)]
+    for situation in _situations(ground, cases):
+        entries += telling.entries(decide(situation), situation, ground.picture)
+    return [*entries, *(entry for case in cases for entry in _warning_entries(case))]
 
 
 def _check_entries(case: _Case) -> list[Entry]:
@@ -195,22 +200,59 @@ def _since(case: _Case, before: Status) -> datetime:
     return min(moments) if worse else max(moments)
 
 
-def _incident_entries(case: _Case) -> list[Entry]:
-    tx, server = case.ground.tx, case.server.id
+def _situations(ground: _Ground, cases: Sequence[_Case]) -> list[Situation]:
+    """Gather the servers of one cause: those of an open incident together, every other one for itself."""
+    parties: dict[str, tuple[Incident | None, dict[ServerId, _Case]]] = {}
+    for case in cases:
+        told = readings.open_incident_of(ground.tx, case.server.id)
+        name = case.server.id if told is None else told.id
+        parties.setdefault(name, (told, {}))[1][case.server.id] = case
+    return [_situation(ground, told, party) for told, party in parties.values()]
+
+
+def _situation(ground: _Ground, told: Incident | None, party: Mapping[ServerId, _Case]) -> Situation:
+    """Return the situation of a party, with the servers of its incident of which nothing changed."""
+    watched = () if told is None else (one for one in told.servers if one in ground.picture.servers)
+    cases = [party.get(one) or _case(ground, one, ()) for one in watched]
+    named = {case.server.id for case in cases}
+    cases += [case for server, case in party.items() if server not in named]
+    return Situation(members=tuple(_member(case, told) for case in cases), open=told, moment=ground.moment)
+
+
+def _member(case: _Case, told: Incident | None) -> Member:
+    ground, server = case.ground, case.server.id
     failing = [one for one in case.standings if is_failing(one)]
-    situation = Situation(
+    return Member(
         server=case.server,
         judged=case.judged,
-        failing=tuple(_evidence(case, one) for one in failing),
-        open=readings.open_incident_of(tx, server),
-        recent=readings.last_resolved_of(tx, server),
+        failing=tuple(_told_evidence(case, one, told) for one in failing),
+        recent=_recent(ground, server) if failing and told is None else None,
         window=case.window,
-        moment=case.ground.moment,
-        quiet_until=quiet_until(case.ground.windows, server, case.ground.moment),
+        quiet_until=quiet_until(ground.windows, server, ground.moment),
         persisting=frozenset(one.health.check for one in failing if one.health.persisting),
         recovered_at=case.recovered_at,
     )
-    return telling.entries(decide(situation), situation, case.ground.picture)
+
+
+def _recent(ground: _Ground, server: ServerId) -> Incident | None:
+    """Return the incident that a failure may take up again, without servers that have another one by now."""
+    recent = readings.last_resolved_of(ground.tx, server)
+    if recent is None or len(recent.servers) == 1:
+        return recent
+    free = (one for one in recent.servers if readings.open_incident_of(ground.tx, one) is None)
+    return replace(recent, servers=tuple(free))
+
+
+def _told_evidence(case: _Case, one: Standing, told: Incident | None) -> CheckEvidence:
+    """Spare the database what nobody will read: the evidence of a check that failed in the open incident before."""
+    key = one.health.check
+    if told is not None and len(told.servers) > 1 and told.stage is not Stage.MONITORING:
+        known = key in told.checks
+    else:
+        known = False
+    if known and not any(transition.check == key for transition in case.transitions):
+        return held_evidence(one.health, case.ground.picture.plans[key].kind)
+    return _evidence(case, one)
 
 
 def _warning_entries(case: _Case) -> list[Entry]:

@@ -13,9 +13,11 @@ from monitor.health.rollup import judge
 from monitor.identifiers import CheckKey, IncidentId, ServerId, UpdateId
 from monitor.incidents import texts
 from monitor.incidents.decision import (
+    Behind,
     Decision,
     Ease,
     Join,
+    Member,
     Nothing,
     Open,
     Quiet,
@@ -45,7 +47,7 @@ from monitor.language import Texts, in_every_language
 
 
 def entries(decision: Decision, situation: Situation, picture: Picture) -> list[Entry]:
-    """Return what a decision about one server appends: one entry, or none where there is nothing to tell."""
+    """Return what a decision about one party appends: one entry, or none where there is nothing to tell."""
     if isinstance(decision, Nothing | Quiet):
         return []
     return [_TOLD[type(decision)](decision, situation, picture)]
@@ -75,9 +77,17 @@ def retired(incident: Incident, picture: Picture, moment: datetime) -> Entry:
 
 
 def _names(incident: Incident, picture: Picture) -> list[str]:
-    return [
-        picture.servers[server].name if server in picture.servers else server for server in incident.servers
-    ]
+    return [_name(server, picture) for server in incident.servers]
+
+
+def _name(server: ServerId, picture: Picture) -> str:
+    return picture.servers[server].name if server in picture.servers else server
+
+
+def _behind_of(situation: Situation) -> tuple[ServerId, ...]:
+    """Return every server that the incident lists as unreachable from now on."""
+    known = () if situation.open is None else situation.open.unreachable
+    return tuple(dict.fromkeys((*known, *situation.unreachable)))
 
 
 def _opened(decision: Open, situation: Situation, picture: Picture) -> Entry:
@@ -85,14 +95,15 @@ def _opened(decision: Open, situation: Situation, picture: Picture) -> Entry:
     report = _report(situation, picture, started_at=decision.started_at)
     incident = Incident(
         id=IncidentId(fresh_ulid(situation.moment)),
-        title=texts.title(situation.server, situation.judged),
+        title=_title(situation),
         stage=Stage.INVESTIGATING,
         impact=decision.impact,
-        servers=(situation.server.id,),
+        servers=decision.servers,
         checks=decision.checks,
         started_at=decision.started_at,
         opened_at=situation.moment,
         updates=(_update(Stage.INVESTIGATING, texts.update_text(news, report), situation.moment),),
+        unreachable=situation.unreachable,
     )
     body = IncidentOpened(incident=incident, evidence=decision.evidence)
     return _entry(Kind.INCIDENT_OPENED, incident.id, body, situation.moment)
@@ -107,6 +118,7 @@ def _joined(decision: Join, situation: Situation, picture: Picture) -> Entry:
         stage=incident.stage,
         impact=decision.impact,
         new=decision.checks,
+        servers=decision.servers,
         evidence=decision.evidence,
         changed_at=_first_failing(decision.evidence),
     )
@@ -130,6 +142,12 @@ def _eased(decision: Ease, situation: Situation, picture: Picture) -> Entry:
     return _moved_on(change, situation, picture)
 
 
+def _behind(_decision: Behind, situation: Situation, picture: Picture) -> Entry:
+    incident = _open(situation)
+    change = _Change(news=News.BEHIND, reason=Reason.BEHIND, stage=incident.stage, impact=incident.impact)
+    return _moved_on(change, situation, picture)
+
+
 def _recovering(decision: Recover, situation: Situation, picture: Picture) -> Entry:
     change = _Change(
         news=News.RECOVERING,
@@ -148,6 +166,7 @@ def _relapsed(decision: Relapse, situation: Situation, picture: Picture) -> Entr
         stage=Stage.INVESTIGATING,
         impact=decision.impact,
         new=decision.checks,
+        servers=decision.servers,
         evidence=decision.evidence,
         changed_at=_first_failing(decision.evidence),
     )
@@ -163,7 +182,7 @@ def _reopened(decision: Reopen, situation: Situation, picture: Picture) -> Entry
         impact=decision.impact,
         checks=joined(incident, decision.checks),
         update=_update(Stage.INVESTIGATING, texts.update_text(News.REOPENED, report), situation.moment),
-        title=texts.title(situation.server, situation.judged),
+        title=_title(situation),
         evidence=decision.evidence,
     )
     return _entry(Kind.INCIDENT_REOPENED, incident.id, body, situation.moment)
@@ -175,6 +194,7 @@ _TOLD: Mapping[type[object], Callable[[Any, Situation, Picture], Entry]] = {
     Join: _joined,
     Worsen: _worsened,
     Ease: _eased,
+    Behind: _behind,
     Recover: _recovering,
     Relapse: _relapsed,
     Reopen: _reopened,
@@ -208,10 +228,20 @@ def _staff_resolved(decision: Settle, incident: Incident, moment: datetime, pict
     return _resolution(incident, words, decision.ended_at, moment)
 
 
+def _head(situation: Situation) -> Member:
+    """Return the server that a text speaks of where it speaks of one: the first that is hit."""
+    return next(iter(situation.hit), situation.members[0])
+
+
+def _title(situation: Situation) -> Texts:
+    head = _head(situation)
+    return texts.title(head.server, head.judged)
+
+
 def _open(situation: Situation) -> Incident:
     if situation.open is None:
         raise ValueError(
-            f"the decision about {situation.server.id} goes on with an incident that is not there"
+            f"the decision about {_head(situation).server.id} goes on with an incident that is not there"
         )
     return situation.open
 
@@ -224,15 +254,17 @@ def _report(
     ended_at: datetime | None = None,
     changed_at: datetime | None = None,
 ) -> Report:
+    head = _head(situation)
     return Report(
-        server=situation.server,
-        judged=situation.judged,
+        server=head.server,
+        judged=head.judged,
         zone=picture.zone,
         moment=situation.moment,
         started_at=started_at,
-        failing=len(situation.failing),
+        failing=len(head.failing),
         ended_at=ended_at,
         changed_at=changed_at,
+        behind=tuple(_name(server, picture) for server in _behind_of(situation)),
     )
 
 
@@ -250,13 +282,14 @@ def _report_of(incident: Incident, picture: Picture, moment: datetime, *, ended_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Change:
-    """How an open incident moves on: `new` checks join it, `changed_at` is when that began which makes this news."""
+    """How an open incident moves on: `new` checks and `servers` join it, `changed_at` is when that began which makes this news."""
 
     news: News
     reason: Reason
     stage: Stage
     impact: Impact
     new: tuple[CheckKey, ...] = ()
+    servers: tuple[ServerId, ...] = ()
     evidence: tuple[CheckEvidence, ...] = ()
     ended_at: datetime | None = None
     changed_at: datetime | None = None
@@ -276,11 +309,11 @@ def _moved_on(change: _Change, situation: Situation, picture: Picture) -> Entry:
         reason=change.reason,
         stage=change.stage,
         impact=change.impact,
-        servers=incident.servers,
+        servers=tuple(dict.fromkeys((*incident.servers, *change.servers))),
         checks=joined(incident, change.new),
-        unreachable=incident.unreachable,
+        unreachable=_behind_of(situation),
         # What customers read at the top follows what is hit now; when all is well again it still names what was.
-        title=texts.title(situation.server, situation.judged) if situation.failing else None,
+        title=_title(situation) if situation.hit else None,
         update=_update(change.stage, texts.update_text(change.news, report), situation.moment),
         evidence=change.evidence,
         ended_at=change.ended_at,

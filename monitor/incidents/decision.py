@@ -1,22 +1,26 @@
-"""What follows for customers from what is confirmed of a server: the incident decision.
+"""What follows for customers from what is confirmed of the servers of one cause: the incident decision.
 
-A decision is a value; nothing happens here. At most one detected public incident per server is open at a time: while
-one is, checks join it, it worsens, eases, recovers and relapses, and no decision opens another.
+A decision is a value; nothing happens here. It is about a party: the servers of an open incident with those that join them, or
+servers that have none. At most one detected public incident per server is open at a time: while one is, checks and servers join
+it, it worsens, eases, recovers and relapses, and no decision opens another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.fleet import Server
 from monitor.health.rollup import Judged
 from monitor.health.words import Status
-from monitor.identifiers import CheckKey
+from monitor.identifiers import CheckKey, ServerId
 from monitor.incidents.incident import CheckEvidence, Impact, Incident, Stage
 from monitor.maintenance.window import Window
+
+SPACING = timedelta(minutes=1)
+"""An incident of several servers tells no more often than this that more or fewer of them are hit."""
 
 _AUTHOR = "vigia"
 _IMPACTS = {
@@ -34,28 +38,73 @@ class QuietReason(StrEnum):
     FLAPPING = "flapping"
     ACKNOWLEDGED = "acknowledged"
     ISOLATED = "isolated"
+    PARENT_AWAITED = "parent_awaited"
+    MASS = "mass"
+    SPACED = "spaced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """Everything that the decision about one server rests on.
+class Member:
+    """One server of a party, and everything that the decision rests on about it.
 
-    `failing` are the checks confirmed down or degraded that count for the public status. `open` is the server's open
-    detected public incident, `recent` its newest resolved one. `window` is the one that keeps the server quiet at
-    `moment`, `quiet_until` the newest end of such a time before `moment`. `persisting` are failing checks that
-    were not confirmed anew since then (rule M2). `recovered_at` is the first good look of the newest recovery.
+    `failing` are the checks confirmed down or degraded that count for the public status. `recent` is the server's newest resolved
+    incident. `window` is the one that keeps the server quiet now, `quiet_until` the newest end of such a time before.
+    `persisting` are failing checks that were not confirmed anew since then (rule M2). `recovered_at` is the first good
+    look of the newest recovery. `held` tells why the failure opens nothing yet; a server whose incident is open already is not held.
     """
 
     server: Server
     judged: Judged
     failing: tuple[CheckEvidence, ...]
-    open: Incident | None
-    recent: Incident | None
-    window: Window | None
-    moment: datetime
+    recent: Incident | None = None
+    window: Window | None = None
     quiet_until: datetime | None = None
     persisting: frozenset[CheckKey] = frozenset()
     recovered_at: datetime | None = None
+    held: QuietReason | None = None
+
+    @property
+    def is_hit(self) -> bool:
+        """Does it fail in a way that customers notice?"""
+        return bool(self.failing) and impact_of(self.judged.status) is not Impact.NONE
+
+    @property
+    def fresh(self) -> tuple[CheckEvidence, ...]:
+        """Its failing checks that may be told of: none while a window keeps it quiet."""
+        if self.window is not None or not self.is_hit:
+            return ()
+        return tuple(one for one in self.failing if one.check not in self.persisting)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything that the decision about one party rests on, its servers in the order in which they are named.
+
+    `open` is the open detected public incident of one or more of them; no two have different ones. `unreachable` are servers behind
+    these that cannot be judged meanwhile.
+    """
+
+    members: tuple[Member, ...]
+    open: Incident | None
+    moment: datetime
+    unreachable: tuple[ServerId, ...] = ()
+
+    @property
+    def hit(self) -> tuple[Member, ...]:
+        """The members that fail and are part of the matter: not those that are held."""
+        return tuple(one for one in self.members if one.is_hit and (one.held is None or self._is_named(one)))
+
+    @property
+    def back(self) -> tuple[ServerId, ...]:
+        """The servers of the open incident that are well again."""
+        if self.open is None:
+            return ()
+        hit = {one.server.id for one in self.members if one.is_hit or one.judged.status is Status.UNKNOWN}
+        watched = {one.server.id for one in self.members}
+        return tuple(server for server in self.open.servers if server in watched and server not in hit)
+
+    def _is_named(self, member: Member) -> bool:
+        return self.open is not None and member.server.id in self.open.servers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +112,7 @@ class Open:
     """Open an incident. `persists` tells that it goes on from a window, at whose end it then starts."""
 
     impact: Impact
+    servers: tuple[ServerId, ...]
     checks: tuple[CheckKey, ...]
     evidence: tuple[CheckEvidence, ...]
     started_at: datetime
@@ -71,11 +121,12 @@ class Open:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """More checks of the server fail. `checks` are the new ones, `impact` holds from now on."""
+    """More fails. `checks` and `servers` are the new ones, `impact` holds from now on."""
 
     checks: tuple[CheckKey, ...]
     impact: Impact
     evidence: tuple[CheckEvidence, ...] = ()
+    servers: tuple[ServerId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +139,16 @@ class Worsen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ease:
-    """The failure means less for customers than before; the ticket's priority stays."""
+    """The failure means less for customers than before, or some of several servers are back; the ticket's priority stays."""
 
     impact: Impact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """Servers behind those of the incident cannot be judged meanwhile: it lists them. `servers` are the new ones."""
+
+    servers: tuple[ServerId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +160,21 @@ class Recover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relapse:
-    """It fails again while being watched: back to investigating. `checks` are those that never failed in it before."""
+    """It fails again while being watched: back to investigating. `checks` and `servers` are those that never failed in it before."""
 
     impact: Impact
     checks: tuple[CheckKey, ...]
     evidence: tuple[CheckEvidence, ...]
+    servers: tuple[ServerId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen:
-    """The problem is back soon after its resolution: the same incident and ticket go on."""
+    """The problem is back soon after its resolution: the same incident and ticket go on. `servers` are those that fail."""
 
     incident: Incident
     impact: Impact
+    servers: tuple[ServerId, ...]
     checks: tuple[CheckKey, ...]
     evidence: tuple[CheckEvidence, ...]
 
@@ -131,7 +191,7 @@ class Nothing:
     """All that there is to tell was told."""
 
 
-Decision = Open | Join | Worsen | Ease | Recover | Relapse | Reopen | Quiet | Nothing
+Decision = Open | Join | Worsen | Ease | Behind | Recover | Relapse | Reopen | Quiet | Nothing
 
 
 def impact_of(status: Status) -> Impact:
@@ -140,19 +200,20 @@ def impact_of(status: Status) -> Impact:
 
 
 def decide(situation: Situation) -> Decision:
-    """Return what to tell about one server; carrying it out and asking again gives Nothing, or Quiet."""
-    if not situation.failing or impact_of(situation.judged.status) is Impact.NONE:
+    """Return what to tell about one party; carrying it out and asking again gives Nothing, or Quiet."""
+    if not situation.hit:
         return _calm(situation)
-    if situation.window is not None:
+    fresh = tuple(one for member in situation.hit for one in member.fresh)
+    if not fresh:
         return Quiet(reason=QuietReason.MAINTENANCE)
-    fresh = tuple(one for one in situation.failing if one.check not in situation.persisting)
-    if situation.open is not None:
-        return _go_on(situation, situation.open, fresh)
-    return _begin(situation, fresh) if fresh else Quiet(reason=QuietReason.MAINTENANCE)
+    return _begin(situation, fresh) if situation.open is None else _go_on(situation, situation.open, fresh)
 
 
 def due(incident: Incident, server: Server, moment: datetime, judged: Judged) -> bool:
-    """Is it time to resolve: was all well for `resolve_after`, and is it now? Not while nobody knows."""
+    """Is it time to resolve, as far as one of its servers goes?
+
+    It is when all was well for `resolve_after`, and is now. Not while nobody knows.
+    """
     if incident.stage is not Stage.MONITORING or incident.monitoring_since is None:
         return False
     well = judged.status is Status.OPERATIONAL
@@ -167,46 +228,102 @@ def resolved_by_a_person(incident: Incident) -> bool:
 
 def _calm(situation: Situation) -> Decision:
     """Decide when nothing fails. A recovery is told in a window too (rule M3), but never guessed from silence."""
+    held = [one.held for one in situation.members if one.held is not None]
     incident = situation.open
-    if incident is None or incident.stage is Stage.MONITORING or situation.judged.status is Status.UNKNOWN:
+    if incident is None:
+        return Quiet(reason=held[0]) if held else Nothing()
+    silent = any(one.judged.status is Status.UNKNOWN for one in situation.members)
+    if incident.stage is Stage.MONITORING or silent:
         return Nothing()
     # The newest recovery may be older than the incident, when what failed in it is no longer watched.
-    return Recover(ended_at=max(situation.recovered_at or situation.moment, incident.started_at))
+    recovered = max((one.recovered_at for one in situation.members if one.recovered_at), default=None)
+    return Recover(ended_at=max(recovered or situation.moment, incident.started_at))
 
 
 def _go_on(situation: Situation, incident: Incident, fresh: tuple[CheckEvidence, ...]) -> Decision:
-    impact = impact_of(situation.judged.status)
-    if not fresh:
-        return Quiet(reason=QuietReason.MAINTENANCE)
-    new = tuple(one.check for one in fresh if one.check not in incident.checks)
+    impact = _impact(situation)
+    checks = tuple(one.check for one in fresh if one.check not in incident.checks)
+    servers = _named(fresh, but=incident.servers)
     if incident.stage is Stage.MONITORING:
-        return Relapse(impact=impact, checks=new, evidence=fresh)
-    if new:
-        return Join(checks=new, impact=impact, evidence=tuple(one for one in fresh if one.check in new))
-    if impact.severity > incident.impact.severity:
+        return Relapse(impact=impact, checks=checks, evidence=fresh, servers=servers)
+    again = [server for server in _named(fresh) if server in incident.back]
+    grows = impact.severity > incident.impact.severity
+    if not servers and not grows and _is_too_soon(situation, incident):
+        return Quiet(reason=QuietReason.SPACED)
+    if checks or servers or again:
+        new = tuple(one for one in fresh if one.check in checks or one.check.server in again)
+        return Join(checks=checks, impact=impact, evidence=new, servers=servers)
+    if grows:
         return Worsen(impact=impact, evidence=fresh)
-    if impact.severity < incident.impact.severity:
+    return _less(situation, incident, impact)
+
+
+def _less(situation: Situation, incident: Incident, impact: Impact) -> Decision:
+    """Decide when nothing fails that did not fail before."""
+    several = len(incident.servers) > 1
+    if impact.severity < incident.impact.severity or (several and set(situation.back) - set(incident.back)):
         return Ease(impact=impact)
-    return Nothing()
+    behind = tuple(server for server in situation.unreachable if server not in incident.unreachable)
+    return Behind(servers=behind) if behind else Nothing()
+
+
+def _impact(situation: Situation) -> Impact:
+    """Return what the party means for customers; what may not be told of does not make it less."""
+    worst = max((impact_of(one.judged.status) for one in situation.hit), key=lambda one: one.severity)
+    incident = situation.open
+    if incident is None or all(one.fresh for one in situation.hit):
+        return worst
+    return max(worst, incident.impact, key=lambda one: one.severity)
+
+
+def _is_too_soon(situation: Situation, incident: Incident) -> bool:
+    """Was something told of many servers a moment ago? What follows the first word may come at once."""
+    many = len(incident.servers) + len(situation.unreachable) > 1
+    return many and len(incident.updates) > 1 and situation.moment - incident.updates[-1].at < SPACING
 
 
 def _begin(situation: Situation, fresh: tuple[CheckEvidence, ...]) -> Open | Reopen:
-    impact = impact_of(situation.judged.status)
+    impact = _impact(situation)
     checks = tuple(one.check for one in fresh)
-    since = min(one.failing_since for one in fresh)
-    quiet_until = situation.quiet_until
-    persists = quiet_until is not None and since < quiet_until
-    started_at = quiet_until if quiet_until is not None and persists else since
-    if situation.recent is not None and _reopens(situation.recent, situation.server, started_at):
-        return Reopen(incident=situation.recent, impact=impact, checks=checks, evidence=fresh)
-    return Open(impact=impact, checks=checks, evidence=fresh, started_at=started_at, persists=persists)
+    servers = _named(fresh)
+    told = [one for one in situation.hit if one.server.id in servers]
+    first = min(told, key=lambda one: _started_at(one)[0])
+    started_at, persists = _started_at(first)
+    recent = [one.recent for one in told if one.recent is not None and _reopens(one)]
+    if recent:
+        newest = max(recent, key=lambda one: (one.resolved_at or one.opened_at, one.id))
+        return Reopen(incident=newest, impact=impact, servers=servers, checks=checks, evidence=fresh)
+    return Open(
+        impact=impact,
+        servers=servers,
+        checks=checks,
+        evidence=fresh,
+        started_at=started_at,
+        persists=persists,
+    )
 
 
-def _reopens(recent: Incident, server: Server, failing_since: datetime) -> bool:
-    """Did it begin to fail again soon enough after it was resolved, and not by a person?"""
-    if recent.stage is not Stage.RESOLVED or recent.resolved_at is None or resolved_by_a_person(recent):
+def _started_at(member: Member) -> tuple[datetime, bool]:
+    """Return when the failure of a server began, as far as it may be told of, and whether it goes on from a window."""
+    since = min(one.failing_since for one in member.fresh)
+    if member.quiet_until is not None and since < member.quiet_until:
+        return member.quiet_until, True
+    return since, False
+
+
+def _reopens(member: Member) -> bool:
+    """Did it begin to fail again soon enough after its incident was resolved, and not by a person?"""
+    recent = member.recent
+    if recent is None or recent.stage is not Stage.RESOLVED or recent.resolved_at is None:
         return False
-    return failing_since - recent.resolved_at <= server.reopen_within
+    if resolved_by_a_person(recent):
+        return False
+    return _started_at(member)[0] - recent.resolved_at <= member.server.reopen_within
+
+
+def _named(evidence: Iterable[CheckEvidence], *, but: Iterable[ServerId] = ()) -> tuple[ServerId, ...]:
+    known = frozenset(but)
+    return tuple(dict.fromkeys(one.check.server for one in evidence if one.check.server not in known))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

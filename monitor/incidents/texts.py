@@ -5,7 +5,7 @@ A detected text never guesses at a cause. It is rendered once, when it is publis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,6 +29,7 @@ class News(StrEnum):
     JOINED = "joined"
     WORSENED = "worsened"
     EASED = "eased"
+    BEHIND = "behind"
     RECOVERING = "recovering"
     RELAPSED = "relapsed"
     RESOLVED = "resolved"
@@ -38,6 +39,8 @@ class News(StrEnum):
 # These tell of the failure as a whole and count from its start; the others tell of what changes now.
 _FROM_THE_START = (News.OPENED, News.PERSISTS)
 _OVER = (News.RECOVERING, News.RESOLVED)
+# A text names so many servers, or one more, before it only counts the others.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,8 @@ class Report:
     `judged` is what holds now and `failing` how many of the server's checks fail. `started_at` is the first failing
     look, or the end of the window that the failure persists after; `ended_at` is the first good look, None
     until there is one. `changed_at` is when that began which makes this an update, as the first failing look of a
-    relapse; `moment` unless it is known. `location` is where we look from.
+    relapse; `moment` unless it is known. `behind` are the names of servers that cannot be judged because of it. `location` is
+    where we look from.
     """
 
     server: Server
@@ -58,6 +62,7 @@ class Report:
     failing: int = 0
     ended_at: datetime | None = None
     changed_at: datetime | None = None
+    behind: tuple[str, ...] = ()
     location: str = "local"
 
 
@@ -105,6 +110,14 @@ def staff_resolved(server: Server, check: str, ended_at: datetime, zone: ZoneInf
     }
 
 
+def some(names: Sequence[str], language: Language) -> str:
+    """Return a short list of names: the first few, and how many more there are."""
+    if len(names) <= _NAMED + 1:
+        return listed(list(names), language)
+    more = text("incident.more", language, count=len(names) - _NAMED)
+    return listed([*names[:_NAMED], more], language)
+
+
 def _in_each(key: str, values: Mapping[str, object]) -> Texts:
     return {language: text(key, language, **values) for language in LANGUAGES}
 
@@ -127,6 +140,7 @@ def _update(news: News, report: Report, language: Language) -> str:
         hit=_hit(report, language),
         seen=_seen(report, language),
         next=_next(news, report, language),
+        behind=some(report.behind, language),
         since=since(turn, report.zone, language, seen_from=report.moment),
         at=at(turn, report.zone, language, seen_from=report.moment),
         ended=at(report.started_at, report.zone, language, seen_from=report.moment),

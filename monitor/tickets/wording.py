@@ -78,6 +78,7 @@ def comment(story: Story, entry: Entry) -> str:
         server=_servers(story),
         what=_what(story, body.impact),
         moment=_moment(story, body.ended_at or entry.moment),
+        behind=moments.listed([_name(story, server) for server in body.unreachable], story.language),
     )
     parts = [opening, _published(story, body.update), *_evidence(story, body.evidence)]
     return "\n\n".join(part for part in parts if part)
@@ -251,9 +252,13 @@ def _links(story: Story) -> str:
 
 def _servers(story: Story) -> str:
     first, *others = story.incident.servers or (ServerId("?"),)
-    known = _server(story.fleet, first)
-    name = known.name if known else first
+    name = _name(story, first)
     return text("ticket.servers", story.language, first=name, count=len(others)) if others else name
+
+
+def _name(story: Story, identity: ServerId) -> str:
+    known = _server(story.fleet, identity)
+    return known.name if known else identity
 
 
 def _group(story: Story, server: Server) -> str:

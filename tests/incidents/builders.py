@@ -16,6 +16,7 @@ from monitor.incidents.decision import (
     Decision,
     Ease,
     Join,
+    Member,
     Open,
     Recover,
     Relapse,
@@ -108,17 +109,15 @@ def situation(*failing: Health, moment: datetime = NOON, **more: object) -> Situ
     """Return a situation in which these checks are held to fail."""
     stand = standings({one.check.check: one for one in failing})
     bad = [one.health for one in stand if is_failing(one)]
+    told = {name: more.pop(name) for name in ("open", "unreachable") if name in more}
     fields: dict[str, object] = {
         "server": SERVER,
         "judged": judge(stand),
         "failing": tuple(held_evidence(one, one.check.check) for one in bad),
-        "open": None,
-        "recent": None,
-        "window": None,
-        "moment": moment,
         "persisting": frozenset(one.check for one in bad if one.persisting),
     }
-    return Situation(**(fields | more))  # type: ignore[arg-type] # a builder takes any of the fields
+    member = Member(**(fields | more))  # type: ignore[arg-type] # a builder takes any of the fields
+    return Situation(**({"members": (member,), "open": None, "moment": moment} | told))  # type: ignore[arg-type] # as above
 
 
 def incident(stage: Stage = Stage.INVESTIGATING, **more: object) -> Incident:

@@ -13,6 +13,7 @@ from monitor.incidents.decision import (
     Decision,
     Ease,
     Join,
+    Member,
     Nothing,
     Open,
     Recover,
@@ -70,14 +71,17 @@ class Course:
         failing = [one.health for one in self._standings() if is_failing(one)]
         return decide(
             Situation(
-                server=SERVER,
-                judged=judge(self._standings()),
-                failing=tuple(held_evidence(one, one.check.check) for one in failing),
+                members=(
+                    Member(
+                        server=SERVER,
+                        judged=judge(self._standings()),
+                        failing=tuple(held_evidence(one, one.check.check) for one in failing),
+                        recent=self.recent,
+                        recovered_at=recovered_at,
+                    ),
+                ),
                 open=self.open,
-                recent=self.recent,
-                window=None,
                 moment=moment,
-                recovered_at=recovered_at,
             )
         )
 
