@@ -72,5 +72,6 @@ def _moved(before: Health, after: Health) -> bool:
         cause=after.cause,
         found=after.found,
         took_ms=after.took_ms,
+        sequence=after.sequence,
     )
     return before.looked_at is None or young != after

@@ -49,6 +49,10 @@ class Health:
     whether its users notice: always when down, when degraded only by being slow (rule D11). `persisting` is set at
     the end of a window: a failure that is confirmed anew counts as a fresh one (rule M2). `unknowns` counts the newest
     looks in a row that told us nothing, `unknown_since` is the first of them.
+
+    `well` tells whether the newest look that told us anything found nothing that users would notice, `changes` which of the newest 20 such looks
+    differed in that from the one before, one bit each, and `flapping_since` since when they did so too often
+    (`monitor.health.flapping`). `sequence` is the number of the newest look in this process, 0 before the first.
     """
 
     check: CheckKey
@@ -69,6 +73,15 @@ class Health:
     unknowns: int = 0
     unknown_since: datetime | None = None
     doubts: tuple[Doubt, ...] = ()
+    well: bool | None = None
+    changes: int = 0
+    flapping_since: datetime | None = None
+    sequence: int = 0
+
+    @property
+    def flapping(self) -> bool:
+        """Does it come and go too often to be called well or failing?"""
+        return self.flapping_since is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def record(tx: Transaction, rows: Sequence[tuple[int, Observation]]) -> None:
 def save_healths(tx: Transaction, healths: Iterable[Health], numbers: Mapping[CheckKey, int]) -> None:
     """Store the health of checks, so that a restart continues every streak; a check without a number is left out."""
     tx.executemany(
-        "INSERT OR REPLACE INTO streaks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO streaks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_streak(numbers[health.check], health) for health in healths if health.check in numbers],
     )
 
@@ -131,4 +131,7 @@ def _streak(number: int, health: Health) -> tuple[Value, ...]:
         json.dumps([(doubt.level, milliseconds(doubt.at)) for doubt in health.doubts])
         if health.doubts
         else None,
+        None if health.well is None else int(health.well),
+        health.changes,
+        ms_of(health.flapping_since),
     )

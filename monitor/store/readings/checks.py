@@ -128,6 +128,9 @@ def _health(row: Row) -> Health:
         unknowns=row["unknowns"],
         unknown_since=instant(row["unknown_since_ms"]),
         doubts=_doubts(row["doubts"]) if row["doubts"] else (),
+        well=None if row["well"] is None else bool(row["well"]),
+        changes=row["changes"],
+        flapping_since=instant(row["flapping_ms"]),
     )
 
 
