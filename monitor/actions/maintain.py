@@ -113,7 +113,10 @@ def plan_recurring(tx: Transaction, fleet: Fleet, moment: datetime) -> int:
     configuration, and is cancelled when its rule is gone from there. What a person cancelled stays cancelled.
     """
     known = {window.id: window for window in readings.windows(tx, ending_after=moment)}
-    wanted = {window.id: window for rule in fleet.windows for window in _occurrences(rule, fleet, moment)}
+    zone, until = fleet.site.timezone, moment + PLAN_AHEAD
+    wanted = {
+        window.id: window for rule in fleet.windows for window in occurrences(rule, zone, moment, until)
+    }
     missing = [window for name, window in wanted.items() if _is_missing(tx, known.get(name), window)]
     entries = [_planned(window, _ACTOR, moment) for window in missing]
     gone = (
@@ -147,18 +150,21 @@ def _cancelled_by(tx: Transaction, window: Window) -> str:
     ][-1]
 
 
-def _occurrences(planned: PlannedWindow, fleet: Fleet, moment: datetime) -> Iterable[Window]:
+def occurrences(
+    planned: PlannedWindow, time_zone: str, moment: datetime, until: datetime
+) -> Iterable[Window]:
+    """Return the windows that a window kept as code comes to after `moment` and no later than `until`, in their order."""
     rule = parse_rule(planned.rule)
-    zone = ZoneInfo(fleet.site.timezone)
+    zone = ZoneInfo(time_zone)
     start = rule.next_after(moment, zone)
-    while start <= moment + PLAN_AHEAD:
+    while start <= until:
         yield Window(
             id=WindowId(f"{planned.id}-{start.astimezone(UTC):%Y%m%d%H%M}"),
             title=planned.title,
             servers=frozenset(planned.servers),
             starts_at=start.astimezone(UTC),
             ends_at=start.astimezone(UTC) + planned.lasts,
-            time_zone=fleet.site.timezone,
+            time_zone=time_zone,
             rule=planned.rule,
             planned_at=moment,
         )
