@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -46,7 +46,7 @@ class Survey:
 def survey(
     checks: Iterable[tuple[Health, timedelta]],
     *,
-    before: Set[CheckKey],
+    before: Collection[CheckKey],
     awake_since: datetime,
     moment: datetime,
 ) -> Survey:

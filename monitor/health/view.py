@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import ip_address
 
 from monitor.health.advance import FELT_WARNINGS
 from monitor.observation import FOUND_LIMIT, Cause, Observation, Outcome
@@ -46,6 +47,17 @@ class Tally:
         if self.answered == self.asked:
             return View.CLEAR
         return View.DOUBTFUL if self.answered else View.ISOLATED
+
+
+def literal(address: str | None) -> str | None:
+    """Return the bare address that a look names, which may have a zone or a port; None when it names none."""
+    bare = "" if address is None else address.partition("%")[0]
+    if bare.count(":") == 1 or bare.startswith("["):
+        bare = bare.rpartition(":")[0].strip("[]")
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        return None
 
 
 def family_of(address: str) -> AddressFamily:

@@ -125,6 +125,17 @@ def _name_server(value: str) -> str:
     return value
 
 
+def _place(value: str) -> str:
+    try:
+        host, port = split_listen(value)
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise RefusalError("configuration.place", found=value) from None
+    if port == 0:
+        raise RefusalError("configuration.place", found=value)
+    return value
+
+
 def _is_address(value: str) -> bool:
     try:
         ipaddress.ip_address(value)
@@ -225,6 +236,7 @@ SiteUrl = Annotated[str, AfterValidator(_site_url)]
 Host = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 NameServer = Annotated[str, AfterValidator(_name_server)]
+Place = Annotated[str, AfterValidator(_place)]
 Network = Annotated[str, AfterValidator(_network)]
 TargetRange = Annotated[str, AfterValidator(_target_range)]
 Email = Annotated[str, AfterValidator(_email)]

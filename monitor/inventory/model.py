@@ -26,6 +26,7 @@ from monitor.inventory.fields import (
     NameServer,
     Network,
     OperatorUrl,
+    Place,
     Probers,
     SiteUrl,
     TargetRange,
@@ -169,13 +170,15 @@ class SentinelName(Model):
     """A name that a sentinel is asked for."""
 
     name: Host = Field(description="The name to ask for.")
-    server: Address = Field(description="The name server to ask.")
+    server: NameServer = Field(
+        description="The address of the name server to ask; with a port if it is not 53."
+    )
 
 
 class Sentinel(Model):
-    """A target far from the servers that tells whether we ourselves are online; exactly one of the three."""
+    """A target apart from the servers that tells whether we ourselves are online; exactly one of the three."""
 
-    tcp: ListenAddress | None = Field(default=None, description='An address and a port: "192.0.2.1:53".')
+    tcp: Place | None = Field(default=None, description='An address and a port: "192.0.2.1:53".')
     dns: SentinelName | None = Field(default=None, description="A name and the name server to ask.")
     ping: Address | None = Field(default=None, description="An address to ping.")
 

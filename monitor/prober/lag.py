@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 
 _BEAT = 0.25
+LATE_S = 5.0
+"""A loop that stood still for longer spoils every look that was under way."""
 # Stalls are remembered longer than any look lasts.
 _REMEMBERED = 64
 
@@ -37,6 +39,10 @@ class LagWatch:
             return 0.0
         unfelt = self._loop.time() - self._due
         return max([unfelt, *(lasted for ended, lasted in self._stalls if ended >= moment), 0.0])
+
+    def stalls_since(self, moment: float, longer_than: float) -> int:
+        """Return how often the loop stood still for more than so many seconds since `moment` of its clock."""
+        return sum(ended >= moment and lasted > longer_than for ended, lasted in self._stalls)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = loop.time() + _BEAT

@@ -26,7 +26,7 @@ from monitor.observation import (
     sound_measures,
     sound_memory,
 )
-from monitor.prober.lag import LagWatch
+from monitor.prober.lag import LATE_S, LagWatch
 from monitor.prober.limits import Limits, OverdueError
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,6 @@ _log = logging.getLogger(__name__)
 # A kind ends its look by itself; this much later the prober ends it for it.
 _GRACE = 0.5
 PER_HOST = 16
-_LATE = 5.0
 _TIMEOUTS = frozenset(cause for cause in Cause if cause.startswith("timeout"))
 # Everything that a terminal, a page or a log line would act upon, and the halves of characters that UTF-8 cannot hold.
 _CONTROL = re.compile(
@@ -235,7 +234,7 @@ def _is_ours(look: Look, stalled: float, timeout: timedelta) -> bool:
 
     Five seconds spoil any. A look that ran out of time is spoilt by as little as half the time that it had.
     """
-    return stalled > _LATE or (look.cause in _TIMEOUTS and stalled > timeout.total_seconds() / 2)
+    return stalled > LATE_S or (look.cause in _TIMEOUTS and stalled > timeout.total_seconds() / 2)
 
 
 @dataclass(frozen=True, slots=True)

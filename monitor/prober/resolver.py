@@ -34,6 +34,7 @@ _SHARE = 0.8
 _LONGEST = 5.0
 _STAGGER = 0.1
 _DOUBT = 0.5
+_ROOT = Question(name=".", rdtype="NS")
 _REMEDY = "name at least two servers and a reference name under `resolver:`, or look at /etc/resolv.conf"
 
 
@@ -102,6 +103,26 @@ class Resolver:
         except TimeoutError as error:
             raise _late(question.name) from error
 
+    async def trouble(self, until: float) -> str:
+        """Return why our name servers are of no use now, "" while one of them is; `until` is a moment of the loop.
+
+        They have to know the reference. Without one they are asked for the servers of the root, and any word of theirs will do.
+        """
+        servers = self._configured or system_servers(self._resolv_conf)
+        if not servers:
+            return f"no name server is configured; {_REMEDY}"
+        name = self._settings.reference
+
+        async def ask(server: Server) -> Answer:
+            if name is None:
+                return await self._name_servers.ask_in_general(server, _ROOT, until)
+            return await self._name_servers.ask(server, name, Family.ANY, until)
+
+        answers = await _ask_all(servers, ask, until)
+        if _is_found(answers) or (name is None and _is_absent(answers)):
+            return ""
+        return f"{_said(answers)} about {name or 'the root'} ({', '.join(map(str, servers))})"
+
     async def close(self) -> None:
         """Give up every look-up that is in flight."""
         flights = [*self._flights.values(), *([self._reference] if self._reference else [])]
@@ -154,7 +175,9 @@ class Resolver:
         """Return what our servers said and, unless one found something, the question whether they know the reference."""
         servers = self._configured or system_servers(self._resolv_conf)
         if not servers:
-            raise OwnFaultError(Cause.OWN, f"cannot look up {name}: no name server is configured; {_REMEDY}")
+            raise OwnFaultError(
+                Cause.RESOLVER, f"cannot look up {name}: no name server is configured; {_REMEDY}"
+            )
         asking = asyncio.create_task(_ask_all(servers, ask, until))
         try:
             now = asyncio.get_running_loop().time()
@@ -183,7 +206,9 @@ class Resolver:
             ours = not _is_absent(answers) and not (failed and len(answers) > 1)
             remedy = _REMEDY
         return (
-            OwnFaultError(Cause.OWN, f"cannot look up {name}: {_said(answers)}, {remedy}") if ours else None
+            OwnFaultError(Cause.RESOLVER, f"cannot look up {name}: {_said(answers)}, {remedy}")
+            if ours
+            else None
         )
 
     def _reference_check(self, servers: tuple[Server, ...], until: float) -> asyncio.Task[bool] | None:

@@ -26,6 +26,7 @@ _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
 )
 _LEAST_FREE = 0.05
+_SENTINELS = 3
 _LARGE_WAL = 256 * 1024 * 1024
 
 
@@ -59,6 +60,7 @@ def examine(load: Callable[[], Configuration], clock: Clock) -> list[Finding]:
     )
     findings += _site(loaded)
     findings += _operators(loaded.settings)
+    findings += _sentinels(loaded.settings)
     findings += _data(loaded.settings.data)
     findings += _database(loaded.settings.data, clock)
     return findings
@@ -123,6 +125,28 @@ def _operators(settings: Settings) -> Iterator[Finding]:
         yield _warning(
             "notify.operators", "nobody is told of faults: add an Apprise URL under notify.operators"
         )
+
+
+def _sentinels(settings: Settings) -> Iterator[Finding]:
+    kinds = [kind for one in settings.sentinels for kind in one]
+    if not kinds:
+        yield _warning(
+            "sentinels",
+            "nothing tells a blocked view of ours from an outage of every server: name a gateway, two addresses elsewhere "
+            "and a name server under `sentinels:`",
+        )
+    elif len(kinds) < _SENTINELS:
+        yield _warning(
+            "sentinels",
+            f"{len(kinds)}, so that the fault of one looks like ours: name at least {_SENTINELS} of different kinds",
+        )
+    elif len(set(kinds)) == 1:
+        yield _warning(
+            "sentinels",
+            f"{len(kinds)}, all {kinds[0]}, so that one rule of a firewall blocks them all: name another kind",
+        )
+    else:
+        yield _fine("sentinels", f"{len(kinds)}: {', '.join(sorted(set(kinds)))}")
 
 
 def _data(data: Path) -> Iterator[Finding]:

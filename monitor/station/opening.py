@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from monitor.actions.append import append
 from monitor.actions.deliver import Deliverer
 from monitor.actions.desk import StoredDesk
+from monitor.checks import KINDS as CHECKS
+from monitor.checks.contract import Options
 from monitor.clock import Clock
 from monitor.inventory import Configuration, Settings
+from monitor.inventory.fields import split_listen
 from monitor.journal.consequences import Channel
-from monitor.prober import ResolverSettings
+from monitor.prober import ResolverSettings, Sentinel
+from monitor.prober.name_servers import parse_server
 from monitor.store.database import Database
 from monitor.subscribers.operators import AppriseMessenger
 from monitor.tickets import KINDS
@@ -26,6 +31,30 @@ def resolver_settings(settings: Settings) -> ResolverSettings | None:
     if settings.resolver is None:
         return None
     return ResolverSettings(servers=settings.resolver.servers, reference=settings.resolver.reference)
+
+
+def sentinels_of(settings: Settings) -> tuple[Sentinel, ...]:
+    """Return the configured sentinels, ready to be looked at."""
+    return tuple(_sentinel(*next(iter(one.items()))) for one in settings.sentinels)
+
+
+def _sentinel(kind: str, value: Any) -> Sentinel:
+    match kind:
+        case "tcp":
+            address, port = split_listen(value)
+            options: dict[str, Any] = {"host": address, "port": port}
+        case "dns":
+            address = parse_server(value["server"]).address
+            options = {"query": value["name"], "server": value["server"]}
+        case _:
+            address = value
+            # Two echoes: one lost datagram is no silence, and a round has little time.
+            options = {"host": address, "count": 2}
+    return Sentinel(address=address, check=CHECKS[kind].build(_options(kind, options)))
+
+
+def _options(kind: str, options: dict[str, Any]) -> Options:
+    return CHECKS[kind].options.model_validate(options)
 
 
 def new_installation() -> str:

@@ -136,17 +136,17 @@ def test_a_long_answer_is_fetched_over_tcp(tmp_path: Path) -> None:
         ([Zone(KNOWN)], None, (Outcome.DOWN, Cause.NAME)),
         ([Zone(KNOWN)], "reference.test", (Outcome.DOWN, Cause.NAME)),
         # A server that denies even the reference denies everything.
-        ([Zone()], "reference.test", (Outcome.UNKNOWN, Cause.OWN)),
+        ([Zone()], "reference.test", (Outcome.UNKNOWN, Cause.RESOLVER)),
         # Silence and failure count only when the servers are seen to work.
-        ([Zone(KNOWN, otherwise=SILENT)], None, (Outcome.UNKNOWN, Cause.OWN)),
+        ([Zone(KNOWN, otherwise=SILENT)], None, (Outcome.UNKNOWN, Cause.RESOLVER)),
         ([Zone(KNOWN, otherwise=SILENT)], "reference.test", (Outcome.DOWN, Cause.TIMEOUT_NAME)),
-        ([Zone(otherwise=SILENT)], "reference.test", (Outcome.UNKNOWN, Cause.OWN)),
-        ([Zone(otherwise=SILENT), Zone(otherwise=SILENT)], None, (Outcome.UNKNOWN, Cause.OWN)),
-        ([Zone(KNOWN, otherwise=SERVFAIL)], None, (Outcome.UNKNOWN, Cause.OWN)),
+        ([Zone(otherwise=SILENT)], "reference.test", (Outcome.UNKNOWN, Cause.RESOLVER)),
+        ([Zone(otherwise=SILENT), Zone(otherwise=SILENT)], None, (Outcome.UNKNOWN, Cause.RESOLVER)),
+        ([Zone(KNOWN, otherwise=SERVFAIL)], None, (Outcome.UNKNOWN, Cause.RESOLVER)),
         ([Zone(KNOWN, otherwise=SERVFAIL)], "reference.test", (Outcome.DOWN, Cause.NAME)),
-        ([Zone(otherwise=SERVFAIL)], "reference.test", (Outcome.UNKNOWN, Cause.OWN)),
+        ([Zone(otherwise=SERVFAIL)], "reference.test", (Outcome.UNKNOWN, Cause.RESOLVER)),
         ([Zone(otherwise=SERVFAIL), Zone(otherwise=SERVFAIL)], None, (Outcome.DOWN, Cause.NAME)),
-        ([Zone(otherwise=SERVFAIL), Zone(otherwise=SILENT)], None, (Outcome.UNKNOWN, Cause.OWN)),
+        ([Zone(otherwise=SERVFAIL), Zone(otherwise=SILENT)], None, (Outcome.UNKNOWN, Cause.RESOLVER)),
         # One that works is enough to believe what it says.
         ([Zone(otherwise=SILENT), Zone(KNOWN)], None, (Outcome.DOWN, Cause.NAME)),
     ],
@@ -166,7 +166,7 @@ def test_the_second_server_helps_when_the_first_does_not(tmp_path: Path, first: 
 
 def test_no_server_at_all_is_our_own_trouble(tmp_path: Path) -> None:
     answer = ask(tmp_path, "one.test")
-    assert verdict(answer) == (Outcome.UNKNOWN, Cause.OWN)
+    assert verdict(answer) == (Outcome.UNKNOWN, Cause.RESOLVER)
     assert isinstance(answer, Look)
     assert "resolver:" in answer.found
 
@@ -230,7 +230,7 @@ def test_sixty_dead_names_do_not_touch_healthy_looks(tmp_path: Path) -> None:
 
     healthy, dead = uvloop.run(main())
     assert [seen.outcome for seen in healthy] == [Outcome.OK] * 10
-    assert {(seen.outcome, seen.cause) for seen in dead} == {(Outcome.UNKNOWN, Cause.OWN)}
+    assert {(seen.outcome, seen.cause) for seen in dead} == {(Outcome.UNKNOWN, Cause.RESOLVER)}
 
 
 def test_a_recovered_name_server_is_believed_at_once(tmp_path: Path) -> None:
