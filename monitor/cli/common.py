@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.clock import SystemClock
+from monitor.language.zones import instant_of
 from monitor.station.names import DATABASE
 from monitor.store.database import Database, Transaction
 
@@ -146,6 +147,19 @@ def print_quote(heading: str, quoted: str) -> None:
     if lines:
         click.secho(f"  {heading}", dim=True)
         click.echo("\n".join(f"    {line}" for line in lines))
+
+
+def moment_of(written: str, zone: str, option: str) -> datetime:
+    """Return the instant that a person typed: local time of the site, or RFC 3339 with an offset."""
+    try:
+        moment = datetime.fromisoformat(written)
+        return instant_of(moment, ZoneInfo(zone)) if moment.tzinfo is None else moment.astimezone(UTC)
+    # The first and the last day of the calendar have no instant in every zone.
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(
+            f"{written!r} is no date and time; write it as '2026-12-01 22:00', in the zone {zone}",
+            param_hint=option,
+        ) from error
 
 
 def local(moment: datetime | None, zone: str) -> str:

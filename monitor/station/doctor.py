@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from monitor.actions import asking
 from monitor.clock import Clock
 from monitor.errors import VigiaError
 from monitor.inventory import Configuration, Settings
@@ -63,7 +65,26 @@ def examine(load: Callable[[], Configuration], clock: Clock) -> list[Finding]:
     findings += _sentinels(loaded.settings)
     findings += _data(loaded.settings.data)
     findings += _database(loaded.settings.data, clock)
+    findings += _in_force(loaded)
     return findings
+
+
+def _in_force(loaded: Configuration) -> Iterator[Finding]:
+    """Is the file as it stands what watch goes by?"""
+    path = loaded.settings.data / DATABASE
+    if not path.exists():
+        return
+    try:
+        with closing(Database.open(path, owner=False)) as database, database.reading() as tx:
+            told = asking.told(tx)
+    except VigiaError:
+        return
+    if told is not None and told.problem:
+        yield _warning("in force", f"an older configuration is, because of the one on disk: {told.problem}")
+    elif told is not None and told.digest != loaded.digest:
+        yield _warning("in force", "an older configuration is: run `vigia apply`, or start the service")
+    elif told is not None:
+        yield _fine("in force", "the configuration as it stands")
 
 
 def _fine(subject: str, detail: str) -> Finding:

@@ -50,6 +50,14 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def read_address(data: Path) -> str | None:
+    """Return the address that the service of a data directory bound last, None if it never ran."""
+    try:
+        return (data / ADDRESS_FILE).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
 def write_address(data: Path, address: str) -> None:
     """Write the bound address where other programs find it, whole or not at all."""
     data.mkdir(parents=True, exist_ok=True)

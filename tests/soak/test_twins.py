@@ -11,6 +11,7 @@ import pytest
 
 from tests.journeys.house import ROOT
 from tests.soak.fifty_thousand import day, looks
+from tests.soak.reloads import reload
 from tests.soak.whole import Figure
 
 
@@ -56,3 +57,13 @@ def test_every_look_that_is_made_is_seen_and_none_is_made_twice(tmp_path: Path):
 @pytest.mark.timeout(300)
 def test_a_day_of_many_checks_has_every_turn_once(tmp_path: Path):
     assert missed(day(tmp_path, checks=3000, hours=3)) == []
+
+
+@pytest.mark.system("nginx")
+@pytest.mark.timeout(300)
+def test_reloads_double_no_look_and_forget_no_check(tmp_path: Path):
+    tmp_path.chmod(0o755)
+    found = reload(tmp_path, 20)
+    assert found["looks"] > 0
+    assert found["doubled"] == 0
+    assert found["checks that are no longer looked at"] == 0

@@ -13,6 +13,7 @@ from monitor.store.readings.fleet import (
     fleet,
     fleet_number,
     forces,
+    is_known,
     retired_servers,
     standing,
     unforced,
@@ -26,6 +27,7 @@ from monitor.store.readings.incidents import (
     open_incident_of,
     open_incidents,
     open_warning_of,
+    unstable_incidents,
 )
 from monitor.store.readings.service import beat_of, heard_at, installation, publication
 from monitor.store.readings.spans import (
@@ -34,14 +36,20 @@ from monitor.store.readings.spans import (
     server_days,
     status_spans,
 )
+from monitor.store.readings.strips import Fresh, Strip, fresh_looks, strip
 from monitor.store.readings.tickets import TicketRow, ticket, ticket_of, tickets
+from monitor.store.readings.views import BlockedView, blocked_views
 from monitor.store.readings.windows import window, windows
 
 __all__ = [
+    "BlockedView",
+    "Fresh",
     "Look",
+    "Strip",
     "TicketRow",
     "beat_of",
     "blind_spans",
+    "blocked_views",
     "check_kinds",
     "check_numbers",
     "ending_incidents",
@@ -49,11 +57,13 @@ __all__ = [
     "fleet",
     "fleet_number",
     "forces",
+    "fresh_looks",
     "healths",
     "heard_at",
     "incident",
     "incidents_between",
     "installation",
+    "is_known",
     "last_resolved_of",
     "last_whole",
     "maintenance_spans",
@@ -66,9 +76,11 @@ __all__ = [
     "server_days",
     "standing",
     "status_spans",
+    "strip",
     "ticket",
     "ticket_of",
     "tickets",
+    "unstable_incidents",
     "unforced",
     "window",
     "windows",

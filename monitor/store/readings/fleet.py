@@ -40,6 +40,11 @@ def zone(tx: Transaction) -> str:
     return "UTC" if row is None else str(row["zone"])
 
 
+def is_known(tx: Transaction, server: ServerId) -> bool:
+    """Is there a server of that id, or was there one?"""
+    return tx.row("SELECT 1 FROM servers WHERE id = ?", (server,)) is not None
+
+
 def retired_servers(tx: Transaction) -> Mapping[ServerId, str]:
     """Return the names of the servers that are watched no more; incidents of the past still speak of them."""
     rows = tx.rows("SELECT id, name FROM servers WHERE retired_ms IS NOT NULL ORDER BY id")
