@@ -10,6 +10,7 @@ from monitor.actions import ourselves
 from monitor.actions.append import append
 from monitor.actions.picture import Picture
 from monitor.actions.respond import respond
+from monitor.health import flapping
 from monitor.health.advance import advance
 from monitor.health.state import Health, Transition
 from monitor.identifiers import CheckKey
@@ -38,7 +39,12 @@ def observe(tx: Transaction, picture: Picture, looks: Sequence[Observation], mom
     healths, transitions = _judged(picture, watched)
     moved = [health for key, health in healths.items() if _moved(picture.health(key), health)]
     series.save_healths(tx, moved, picture.numbers)
-    entries = respond(tx, picture, healths, transitions, moment) if transitions else []
+    restless = {key.server for key, health in healths.items() if flapping.turned(picture.health(key), health)}
+    entries = (
+        respond(tx, picture, healths, transitions, moment, restless=restless)
+        if transitions or restless
+        else []
+    )
     if ourselves.turned(picture, healths):
         entries += ourselves.consider(tx, picture, healths, moment)
     return Observed(healths=healths, entries=append(tx, entries, moment))

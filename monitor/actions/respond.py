@@ -9,11 +9,21 @@ from datetime import datetime, timedelta
 from monitor.actions import ourselves, telling
 from monitor.actions.picture import Picture
 from monitor.fleet import Server
-from monitor.health.rollup import ORDER, Held, Judged, Standing, is_failing, is_staff_matter, judge
+from monitor.health import flapping
+from monitor.health.rollup import (
+    ORDER,
+    Held,
+    Judged,
+    Standing,
+    is_failing,
+    is_restless,
+    is_staff_matter,
+    judge,
+)
 from monitor.health.state import Health, Transition
 from monitor.health.words import State, Status
 from monitor.identifiers import CheckKey, ServerId
-from monitor.incidents.decision import Member, Situation, Warned, decide, decide_warning, due
+from monitor.incidents.decision import Member, Restless, Situation, Warned, decide, decide_warning, due
 from monitor.incidents.evidence import evidence_of, held_evidence
 from monitor.incidents.incident import CheckEvidence, Incident, Origin, Stage
 from monitor.journal.entries import CheckChanged, Entry, Kind, ServerChanged
@@ -67,9 +77,14 @@ def respond(
     changed: Mapping[CheckKey, Health],
     transitions: Sequence[Transition],
     moment: datetime,
+    *,
+    restless: Iterable[ServerId] = (),
 ) -> list[Entry]:
-    """Return the entries that follow from `transitions`, server by server; `changed` are the healths after them."""
-    by_server: dict[ServerId, list[Transition]] = {}
+    """Return the entries that follow from `transitions`, server by server; `changed` are the healths after them.
+
+    `restless` are servers of which a check began or ceased to come and go.
+    """
+    by_server: dict[ServerId, list[Transition]] = {server: [] for server in sorted(restless)}
     for transition in transitions:
         by_server.setdefault(transition.check.server, []).append(transition)
     ground = _ground(tx, picture, by_server, changed, moment)
@@ -87,7 +102,10 @@ def reconsider(
 
 
 def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Entry]:
-    """Return the resolutions of incidents that were watched for long enough, and of those that nobody watches any more."""
+    """Return the resolutions of incidents that were watched for long enough, and of those that nobody watches any more.
+
+    Incidents that come and go are told of from time to time, and go on by the ordinary rules once they do so no more.
+    """
     entries: list[Entry] = []
     for incident in readings.ending_incidents(tx):
         # What a person opened, a person ends.
@@ -99,6 +117,8 @@ def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Ent
             entries.append(telling.retired(incident, picture, moment))
         elif _is_due(incident, picture, moment):
             entries.append(telling.resolved(incident, picture, incident.ended_at or moment, moment))
+    for incident in readings.unstable_incidents(tx):
+        entries += reconsider(tx, picture, incident.servers, moment)
     return entries
 
 
@@ -231,6 +251,11 @@ def _member(case: _Case, told: Incident | None) -> Member:
         quiet_until=quiet_until(ground.windows, server, ground.moment),
         persisting=frozenset(one.health.check for one in failing if one.health.persisting),
         recovered_at=case.recovered_at,
+        restless=tuple(
+            Restless(check=one.health.check, changes=flapping.changes_seen(one.health))
+            for one in case.standings
+            if is_restless(one)
+        ),
     )
 
 
@@ -258,20 +283,35 @@ def _told_evidence(case: _Case, one: Standing, told: Incident | None) -> CheckEv
 def _warning_entries(case: _Case) -> list[Entry]:
     entries: list[Entry] = []
     for one in case.standings:
-        matter = is_staff_matter(one)
+        restless = _lasts_untold(case, one)
+        matter = is_staff_matter(one) or restless
         told = readings.open_warning_of(case.ground.tx, one.health.check)
         if not matter and told is None:
             continue
         warned = Warned(
-            evidence=_evidence(case, one) if matter else None,
+            evidence=_matter(case, one, restless=restless) if matter else None,
             open=told,
             window=case.window,
             moment=case.ground.moment,
             persisting=one.health.persisting,
             recovered_at=case.recovered_at,
+            changes=flapping.changes_seen(one.health) if restless else 0,
         )
         entries += telling.warning_entries(decide_warning(warned), warned, case.ground.picture)
     return entries
+
+
+def _lasts_untold(case: _Case, one: Standing) -> bool:
+    """Has a check come and gone for long, and is no incident open that tells of its server?"""
+    if is_staff_matter(one) or not flapping.lasts(one.health):
+        return False
+    return readings.open_incident_of(case.ground.tx, case.server.id) is None
+
+
+def _matter(case: _Case, one: Standing, *, restless: bool) -> CheckEvidence:
+    evidence = _evidence(case, one)
+    since = one.health.flapping_since
+    return replace(evidence, failing_since=since) if restless and since is not None else evidence
 
 
 def _evidence(case: _Case, one: Standing) -> CheckEvidence:

@@ -26,7 +26,9 @@ from monitor.incidents.decision import (
     Reopen,
     Settle,
     Situation,
+    Steady,
     Tell,
+    Unstable,
     Warned,
     Worsen,
     joined,
@@ -93,9 +95,10 @@ def _behind_of(situation: Situation) -> tuple[ServerId, ...]:
 def _opened(decision: Open, situation: Situation, picture: Picture) -> Entry:
     news = News.PERSISTS if decision.persists else News.OPENED
     report = _report(situation, picture, started_at=decision.started_at)
+    comes_and_goes = bool(situation.restless(decision.checks))
     incident = Incident(
         id=IncidentId(fresh_ulid(situation.moment)),
-        title=_title(situation),
+        title=_title(situation, unstable=comes_and_goes),
         stage=Stage.INVESTIGATING,
         impact=decision.impact,
         servers=decision.servers,
@@ -104,6 +107,7 @@ def _opened(decision: Open, situation: Situation, picture: Picture) -> Entry:
         opened_at=situation.moment,
         updates=(_update(Stage.INVESTIGATING, texts.update_text(news, report), situation.moment),),
         unreachable=situation.unreachable,
+        unstable_at=situation.moment if comes_and_goes else None,
     )
     body = IncidentOpened(incident=incident, evidence=decision.evidence)
     return _entry(Kind.INCIDENT_OPENED, incident.id, body, situation.moment)
@@ -173,17 +177,47 @@ def _relapsed(decision: Relapse, situation: Situation, picture: Picture) -> Entr
     return _moved_on(change, situation, picture)
 
 
+def _unstable(decision: Unstable, situation: Situation, picture: Picture) -> Entry:
+    incident = _open(situation)
+    change = _Change(
+        news=News.UNSTABLE,
+        reason=Reason.UNSTABLE,
+        # What comes and goes is not being watched to the end.
+        stage=Stage.INVESTIGATING if incident.stage is Stage.MONITORING else incident.stage,
+        impact=decision.impact,
+        new=decision.checks,
+        servers=decision.servers,
+        evidence=decision.evidence,
+        changes=decision.changes,
+    )
+    return _moved_on(change, situation, picture)
+
+
+def _steady(decision: Steady, situation: Situation, picture: Picture) -> Entry:
+    change = _Change(
+        news=News.STEADY,
+        reason=Reason.STEADY,
+        stage=_open(situation).stage,
+        impact=decision.impact,
+        evidence=decision.evidence,
+    )
+    return _moved_on(change, situation, picture)
+
+
 def _reopened(decision: Reopen, situation: Situation, picture: Picture) -> Entry:
     incident = decision.incident
     changed_at = _first_failing(decision.evidence)
     report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
+    checks = joined(incident, decision.checks)
+    comes_and_goes = bool(situation.restless(checks))
     body = IncidentReopened(
         incident=incident.id,
         impact=decision.impact,
-        checks=joined(incident, decision.checks),
+        checks=checks,
         update=_update(Stage.INVESTIGATING, texts.update_text(News.REOPENED, report), situation.moment),
-        title=_title(situation),
+        title=_title(situation, unstable=comes_and_goes),
         evidence=decision.evidence,
+        unstable=comes_and_goes,
     )
     return _entry(Kind.INCIDENT_REOPENED, incident.id, body, situation.moment)
 
@@ -197,13 +231,18 @@ _TOLD: Mapping[type[object], Callable[[Any, Situation, Picture], Entry]] = {
     Behind: _behind,
     Recover: _recovering,
     Relapse: _relapsed,
+    Unstable: _unstable,
+    Steady: _steady,
     Reopen: _reopened,
 }
 
 
 def _staff_opened(decision: Tell, warned: Warned, picture: Picture) -> Entry:
     server = picture.servers[decision.check.server]
-    words = texts.staff_opened(server, decision.evidence, picture.zone, warned.moment)
+    if decision.changes:
+        words = texts.staff_unstable(server, decision.evidence, decision.changes, picture.zone, warned.moment)
+    else:
+        words = texts.staff_opened(server, decision.evidence, picture.zone, warned.moment)
     incident = Incident(
         id=IncidentId(fresh_ulid(warned.moment)),
         title=texts.staff_title(server, decision.evidence),
@@ -233,9 +272,10 @@ def _head(situation: Situation) -> Member:
     return next(iter(situation.hit), situation.members[0])
 
 
-def _title(situation: Situation) -> Texts:
+def _title(situation: Situation, *, unstable: bool = False) -> Texts:
     head = _head(situation)
-    return texts.title(head.server, head.judged)
+    plain = texts.title(head.server, head.judged)
+    return texts.unstable_title(plain) if unstable else plain
 
 
 def _open(situation: Situation) -> Incident:
@@ -253,6 +293,7 @@ def _report(
     started_at: datetime,
     ended_at: datetime | None = None,
     changed_at: datetime | None = None,
+    changes: int = 0,
 ) -> Report:
     head = _head(situation)
     return Report(
@@ -264,6 +305,7 @@ def _report(
         failing=len(head.failing),
         ended_at=ended_at,
         changed_at=changed_at,
+        changes=changes,
         behind=tuple(_name(server, picture) for server in _behind_of(situation)),
     )
 
@@ -282,7 +324,10 @@ def _report_of(incident: Incident, picture: Picture, moment: datetime, *, ended_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Change:
-    """How an open incident moves on: `new` checks and `servers` join it, `changed_at` is when that began which makes this news."""
+    """How an open incident moves on: `new` checks and `servers` join it, `changed_at` is when that began which makes this news.
+
+    `changes` is how often what comes and goes has changed.
+    """
 
     news: News
     reason: Reason
@@ -293,6 +338,7 @@ class _Change:
     evidence: tuple[CheckEvidence, ...] = ()
     ended_at: datetime | None = None
     changed_at: datetime | None = None
+    changes: int = 0
 
 
 def _moved_on(change: _Change, situation: Situation, picture: Picture) -> Entry:
@@ -303,22 +349,41 @@ def _moved_on(change: _Change, situation: Situation, picture: Picture) -> Entry:
         started_at=incident.started_at,
         ended_at=change.ended_at,
         changed_at=change.changed_at,
+        changes=change.changes,
     )
+    checks = joined(incident, change.new)
+    unstable = _is_unstable(change, situation, checks)
     body = IncidentUpdated(
         incident=incident.id,
         reason=change.reason,
         stage=change.stage,
         impact=change.impact,
         servers=tuple(dict.fromkeys((*incident.servers, *change.servers))),
-        checks=joined(incident, change.new),
+        checks=checks,
         unreachable=_behind_of(situation),
-        # What customers read at the top follows what is hit now; when all is well again it still names what was.
-        title=_title(situation) if situation.hit else None,
+        title=_title_now(change, situation, unstable=unstable),
         update=_update(change.stage, texts.update_text(change.news, report), situation.moment),
         evidence=change.evidence,
         ended_at=change.ended_at,
+        unstable=unstable,
     )
     return _entry(Kind.INCIDENT_UPDATED, incident.id, body, situation.moment)
+
+
+def _is_unstable(change: _Change, situation: Situation, checks: tuple[CheckKey, ...]) -> bool | None:
+    """Tell whether the incident comes and goes from now on; None leaves that and its moment as they are."""
+    if change.news is News.UNSTABLE:
+        return True
+    return None if situation.restless(checks) and _open(situation).unstable_at is not None else False
+
+
+def _title_now(change: _Change, situation: Situation, *, unstable: bool | None) -> Texts | None:
+    """What customers read at the top follows what is hit now; when all is well again it still names what was."""
+    told = _open(situation)
+    if situation.hit:
+        return _title(situation, unstable=unstable is not False)
+    first = change.news is News.UNSTABLE and told.unstable_at is None
+    return texts.unstable_title(told.title) if first else None
 
 
 def _first_failing(evidence: tuple[CheckEvidence, ...]) -> datetime | None:

@@ -8,12 +8,15 @@ looks end it.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.health.state import Health
 
 LOOKS = 20
 """So many looks are remembered, each as one bit: the newest is the lowest."""
+
+LASTING = timedelta(minutes=30)
+"""What comes and goes for so long, and has no incident of its own, is a matter for operators."""
 
 _ALL = (1 << LOOKS) - 1
 # In hundredths, so that the edges are exact: the sum of the weights over 20 is the share in percent.
@@ -39,6 +42,17 @@ def after_look(health: Health, *, well: bool, at: datetime) -> Health:
 def at_rest(health: Health) -> Health:
     """Return the health with its restlessness forgotten: what was done to it in a window says nothing about later."""
     return replace(health, changes=0, flapping_since=None)
+
+
+def lasts(health: Health) -> bool:
+    """Has it come and gone for so long, as of its newest look, that somebody should see to it?"""
+    since, seen = health.flapping_since, health.looked_at
+    return since is not None and seen is not None and seen - since >= LASTING
+
+
+def turned(before: Health, after: Health) -> bool:
+    """Did it begin to come and go, or to last, or has it ceased to?"""
+    return (before.flapping, lasts(before)) != (after.flapping, lasts(after))
 
 
 def changes_seen(health: Health) -> int:

@@ -84,7 +84,8 @@ def judge(standings: Sequence[Standing]) -> Judged:
     """Return a server's status and its services'.
 
     Checks of impact none change nothing; a server that has no others is operational once one of them was seen. A
-    service appears when a check that counts belongs to it. Unless a check that we see fails, one that we do not see makes it unknown.
+    service appears when a check that counts belongs to it. Unless a check that we see fails, one that we do not see makes it unknown;
+    unless one of these is so, one that comes and goes makes it degraded.
     """
     counting = [one for one in standings if one.impact is not CheckImpact.NONE]
     status = _status_of(counting) if counting else _seen(standings)
@@ -102,6 +103,13 @@ def judge(standings: Sequence[Standing]) -> Judged:
 def is_failing(one: Standing) -> bool:
     """Is it confirmed that this check fails in a way that customers are told of?"""
     return not one.is_stale and _fails_publicly(one)
+
+
+def is_restless(one: Standing) -> bool:
+    """Does this check come and go in a way that customers are told of (rule D10)?"""
+    return (
+        one.impact is not CheckImpact.NONE and one.health.flapping and not (one.is_stale or one.is_isolated)
+    )
 
 
 def is_staff_matter(one: Standing) -> bool:
@@ -148,7 +156,10 @@ def _is_down(one: Standing) -> bool:
 
 
 def _because(status: Status, counting: Sequence[Standing]) -> Why | None:
-    return _unseen(counting) if status is Status.UNKNOWN else None
+    if status is Status.UNKNOWN:
+        return _unseen(counting)
+    unstable = status is Status.DEGRADED_PERFORMANCE and not any(is_failing(one) for one in counting)
+    return Why.FLAPPING if unstable else None
 
 
 def _unseen(counting: Sequence[Standing]) -> Why | None:
@@ -171,7 +182,9 @@ def _status_of(counting: Sequence[Standing]) -> Status:
         return Status.MAJOR_OUTAGE if down == len(outage) else Status.PARTIAL_OUTAGE
     if any(is_failing(one) for one in counting):
         return Status.DEGRADED_PERFORMANCE
-    return _seen(counting) if _unseen(counting) is None else Status.UNKNOWN
+    if _unseen(counting) is not None:
+        return Status.UNKNOWN
+    return Status.DEGRADED_PERFORMANCE if any(map(is_restless, counting)) else _seen(counting)
 
 
 def _machine_is_out(counting: Sequence[Standing]) -> bool:

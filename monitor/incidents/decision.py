@@ -22,6 +22,9 @@ from monitor.maintenance.window import Window
 SPACING = timedelta(minutes=1)
 """An incident of several servers tells no more often than this that more or fewer of them are hit."""
 
+UNSTABLE_EVERY = timedelta(minutes=30)
+"""An incident that comes and goes tells no more often than this that it still does (rule D10)."""
+
 _AUTHOR = "vigia"
 _IMPACTS = {
     Status.MAJOR_OUTAGE: Impact.CRITICAL,
@@ -44,6 +47,14 @@ class QuietReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restless:
+    """A check that comes and goes: so many of its newest 20 looks changed."""
+
+    check: CheckKey
+    changes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One server of a party, and everything that the decision rests on about it.
 
@@ -51,6 +62,7 @@ class Member:
     incident. `window` is the one that keeps the server quiet now, `quiet_until` the newest end of such a time before.
     `persisting` are failing checks that were not confirmed anew since then (rule M2). `recovered_at` is the first good
     look of the newest recovery. `held` tells why the failure opens nothing yet; a server whose incident is open already is not held.
+    `restless` are its checks that come and go, of those that count for the public status.
     """
 
     server: Server
@@ -62,6 +74,7 @@ class Member:
     persisting: frozenset[CheckKey] = frozenset()
     recovered_at: datetime | None = None
     held: QuietReason | None = None
+    restless: tuple[Restless, ...] = ()
 
     @property
     def is_hit(self) -> bool:
@@ -102,6 +115,12 @@ class Situation:
         hit = {one.server.id for one in self.members if one.is_hit or one.judged.status is Status.UNKNOWN}
         watched = {one.server.id for one in self.members}
         return tuple(server for server in self.open.servers if server in watched and server not in hit)
+
+    def restless(self, checks: Iterable[CheckKey]) -> tuple[Restless, ...]:
+        """Return which of these checks come and go, the most restless first."""
+        named = frozenset(checks)
+        found = [one for member in self.members for one in member.restless if one.check in named]
+        return tuple(sorted(found, key=lambda one: one.changes, reverse=True))
 
     def _is_named(self, member: Member) -> bool:
         return self.open is not None and member.server.id in self.open.servers
@@ -169,6 +188,28 @@ class Relapse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unstable:
+    """A check of the incident comes and goes: it stays open, and neither recoveries nor relapses are told meanwhile.
+
+    `changes` of the newest 20 looks differed from the one before. `checks` and `servers` are those that never failed in it before.
+    """
+
+    impact: Impact
+    changes: int
+    checks: tuple[CheckKey, ...] = ()
+    servers: tuple[ServerId, ...] = ()
+    evidence: tuple[CheckEvidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steady:
+    """Nothing comes and goes any more, and what fails now goes on failing."""
+
+    impact: Impact
+    evidence: tuple[CheckEvidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen:
     """The problem is back soon after its resolution: the same incident and ticket go on. `servers` are those that fail."""
 
@@ -191,7 +232,9 @@ class Nothing:
     """All that there is to tell was told."""
 
 
-Decision = Open | Join | Worsen | Ease | Behind | Recover | Relapse | Reopen | Quiet | Nothing
+Decision = (
+    Open | Join | Worsen | Ease | Behind | Recover | Relapse | Unstable | Steady | Reopen | Quiet | Nothing
+)
 
 
 def impact_of(status: Status) -> Impact:
@@ -201,6 +244,12 @@ def impact_of(status: Status) -> Impact:
 
 def decide(situation: Situation) -> Decision:
     """Return what to tell about one party; carrying it out and asking again gives Nothing, or Quiet."""
+    plain = _plain(situation)
+    return plain if situation.open is None else _held(situation, situation.open, plain)
+
+
+def _plain(situation: Situation) -> Decision:
+    """Decide as if nothing came and went."""
     if not situation.hit:
         return _calm(situation)
     fresh = tuple(one for member in situation.hit for one in member.fresh)
@@ -267,6 +316,47 @@ def _less(situation: Situation, incident: Incident, impact: Impact) -> Decision:
     return Behind(servers=behind) if behind else Nothing()
 
 
+def _held(situation: Situation, incident: Incident, plain: Decision) -> Decision:
+    """While a check of the incident comes and goes, tell that instead of each coming and going (rule D10).
+
+    What never failed before and what is worse than ever is told all the same. In a window the ordinary rules hold, and what nobody
+    can see is not called unstable.
+    """
+    restless = situation.restless(incident.checks)
+    if not restless:
+        return _steadied(situation, incident, plain)
+    unseen = any(one.window is not None or one.judged.status is Status.UNKNOWN for one in situation.members)
+    if unseen or _is_more(incident, plain):
+        return plain
+    told = incident.unstable_at
+    # A moment in the future is one of a clock that has been set back.
+    if told is None or not timedelta(0) <= situation.moment - told < UNSTABLE_EVERY:
+        return _unstable(situation, incident, plain, restless[0].changes)
+    return plain if isinstance(plain, Nothing) else Quiet(reason=QuietReason.FLAPPING)
+
+
+def _is_more(incident: Incident, plain: Decision) -> bool:
+    if isinstance(plain, Join):
+        return bool(plain.checks or plain.servers) or plain.impact.severity > incident.impact.severity
+    return isinstance(plain, Worsen | Behind)
+
+
+def _unstable(situation: Situation, incident: Incident, plain: Decision, changes: int) -> Unstable:
+    impacts = [incident.impact, *(impact_of(one.judged.status) for one in situation.hit)]
+    impact = max(impacts, key=lambda one: one.severity)
+    if not isinstance(plain, Relapse):
+        return Unstable(impact=impact, changes=changes)
+    new = tuple(one for one in plain.evidence if one.check in plain.checks)
+    return Unstable(impact=impact, changes=changes, checks=plain.checks, servers=plain.servers, evidence=new)
+
+
+def _steadied(situation: Situation, incident: Incident, plain: Decision) -> Decision:
+    fresh = tuple(one for member in situation.hit for one in member.fresh)
+    if incident.unstable_at is None or not fresh or not isinstance(plain, Nothing):
+        return plain
+    return Steady(impact=_impact(situation), evidence=fresh)
+
+
 def _impact(situation: Situation) -> Impact:
     """Return what the party means for customers; what may not be told of does not make it less."""
     worst = max((impact_of(one.judged.status) for one in situation.hit), key=lambda one: one.severity)
@@ -330,7 +420,8 @@ def _named(evidence: Iterable[CheckEvidence], *, but: Iterable[ServerId] = ()) -
 class Warned:
     """Everything that the decision about one check's matter for the staff rests on (rule D11).
 
-    `evidence` is None while nothing is confirmed that only operators are told of. `open` is the check's open
+    `evidence` is None while nothing is confirmed that only operators are told of. `changes` tells of a check that has come and gone for
+    long, without an incident that says so, how many of its newest looks changed. `open` is the check's open
     incident with `audience` operators. `persisting` tells that the failure was not confirmed anew since a window.
     """
 
@@ -340,15 +431,17 @@ class Warned:
     moment: datetime
     persisting: bool = False
     recovered_at: datetime | None = None
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
-    """Tell operators, and only them: an incident of impact none with one check."""
+    """Tell operators, and only them: an incident of impact none with one check. `changes` is above 0 when it comes and goes."""
 
     check: CheckKey
     evidence: CheckEvidence
     started_at: datetime
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +460,10 @@ def decide_warning(warned: Warned) -> Tell | Settle | Quiet | Nothing:
     if warned.window is not None or warned.persisting:
         return Quiet(reason=QuietReason.MAINTENANCE)
     return Tell(
-        check=warned.evidence.check, evidence=warned.evidence, started_at=warned.evidence.failing_since
+        check=warned.evidence.check,
+        evidence=warned.evidence,
+        started_at=warned.evidence.failing_since,
+        changes=warned.changes,
     )
 
 

@@ -32,6 +32,8 @@ class News(StrEnum):
     BEHIND = "behind"
     RECOVERING = "recovering"
     RELAPSED = "relapsed"
+    UNSTABLE = "unstable"
+    STEADY = "steady"
     RESOLVED = "resolved"
     REOPENED = "reopened"
 
@@ -50,7 +52,7 @@ class Report:
     `judged` is what holds now and `failing` how many of the server's checks fail. `started_at` is the first failing
     look, or the end of the window that the failure persists after; `ended_at` is the first good look, None
     until there is one. `changed_at` is when that began which makes this an update, as the first failing look of a
-    relapse; `moment` unless it is known. `behind` are the names of servers that cannot be judged because of it. `location` is
+    relapse; `moment` unless it is known. `changes` is how many of the newest 20 looks of what comes and goes changed. `behind` are the names of servers that cannot be judged because of it. `location` is
     where we look from.
     """
 
@@ -62,6 +64,7 @@ class Report:
     failing: int = 0
     ended_at: datetime | None = None
     changed_at: datetime | None = None
+    changes: int = 0
     behind: tuple[str, ...] = ()
     location: str = "local"
 
@@ -69,6 +72,13 @@ class Report:
 def title(server: Server, judged: Judged) -> Texts:
     """Return an incident's title: the server, and what of it is hit."""
     return {language: _title(server, judged, language) for language in LANGUAGES}
+
+
+def unstable_title(plain: Texts) -> Texts:
+    """Return the title of an incident that comes and goes, made of what it would be called otherwise."""
+    return {
+        language: text("incident.title.unstable", language, title=plain[language]) for language in LANGUAGES
+    }
 
 
 def update_text(news: News, report: Report) -> Texts:
@@ -91,6 +101,23 @@ def staff_opened(server: Server, evidence: CheckEvidence, zone: ZoneInfo, moment
             check=evidence.check.check,
             since=since(evidence.failing_since, zone, language, seen_from=moment),
             reason=_reason(evidence, language),
+        )
+        for language in LANGUAGES
+    }
+
+
+def staff_unstable(
+    server: Server, evidence: CheckEvidence, changes: int, zone: ZoneInfo, moment: datetime
+) -> Texts:
+    """Return what operators are told of a check that has come and gone for long, and was never confirmed to fail."""
+    return {
+        language: text(
+            "incident.staff.unstable",
+            language,
+            server=server.name,
+            check=evidence.check.check,
+            since=since(evidence.failing_since, zone, language, seen_from=moment),
+            changes=changes,
         )
         for language in LANGUAGES
     }
@@ -140,6 +167,7 @@ def _update(news: News, report: Report, language: Language) -> str:
         hit=_hit(report, language),
         seen=_seen(report, language),
         next=_next(news, report, language),
+        changes=report.changes,
         behind=some(report.behind, language),
         since=since(turn, report.zone, language, seen_from=report.moment),
         at=at(turn, report.zone, language, seen_from=report.moment),
@@ -188,6 +216,8 @@ def _seen(report: Report, language: Language) -> str:
 def _next(news: News, report: Report, language: Language) -> str:
     if news is News.RECOVERING:
         return text("incident.next.watching", language, watch=duration(report.server.resolve_after, language))
+    if news is News.UNSTABLE:
+        return text("incident.next.unstable", language)
     return text("incident.next.still" if news is News.EASED else "incident.next.working", language)
 
 

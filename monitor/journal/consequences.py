@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from monitor.identifiers import IncidentId
 from monitor.incidents.incident import Audience, Impact, Incident, Origin
-from monitor.journal.entries import Body, Entry, IncidentUpdated, Kind, Reason
+from monitor.journal.entries import Body, Entry, IncidentRetracted, IncidentUpdated, Kind, Reason
 
 
 class Channel(StrEnum):
@@ -31,6 +31,7 @@ class Told(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     REJECTED = "rejected"
+    RETRACTED = "retracted"
 
 
 class DeliveryState(StrEnum):
@@ -59,12 +60,22 @@ def consequences(entry: Entry, incident: Incident | None) -> tuple[Delivery, ...
     """Return what follows from `entry`, in order; `incident` is the one it is about, as it stands after the entry.
 
     Tickets are for faults that we detected ourselves and that customers see. Our own troubles reach operators alone.
-    A drill has no consequences outside.
+    A drill has no consequences outside. While an operator has the incident in hand, operators hear no more of it; a ticket that
+    was refused is another matter, and is told.
     """
     if incident is None or incident.drill:
         return ()
     if entry.kind is Kind.TICKET_REJECTED:
         return (_tell(incident, Told.REJECTED),)
+    return tuple(one for one in _all(entry, incident) if not _in_hand(one, entry, incident))
+
+
+def _in_hand(delivery: Delivery, entry: Entry, incident: Incident) -> bool:
+    held = incident.acknowledged
+    return delivery.channel == Channel.OPERATORS and held is not None and held.holds(entry.moment)
+
+
+def _all(entry: Entry, incident: Incident) -> tuple[Delivery, ...]:
     if incident.audience is Audience.OPERATORS:
         return tuple(_tell(incident, told) for told in _OWN_TROUBLES.get(entry.kind, ()))
     if incident.origin is not Origin.DETECTED or entry.kind not in _FAULTS:
@@ -86,7 +97,7 @@ def _updated(incident: Incident, body: Body) -> tuple[Delivery, ...]:
 
 def _raised(incident: Incident, impact: Impact, reason: Reason) -> tuple[Delivery, ...]:
     """An outage asks for the highest priority; whoever delivers leaves out what the ticket has already."""
-    worse = reason in (Reason.JOINED, Reason.WORSENED, Reason.RELAPSED)
+    worse = reason in (Reason.JOINED, Reason.WORSENED, Reason.RELAPSED, Reason.UNSTABLE)
     return (_ticket(incident, "priority"),) if worse and impact.severity >= Impact.MAJOR.severity else ()
 
 
@@ -96,6 +107,16 @@ def _resolved(incident: Incident, _body: Body) -> tuple[Delivery, ...]:
 
 def _reopened(incident: Incident, _body: Body) -> tuple[Delivery, ...]:
     return (_ticket(incident, "reopen"), _tell(incident, Told.REOPENED))
+
+
+def _acknowledged(incident: Incident, _body: Body) -> tuple[Delivery, ...]:
+    return (_ticket(incident, "comment"),)
+
+
+def _retracted(incident: Incident, body: Body) -> tuple[Delivery, ...]:
+    """A ticket that was closed with the incident only gets the note."""
+    was_open = isinstance(body, IncidentRetracted) and body.was_open
+    return (_ticket(incident, "resolve" if was_open else "comment"), _tell(incident, Told.RETRACTED))
 
 
 def _ticket(incident: Incident, action: str) -> Delivery:
@@ -111,9 +132,12 @@ _FAULTS: Mapping[Kind, Callable[[Incident, Body], tuple[Delivery, ...]]] = {
     Kind.INCIDENT_UPDATED: _updated,
     Kind.INCIDENT_RESOLVED: _resolved,
     Kind.INCIDENT_REOPENED: _reopened,
+    Kind.INCIDENT_ACKNOWLEDGED: _acknowledged,
+    Kind.INCIDENT_RETRACTED: _retracted,
 }
 _OWN_TROUBLES: Mapping[Kind, tuple[Told, ...]] = {
     Kind.INCIDENT_OPENED: (Told.OPENED,),
     Kind.INCIDENT_RESOLVED: (Told.RESOLVED,),
     Kind.INCIDENT_REOPENED: (Told.REOPENED,),
+    Kind.INCIDENT_RETRACTED: (Told.RETRACTED,),
 }

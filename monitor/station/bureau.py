@@ -180,7 +180,10 @@ class Bureau:
             persisting = self._persisting(ended)
             observations.save_healths(tx, persisting.values(), self.picture.numbers)
             picture = replace(self.picture, healths=ChainMap(persisting, self.picture.healths))
-            entries = append(tx, resolve_due(tx, picture, moment), moment)
+            # What came and went in a window is not called unstable after it.
+            calmed = {key.server for key in persisting if self.picture.health(key).flapping}
+            entries = append(tx, reconsider(tx, picture, sorted(calmed), moment), moment)
+            entries += append(tx, resolve_due(tx, picture, moment), moment)
         self._running = running
         self._hold(persisting, ())
         if persisting:

@@ -16,7 +16,7 @@ from monitor.incidents.incident import (
     Origin,
     Retraction,
     Stage,
-    Update,
+    Trouble, Update,
 )
 from monitor.store.columns import instant, texts
 from monitor.store.database import Row, Transaction, Value
@@ -48,6 +48,11 @@ def ending_incidents(tx: Transaction) -> tuple[Incident, ...]:
         " WHERE incident = incidents.id AND retired_ms IS NULL)) ORDER BY opened_ms, id",
         (Stage.MONITORING,),
     )
+
+
+def unstable_incidents(tx: Transaction) -> tuple[Incident, ...]:
+    """Return the open incidents that were told to come and go, oldest first."""
+    return _select(tx, "WHERE open = 1 AND unstable_ms IS NOT NULL ORDER BY opened_ms, id")
 
 
 def open_incident_of(tx: Transaction, server: ServerId) -> Incident | None:
@@ -162,6 +167,7 @@ def _incident(
         audience=Audience(row["audience"]),
         origin=Origin(row["origin"]),
         drill=bool(row["drill"]),
+        trouble=None if row["trouble"] is None else Trouble(row["trouble"]),
         updates=tuple(_update(update) for update in updates),
         unreachable=tuple(ServerId(server["server"]) for server in behind),
         acknowledged=_acknowledgement(said.get(ACKNOWLEDGED)),
