@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -136,8 +136,10 @@ class Proxy:
 HttpVersion = Literal["auto", "1.1", "2"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+# What nearly every look makes anew is a tuple: to make a frozen dataclass costs three times as much.
+
+
+class Request(NamedTuple):
     """One HTTP exchange with one address, without following redirects.
 
     `address` is the proxy's where there is one: the proxy then finds the host of the URL by itself. `connect_within` bounds
@@ -158,8 +160,7 @@ class Request:
     connect_within: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(NamedTuple):
     """What came back: the head, a body cut at `BODY_LIMIT`, phases in milliseconds, and the leaf certificate's end.
 
     `head` is the last one as it came (an interim answer has one of its own): most looks need nothing of it but the status.

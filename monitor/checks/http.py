@@ -30,6 +30,7 @@ from monitor.language.refusals import RefusalError
 from monitor.observation import EXCERPT_LIMIT, Cause, Measure, Outcome
 
 _BADNESS = (Outcome.OK, Outcome.WARN, Outcome.UNKNOWN, Outcome.DOWN)
+_FAMILIES = {family.value: family for family in Family}
 _APART = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
 
 
@@ -49,7 +50,7 @@ class HttpCheck:
 
     async def look(self, tools: Tools, deadline: float) -> Look:
         if self.options.family != "both":
-            return await self._look(tools, Family(self.options.family), deadline)
+            return await self._look(tools, _FAMILIES[self.options.family], deadline)
         looks = await asyncio.gather(*(self._look_apart(tools, family, deadline) for family in _APART))
         return _together(dict(zip(_APART, looks, strict=True)))
 

@@ -48,15 +48,15 @@ class TargetPolicy:
 
     def refusal(self, address: str) -> str | None:
         """Return the range for which an address literal is refused, None when a look may go there."""
-        return _refusal(self, address)
+        return _refusal(self.refuse, self.allow, address)
 
 
 @lru_cache(maxsize=8192)
-def _refusal(policy: TargetPolicy, address: str) -> str | None:
+def _refusal(refuse: tuple[str, ...], allow: tuple[str, ...], address: str) -> str | None:
     found = plain(address)
-    if any(_within(found, word) for word in policy.allow):
+    if any(_within(found, word) for word in allow):
         return None
-    return next((word for word in (*policy.refuse, *_ALWAYS) if _within(found, word)), None)
+    return next((word for word in (*refuse, *_ALWAYS) if _within(found, word)), None)
 
 
 def networks_of(word: str) -> tuple[Network, ...]:

@@ -37,8 +37,8 @@ class LagWatch:
         """Return the longest stall in seconds that ended after `moment` of the loop's clock, one still unfelt included."""
         if self._loop is None:
             return 0.0
-        unfelt = self._loop.time() - self._due
-        return max([unfelt, *(lasted for ended, lasted in self._stalls if ended >= moment), 0.0])
+        felt = [lasted for ended, lasted in self._stalls if ended >= moment]
+        return max(0.0, self._loop.time() - self._due, *felt)
 
     def stalls_since(self, moment: float, longer_than: float) -> int:
         """Return how often the loop stood still for more than so many seconds since `moment` of its clock."""

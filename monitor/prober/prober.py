@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePath
+from typing import NamedTuple
 
 from monitor.checks.contract import Check, Look, OwnFaultError, TargetFaultError, Tools
 from monitor.clock import Clock
@@ -191,7 +192,7 @@ class Prober:
     async def _observe(self, plan: CheckPlan, check: Check, *, whole: bool = False) -> Observation:
         started_at, began = self._clock.now(), self._clock.monotonic()
         loop_began = asyncio.get_running_loop().time()
-        look = await self._look(plan, check)
+        look = await self._look(plan, check, loop_began + plan.timeout.total_seconds())
         took_ms = 1000 * (self._clock.monotonic() - began)
         stalled = self._lag.worst_since(loop_began)
         if _is_ours(look, stalled, plan.timeout):
@@ -211,9 +212,8 @@ class Prober:
         memory = self._memories.get(key)
         return replace(self._tools, memory=memory) if memory else self._tools
 
-    async def _look(self, plan: CheckPlan, check: Check) -> Look:
+    async def _look(self, plan: CheckPlan, check: Check, deadline: float) -> Look:
         """Return what the check saw; whatever escapes it is our own fault."""
-        deadline = asyncio.get_running_loop().time() + plan.timeout.total_seconds()
         try:
             looking = check.look(self._tools_of(plan.key), deadline)
             return await self._limits.hold(looking, deadline + _GRACE)
@@ -237,8 +237,7 @@ def _is_ours(look: Look, stalled: float, timeout: timedelta) -> bool:
     return stalled > LATE_S or (look.cause in _TIMEOUTS and stalled > timeout.total_seconds() / 2)
 
 
-@dataclass(frozen=True, slots=True)
-class _Timing:
+class _Timing(NamedTuple):
     """When a look began, how long it took, and its number among the looks of its check."""
 
     started_at: datetime

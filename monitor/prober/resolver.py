@@ -290,11 +290,9 @@ def _found(tasks: list[asyncio.Task[Answer]]) -> bool:
 
 
 def _of_family(addresses: tuple[str, ...], family: Family, name: str) -> tuple[str, ...]:
-    kept = tuple(
-        address
-        for address in addresses
-        if family is Family.ANY or (":" in address) is (family is Family.IPV6)
-    )
+    kept = addresses
+    if family is not Family.ANY:
+        kept = tuple([address for address in addresses if (":" in address) is (family is Family.IPV6)])
     if not kept:
         raise TargetFaultError(Cause.NAME, _absent(name, family))
     return kept if len(kept) == 1 else _preferred(kept)

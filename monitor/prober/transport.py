@@ -128,7 +128,7 @@ class CurlTransport:
             if len(head) > HEADERS_LIMIT:
                 raise _too_large(request, _phases(curl))
             return Exchange(
-                status=int(curl.getinfo(pycurl.RESPONSE_CODE)),
+                status=curl.getinfo(pycurl.RESPONSE_CODE),
                 head=head,
                 body=bytes(handle.body),
                 truncated=handle.truncated,
@@ -327,17 +327,16 @@ def _spoken(curl: pycurl.Curl) -> str:
 
 def _phases(curl: pycurl.Curl) -> Mapping[str, float]:
     """Return the phases that were finished, each in milliseconds of its own; libcurl counts from the start of the look."""
-    connected = curl.getinfo(pycurl.CONNECT_TIME)
-    greeted = curl.getinfo(pycurl.APPCONNECT_TIME)
-    asked = curl.getinfo(pycurl.PRETRANSFER_TIME)
-    # libcurl marks a first byte even when it gives up before it asked anything; a status tells that there was one.
-    answered = curl.getinfo(pycurl.STARTTRANSFER_TIME) if curl.getinfo(pycurl.RESPONSE_CODE) else 0.0
-    phases = {
-        "connect": connected - curl.getinfo(pycurl.NAMELOOKUP_TIME) if connected else 0.0,
-        "tls": greeted - connected if greeted else 0.0,
-        "first_byte": answered - asked if answered and asked else 0.0,
-        "total": curl.getinfo(pycurl.TOTAL_TIME),
-    }
+    take, phases = curl.getinfo, {}
+    if connected := take(pycurl.CONNECT_TIME):
+        phases["connect"] = connected - take(pycurl.NAMELOOKUP_TIME)
+        if greeted := take(pycurl.APPCONNECT_TIME):
+            phases["tls"] = greeted - connected
+        asked = take(pycurl.PRETRANSFER_TIME)
+        # libcurl marks a first byte even when it gives up before it asked anything; a status tells that there was one.
+        if asked and take(pycurl.RESPONSE_CODE):
+            phases["first_byte"] = take(pycurl.STARTTRANSFER_TIME) - asked
+    phases["total"] = take(pycurl.TOTAL_TIME)
     return {name: 1000 * seconds for name, seconds in phases.items() if seconds > 0}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from monitor.checks.contract import TargetFaultError
@@ -21,8 +22,7 @@ _OF_A_BODY = frozenset({"content-type", "content-length", "content-encoding"})
 _HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hop:
+class Hop(NamedTuple):
     """One request on the way: an http or https URL without user, password and fragment.
 
     `trusted` tells whether it goes to the origin that our credentials are meant for.
@@ -36,12 +36,17 @@ class Hop:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
+        return _host(self.url)
 
     @property
     def port(self) -> int:
         parts = urlsplit(self.url)
         return parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
+@lru_cache(maxsize=8192)
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 class Reach(IntEnum):
@@ -114,12 +119,12 @@ def follow(hop: Hop, status: int, location: str) -> Hop:
         url = clean_url(urljoin(hop.url, location.strip()))
     except ValueError as error:
         raise TargetFaultError(Cause.PROTOCOL, f"{status}, redirects astray: {error}") from error
-    onward = replace(hop, url=url)
+    onward = hop._replace(url=url)
     if _asks_anew(hop.method, status):
-        onward = replace(onward, method="GET", body=None, headers=_without(hop.headers, _OF_A_BODY))
+        onward = onward._replace(method="GET", body=None, headers=_without(hop.headers, _OF_A_BODY))
     if origin_of(url) == origin_of(hop.url):
         return onward
-    return replace(onward, body=None, headers=harmless(onward.headers), trusted=False)
+    return onward._replace(body=None, headers=harmless(onward.headers), trusted=False)
 
 
 def harmless(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

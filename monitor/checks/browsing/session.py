@@ -164,9 +164,9 @@ class Session:
             if origin is not None and fault.look.cause is Cause.RIGHTS and await self._is_refused(host):
                 raise TargetFaultError(Cause.PROTOCOL, f"redirects to {hop.url[:120]}: {fault}") from fault
             raise
-        self._spent(exchange.phases)
         # libcurl's total begins behind the look-up.
-        self._spent({**named, "total": named["name"]})
+        total = exchange.phases.get("total", 0.0) + named["name"]
+        self._spent({**named, **exchange.phases, "total": total})
         self._judge_way(hop, exchange)
         if self.cookies is not None:
             self.cookies.take(hop.url, exchange)
@@ -281,7 +281,7 @@ def _without(text: str, value: str, shown: str) -> str:
 
 def said(sent: HttpSent, values: Mapping[str, str]) -> tuple[Headers, bytes | None]:
     """Return the headers and the body that the options of a request ask for, names in braces filled."""
-    headers = tuple((name, filled(value, values)) for name, value in sent.headers.items())
+    headers = tuple([(name, filled(value, values)) for name, value in sent.headers.items()])
     if not sent.sends:
         return headers, None
     kind, text = _written(sent, values)

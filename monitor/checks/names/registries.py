@@ -197,7 +197,7 @@ async def _fetched(tools: Tools, url: str, origin: str | None, deadline: float) 
         exchange, named = await over_addresses(tools, host, Family.ANY, deadline, attempt)
     except (TargetFaultError, OwnFaultError) as error:
         raise RegistryError(f"{host}: {error}") from error
-    return replace(exchange, phases=named | dict(exchange.phases))
+    return exchange._replace(phases=named | dict(exchange.phases))
 
 
 def share(deadline: float, parts: int) -> float:

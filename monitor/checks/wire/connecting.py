@@ -86,12 +86,12 @@ async def resolve(
     began = time.perf_counter()
     addresses = await tools.resolver.addresses(host, family, deadline)
     named = {"name": 1000 * (time.perf_counter() - began)}
-    refusals = [tools.policy.refusal(address) for address in addresses]
-    allowed = tuple(address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None)
+    refusal = tools.policy.refusal
+    allowed = tuple([address for address in addresses if refusal(address) is None])
     if not allowed:
         raise OwnFaultError(
             Cause.RIGHTS,
-            f"{addresses[0]} is not looked at ({refusals[0]}); list it under `targets: {{allow: [...]}}` to do so",
+            f"{addresses[0]} is not looked at ({refusal(addresses[0])}); list it under `targets: {{allow: [...]}}` to do so",
         )
     return allowed, named
 
