@@ -14,17 +14,18 @@ from itertools import groupby
 from operator import attrgetter
 
 from monitor.health.advance import advance, persist
+from monitor.health.flapping import LOOKS
 from monitor.health.state import Health, Policy, Transition
 from monitor.identifiers import CheckKey
 from monitor.observation import Observation
 
 # What every look writes anew; whatever else a health holds decides what the next look does.
-_NEWEST = frozenset({"check", "looked_at", "outcome", "cause", "found", "took_ms", "last_ok_at"})
+_NEWEST = frozenset({"check", "looked_at", "outcome", "cause", "found", "took_ms", "last_ok_at", "sequence"})
 _held = attrgetter(*(field.name for field in fields(Health) if field.name not in _NEWEST))
 _found = attrgetter("outcome", "cause")
 _started_at = attrgetter("started_at")
 # What a server's judgement rests on.
-_weighed = attrgetter("confirmed", "felt", "persisting")
+_weighed = attrgetter("confirmed", "felt", "persisting", "flapping_since")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,11 @@ def replay(check: CheckKey, looks: Sequence[Observation], policy: Policy, ends: 
         begin = stop
     course.look(timely[begin:], policy)
     return Course(turns=tuple(course.turns), health=course.health)
+
+
+def settles_within(policy: Policy) -> int:
+    """Return after how many healthy looks in a row one more of them changes nothing, whatever was before."""
+    return max(policy.confirm.attempts, policy.recover.attempts) + LOOKS
 
 
 def _timely(looks: Iterable[Observation]) -> Iterator[Observation]:
