@@ -9,9 +9,11 @@ from typing import Any
 
 from monitor.actions.picture import Picture
 from monitor.clock import fresh_ulid
+from monitor.fleet import Fleet
 from monitor.health.rollup import judge
 from monitor.identifiers import CheckKey, IncidentId, ServerId, UpdateId
 from monitor.incidents import texts
+from monitor.incidents.crowd import Crowd
 from monitor.incidents.decision import (
     Behind,
     Decision,
@@ -98,7 +100,7 @@ def _opened(decision: Open, situation: Situation, picture: Picture) -> Entry:
     comes_and_goes = bool(situation.restless(decision.checks))
     incident = Incident(
         id=IncidentId(fresh_ulid(situation.moment)),
-        title=_title(situation, unstable=comes_and_goes),
+        title=_title(situation, picture.fleet, unstable=comes_and_goes),
         stage=Stage.INVESTIGATING,
         impact=decision.impact,
         servers=decision.servers,
@@ -206,6 +208,7 @@ def _steady(decision: Steady, situation: Situation, picture: Picture) -> Entry:
 
 def _reopened(decision: Reopen, situation: Situation, picture: Picture) -> Entry:
     incident = decision.incident
+    servers = tuple(dict.fromkeys((*incident.servers, *decision.servers)))
     changed_at = _first_failing(decision.evidence)
     report = _report(situation, picture, started_at=incident.started_at, changed_at=changed_at)
     checks = joined(incident, decision.checks)
@@ -213,9 +216,11 @@ def _reopened(decision: Reopen, situation: Situation, picture: Picture) -> Entry
     body = IncidentReopened(
         incident=incident.id,
         impact=decision.impact,
+        servers=servers,
+        back=tuple(server for server in servers if server not in decision.servers),
         checks=checks,
         update=_update(Stage.INVESTIGATING, texts.update_text(News.REOPENED, report), situation.moment),
-        title=_title(situation, unstable=comes_and_goes),
+        title=_title(situation, picture.fleet, unstable=comes_and_goes),
         evidence=decision.evidence,
         unstable=comes_and_goes,
     )
@@ -272,10 +277,28 @@ def _head(situation: Situation) -> Member:
     return next(iter(situation.hit), situation.members[0])
 
 
-def _title(situation: Situation, *, unstable: bool = False) -> Texts:
-    head = _head(situation)
-    plain = texts.title(head.server, head.judged)
+def _title(situation: Situation, fleet: Fleet, *, unstable: bool = False) -> Texts:
+    plain = _plain_title(situation, fleet)
     return texts.unstable_title(plain) if unstable else plain
+
+
+def _plain_title(situation: Situation, fleet: Fleet) -> Texts:
+    hit = tuple((one.server, one.judged.status) for one in situation.hit)
+    if len(hit) > 1:
+        return texts.crowd_title(Crowd(fleet=fleet, servers=tuple(server for server, _ in hit), hit=hit))
+    head = _head(situation)
+    return texts.title(head.server, head.judged)
+
+
+def _crowd(situation: Situation, fleet: Fleet) -> Crowd | None:
+    """Return the servers of an incident that has several, and None for one that is about a single server."""
+    named = frozenset() if situation.open is None else frozenset(situation.open.servers)
+    hit = tuple((one.server, one.judged.status) for one in situation.hit)
+    failing = {server.id for server, _ in hit}
+    servers = tuple(
+        one.server for one in situation.members if one.server.id in named or one.server.id in failing
+    )
+    return Crowd(fleet=fleet, servers=servers, hit=hit) if len(servers) > 1 else None
 
 
 def _open(situation: Situation) -> Incident:
@@ -307,11 +330,13 @@ def _report(
         changed_at=changed_at,
         changes=changes,
         behind=tuple(_name(server, picture) for server in _behind_of(situation)),
+        crowd=_crowd(situation, picture.fleet),
     )
 
 
 def _report_of(incident: Incident, picture: Picture, moment: datetime, *, ended_at: datetime) -> Report:
-    server = picture.servers[ServerId(incident.servers[0])]
+    watched = tuple(picture.servers[server] for server in incident.servers if server in picture.servers)
+    server = watched[0]
     return Report(
         server=server,
         judged=judge(picture.standings(server, {})),
@@ -319,6 +344,7 @@ def _report_of(incident: Incident, picture: Picture, moment: datetime, *, ended_
         moment=moment,
         started_at=incident.started_at,
         ended_at=ended_at,
+        crowd=Crowd(fleet=picture.fleet, servers=watched, hit=()) if len(watched) > 1 else None,
     )
 
 
@@ -361,7 +387,8 @@ def _moved_on(change: _Change, situation: Situation, picture: Picture) -> Entry:
         servers=tuple(dict.fromkeys((*incident.servers, *change.servers))),
         checks=checks,
         unreachable=_behind_of(situation),
-        title=_title_now(change, situation, unstable=unstable),
+        back=tuple(server for server in situation.back if server not in change.servers),
+        title=_title_now(change, situation, picture.fleet, unstable=unstable),
         update=_update(change.stage, texts.update_text(change.news, report), situation.moment),
         evidence=change.evidence,
         ended_at=change.ended_at,
@@ -377,11 +404,11 @@ def _is_unstable(change: _Change, situation: Situation, checks: tuple[CheckKey, 
     return None if situation.restless(checks) and _open(situation).unstable_at is not None else False
 
 
-def _title_now(change: _Change, situation: Situation, *, unstable: bool | None) -> Texts | None:
+def _title_now(change: _Change, situation: Situation, fleet: Fleet, *, unstable: bool | None) -> Texts | None:
     """What customers read at the top follows what is hit now; when all is well again it still names what was."""
     told = _open(situation)
     if situation.hit:
-        return _title(situation, unstable=unstable is not False)
+        return _title(situation, fleet, unstable=unstable is not False)
     first = change.news is News.UNSTABLE and told.unstable_at is None
     return texts.unstable_title(told.title) if first else None
 

@@ -295,16 +295,17 @@ def _go_on(situation: Situation, incident: Incident, fresh: tuple[CheckEvidence,
     servers = _named(fresh, but=incident.servers)
     if incident.stage is Stage.MONITORING:
         return Relapse(impact=impact, checks=checks, evidence=fresh, servers=servers)
-    again = [server for server in _named(fresh) if server in incident.back]
     grows = impact.severity > incident.impact.severity
-    if not servers and not grows and _is_too_soon(situation, incident):
-        return Quiet(reason=QuietReason.SPACED)
+    again = [server for server in _named(fresh) if server in incident.back]
     if checks or servers or again:
         new = tuple(one for one in fresh if one.check in checks or one.check.server in again)
-        return Join(checks=checks, impact=impact, evidence=new, servers=servers)
-    if grows:
-        return Worsen(impact=impact, evidence=fresh)
-    return _less(situation, incident, impact)
+        told: Decision = Join(checks=checks, impact=impact, evidence=new, servers=servers)
+    elif grows:
+        told = Worsen(impact=impact, evidence=fresh)
+    else:
+        told = _less(situation, incident, impact)
+    waits = not servers and not grows and not isinstance(told, Nothing)
+    return Quiet(reason=QuietReason.SPACED) if waits and _is_too_soon(situation, incident) else told
 
 
 def _less(situation: Situation, incident: Incident, impact: Impact) -> Decision:

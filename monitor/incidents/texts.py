@@ -5,7 +5,7 @@ A detected text never guesses at a cause. It is rendered once, when it is publis
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from monitor.fleet import Server
 from monitor.health.rollup import Judged
 from monitor.health.words import CheckImpact, Service, Status
+from monitor.incidents.crowd import Crowd, named, some
 from monitor.incidents.incident import CheckEvidence
 from monitor.language import LANGUAGES, Language, Texts, text
 from monitor.language.moments import at, duration, listed, since
@@ -41,13 +42,13 @@ class News(StrEnum):
 # These tell of the failure as a whole and count from its start; the others tell of what changes now.
 _FROM_THE_START = (News.OPENED, News.PERSISTS)
 _OVER = (News.RECOVERING, News.RESOLVED)
-# A text names so many servers, or one more, before it only counts the others.
-_NAMED = 3
+# These say of several servers something else than of one.
+_OF_MANY = (News.EASED, News.RECOVERING, News.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The facts that an update is written from.
+    """The facts that an update is written from. `crowd` tells of an incident of several servers, of which `server` is the first.
 
     `judged` is what holds now and `failing` how many of the server's checks fail. `started_at` is the first failing
     look, or the end of the window that the failure persists after; `ended_at` is the first good look, None
@@ -66,6 +67,7 @@ class Report:
     changed_at: datetime | None = None
     changes: int = 0
     behind: tuple[str, ...] = ()
+    crowd: Crowd | None = None
     location: str = "local"
 
 
@@ -78,6 +80,19 @@ def unstable_title(plain: Texts) -> Texts:
     """Return the title of an incident that comes and goes, made of what it would be called otherwise."""
     return {
         language: text("incident.title.unstable", language, title=plain[language]) for language in LANGUAGES
+    }
+
+
+def crowd_title(crowd: Crowd) -> Texts:
+    """Return the title of an incident of several servers: those that are hit worst."""
+    status = next(status for status in _BAD if crowd.of(status))
+    return {
+        language: text(
+            f"incident.title.server.{status}",
+            language,
+            server=named(crowd.of(status), crowd.fleet, language),
+        )
+        for language in LANGUAGES
     }
 
 
@@ -137,14 +152,6 @@ def staff_resolved(server: Server, check: str, ended_at: datetime, zone: ZoneInf
     }
 
 
-def some(names: Sequence[str], language: Language) -> str:
-    """Return a short list of names: the first few, and how many more there are."""
-    if len(names) <= _NAMED + 1:
-        return listed(list(names), language)
-    more = text("incident.more", language, count=len(names) - _NAMED)
-    return listed([*names[:_NAMED], more], language)
-
-
 def _in_each(key: str, values: Mapping[str, object]) -> Texts:
     return {language: text(key, language, **values) for language in LANGUAGES}
 
@@ -160,15 +167,18 @@ def _title(server: Server, judged: Judged, language: Language) -> str:
 def _update(news: News, report: Report, language: Language) -> str:
     turn = _turn(news, report)
     lasted = (report.ended_at or report.moment) - report.started_at
+    crowd = report.crowd
     told = text(
-        f"incident.text.{news}",
+        f"incident.many.{news}" if crowd is not None and news in _OF_MANY else f"incident.text.{news}",
         language,
         server=report.server.name,
+        back=0 if crowd is None else crowd.back,
+        all=0 if crowd is None else len(crowd.servers),
         hit=_hit(report, language),
         seen=_seen(report, language),
         next=_next(news, report, language),
         changes=report.changes,
-        behind=some(report.behind, language),
+        behind=_behind(report, language),
         since=since(turn, report.zone, language, seen_from=report.moment),
         at=at(turn, report.zone, language, seen_from=report.moment),
         ended=at(report.started_at, report.zone, language, seen_from=report.moment),
@@ -176,7 +186,8 @@ def _update(news: News, report: Report, language: Language) -> str:
         location=text(f"location.{report.location}", language),
     )
     # A name stays as it is written, even where a sentence begins with it.
-    return told if told.startswith(report.server.name) else told[0].upper() + told[1:]
+    names = (report.server.name, *(server.name for server in (crowd.servers if crowd else ())))
+    return told if told.startswith(names) else told[0].upper() + told[1:]
 
 
 def _turn(news: News, report: Report) -> datetime:
@@ -188,6 +199,8 @@ def _turn(news: News, report: Report) -> datetime:
 
 def _hit(report: Report, language: Language) -> str:
     """Return what is hit and how, worst first: "el correo de gye1 está fuera de servicio"."""
+    if report.crowd is not None:
+        return _many_hit(report.crowd, language)
     name, judged = report.server.name, report.judged
     clauses = [
         text(
@@ -205,9 +218,38 @@ def _hit(report: Report, language: Language) -> str:
     return "; ".join(clauses)
 
 
+def _many_hit(crowd: Crowd, language: Language) -> str:
+    clauses = [
+        text(
+            f"incident.hit.many.{status}",
+            language,
+            count=len(servers),
+            servers=named(servers, crowd.fleet, language),
+        )
+        for status in _BAD
+        if (servers := crowd.of(status))
+    ]
+    return "; ".join(clauses)
+
+
 def _seen(report: Report, language: Language) -> str:
+    seen = _looks(report, language)
+    return f"{seen} {_behind(report, language)}" if report.behind else seen
+
+
+def _behind(report: Report, language: Language) -> str:
+    """Return which servers cannot be judged because of it."""
+    if not report.behind:
+        return ""
+    return text("incident.behind", language, servers=some(report.behind, language))
+
+
+def _looks(report: Report, language: Language) -> str:
     total = sum(check.impact is not CheckImpact.NONE for check in report.server.checks)
     location = text(f"location.{report.location}", language)
+    if report.crowd is not None:
+        hit, every = len(report.crowd.hit), len(report.crowd.fleet.servers)
+        return text("incident.seen.many", language, count=hit, total=every, location=location)
     if total <= 1:
         return text("incident.seen.only", language, location=location)
     return text("incident.seen.some", language, count=report.failing, total=total, location=location)
@@ -215,7 +257,8 @@ def _seen(report: Report, language: Language) -> str:
 
 def _next(news: News, report: Report, language: Language) -> str:
     if news is News.RECOVERING:
-        return text("incident.next.watching", language, watch=duration(report.server.resolve_after, language))
+        watch = report.server.resolve_after if report.crowd is None else report.crowd.watch
+        return text("incident.next.watching", language, watch=duration(watch, language))
     if news is News.UNSTABLE:
         return text("incident.next.unstable", language)
     return text("incident.next.still" if news is News.EASED else "incident.next.working", language)

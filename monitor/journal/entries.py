@@ -131,7 +131,7 @@ class IncidentUpdated:
 
     `update` is None when only operators and the ticket are told, `title` when it stays as it was. `unreachable` are servers that
     cannot be judged while those of the incident are out: they are listed in it and have none of their own. `unstable` tells that
-    it comes and goes (True), or does so no more (False); None leaves that as it was.
+    it comes and goes (True), or does so no more (False), `back` which of several servers are well again; None leaves that as it was.
     """
 
     incident: IncidentId
@@ -146,6 +146,7 @@ class IncidentUpdated:
     title: Mapping[str, str] | None = None
     unreachable: tuple[ServerId, ...] = ()
     unstable: bool | None = None
+    back: tuple[ServerId, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,10 @@ class IncidentResolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentReopened:
-    """The same problem came back within `reopen_within` of its resolution."""
+    """The same problem came back within `reopen_within` of its resolution.
+
+    `servers` hold from now on, none if they are the same as before; `back` are those of them that do not fail.
+    """
 
     incident: IncidentId
     impact: Impact
@@ -168,6 +172,8 @@ class IncidentReopened:
     evidence: tuple[CheckEvidence, ...] = ()
     title: Mapping[str, str] | None = None
     unstable: bool = False
+    servers: tuple[ServerId, ...] = ()
+    back: tuple[ServerId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None
             ms_of(incident.unstable_at),
         ),
     )
-    _name_servers(tx, incident.id, incident.servers)
+    _name_servers(tx, incident.id, incident.servers, incident.back)
     _name_checks(tx, incident.id, incident.checks)
     _name_unreachable(tx, incident.id, incident.unreachable)
     for update in incident.updates:
@@ -68,7 +68,9 @@ def updated(tx: Transaction, entry: NumberedEntry, body: IncidentUpdated) -> Non
     )
     _entitle(tx, body.incident, body.title)
     _note_unstable(tx, body.incident, moment_ms, unstable=body.unstable)
-    _name_servers(tx, body.incident, body.servers)
+    _name_servers(
+        tx, body.incident, body.servers, _back(tx, body.incident) if body.back is None else body.back
+    )
     _name_checks(tx, body.incident, body.checks)
     _name_unreachable(tx, body.incident, body.unreachable)
     if body.update is not None:
@@ -97,7 +99,10 @@ def reopened(tx: Transaction, entry: NumberedEntry, body: IncidentReopened) -> N
     )
     _entitle(tx, body.incident, body.title)
     _note_unstable(tx, body.incident, milliseconds(entry.entry.moment), unstable=body.unstable)
-    flag_servers(tx, body.incident)
+    if body.servers:
+        _name_servers(tx, body.incident, body.servers, body.back)
+    else:
+        flag_servers(tx, body.incident)
     known = tuple(
         CheckKey(row["server"], row["check_id"])
         for row in tx.rows(
@@ -133,13 +138,21 @@ def _entitle(tx: Transaction, incident: IncidentId, title: Mapping[str, str] | N
         tx.execute("UPDATE incidents SET title = ? WHERE id = ?", (to_json(title), incident))
 
 
-def _name_servers(tx: Transaction, incident: IncidentId, servers: Sequence[ServerId]) -> None:
+def _back(tx: Transaction, incident: IncidentId) -> tuple[ServerId, ...]:
+    rows = tx.rows("SELECT server FROM incident_servers WHERE incident = ? AND back = 1", (incident,))
+    return tuple(ServerId(row["server"]) for row in rows)
+
+
+def _name_servers(
+    tx: Transaction, incident: IncidentId, servers: Sequence[ServerId], back: Sequence[ServerId]
+) -> None:
     tx.execute("DELETE FROM incident_servers WHERE incident = ?", (incident,))
     row = row_of(tx, incident)
+    well = frozenset(back)
     flags = (row["open"], int(row["origin"] == Origin.DETECTED), int(row["audience"] == Audience.PUBLIC))
     tx.executemany(
-        "INSERT INTO incident_servers (incident, position, server, open, detected, public) VALUES (?, ?, ?, ?, ?, ?)",
-        [(incident, place, server, *flags) for place, server in enumerate(servers)],
+        "INSERT INTO incident_servers (incident, position, server, back, open, detected, public) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(incident, place, server, int(server in well), *flags) for place, server in enumerate(servers)],
     )
 
 

@@ -58,3 +58,9 @@ def _words(database: Database) -> None:
 def _flapping(database: Database) -> None:
     for statement in tables.FLAPPING:
         database.execute(statement)
+
+
+@MIGRATIONS(name="0.3 parties")
+def _parties(database: Database) -> None:
+    for statement in tables.PARTIES:
+        database.execute(statement)

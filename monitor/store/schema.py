@@ -79,5 +79,6 @@ STEPS = (
     "0.3 redirects",
     "0.3 words",
     "0.3 flapping",
+    "0.3 parties",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

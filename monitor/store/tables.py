@@ -467,6 +467,9 @@ FLAPPING = (
     "ALTER TABLE incidents ADD COLUMN unstable_ms INTEGER",
 )
 
+# An incident of several servers tells which of them are well again.
+PARTIES = ("ALTER TABLE incident_servers ADD COLUMN back INTEGER NOT NULL DEFAULT 0",)
+
 # Where redirects led belongs to what a look found.
 REDIRECTS = ("ALTER TABLE evidence ADD COLUMN via TEXT",)
 

@@ -10,13 +10,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from monitor.fleet import Fleet, Group, Site
 from monitor.health.rollup import Judged, judge
 from monitor.health.words import CheckImpact, Service, Status
+from monitor.identifiers import GroupId, ServerId
+from monitor.incidents.crowd import Crowd
 from monitor.incidents.evidence import held_evidence
 from monitor.incidents.incident import Impact, Stage
 from monitor.incidents.texts import (
     News,
     Report,
+    crowd_title,
     staff_opened,
     staff_resolved,
     staff_title,
@@ -27,6 +31,7 @@ from monitor.language import LANGUAGES, text
 from tests.incidents.builders import SERVER, health, minute, plan, standings
 
 ECUADOR = ZoneInfo("America/Guayaquil")
+SECOND = 7
 
 
 def judged(**held: str) -> Judged:
@@ -144,10 +149,44 @@ def test_operators_read_of_a_warning_with_its_cause():
     )
 
 
+def crowd(*held: str) -> Crowd:
+    """Return ten servers of which the first are held so; those of the second group are web7, web8 and web9."""
+    statuses = {
+        "down": Status.MAJOR_OUTAGE,
+        "partial": Status.PARTIAL_OUTAGE,
+        "slow": Status.DEGRADED_PERFORMANCE,
+    }
+    groups = (
+        Group(id=GroupId("vps"), name={"es": "Servidores virtuales", "en": "Virtual servers"}),
+        Group(id=GroupId("hosting"), name={"es": "Hosting compartido", "en": "Shared hosting"}),
+    )
+    servers = tuple(
+        replace(
+            SERVER,
+            id=ServerId(f"web{number}"),
+            name=f"web{number}",
+            group=groups[number >= SECOND].id,
+        )
+        for number in range(10)
+    )
+    fleet = Fleet(site=Site(name="Nodored", url=""), groups=groups, servers=servers)
+    hit = tuple((server, statuses[how]) for server, how in zip(servers, held, strict=False))
+    return Crowd(fleet=fleet, servers=servers, hit=hit)
+
+
+def _fitting(news: News, told: Report) -> Report:
+    return replace(told, behind=("uio1.nodored.com",)) if news is News.BEHIND else told
+
+
 def _everything_told() -> list[str]:
     """Return every update about every state of the server, in every language."""
     states = [judged(ping=a, smtp=b, http=c) for a, b, c in product(("up", "slow", "down"), repeat=3)]
-    told = [update_text(news, report(state, 1)) for news in News for state in states]
+    told = [update_text(news, _fitting(news, report(state, 1))) for news in News for state in states]
+    told += [
+        update_text(news, _fitting(news, report(states[0], crowd=crowd(*hit))))
+        for news in News
+        for hit in (("down",), ("down", "slow", "partial"), ("slow",) * 8)
+    ]
     return [words for texts in told for words in texts.values()] + [
         words for state in states for words in title(SERVER, state).values()
     ]
@@ -156,12 +195,60 @@ def _everything_told() -> list[str]:
 def test_no_text_has_a_hole_a_doubled_blank_or_a_small_beginning():
     for words in _everything_told():
         assert not re.search(r"[{}]|  |\bNone\b|^\s|\s$", words)
-        assert words.startswith("gye1.nodored.com") or words[0].isupper()
+        assert words.startswith(("gye1.nodored.com", "web", "9", "7", "2")) or words[0].isupper()
+
+
+class TestSeveralServers:
+    def test_a_title_names_the_first_of_them_and_counts_the_others(self):
+        assert crowd_title(crowd(*["down"] * 6)) == {
+            "es": "web0, web1, web2 y 3 servidores más: fuera de servicio",
+            "en": "web0, web1, web2, and 3 more servers: out of service",
+        }
+
+    def test_a_title_names_those_that_are_hit_worst(self):
+        assert crowd_title(crowd("slow", "down", "down", "slow"))["es"] == "web1 y web2: fuera de servicio"
+
+    def test_a_group_that_is_hit_as_a_whole_goes_by_its_name(self):
+        assert crowd_title(crowd(*["down"] * 7))["es"] == (
+            "Servidores virtuales (7 de 7 servidores): fuera de servicio"
+        )
+        assert crowd_title(crowd(*["down"] * 8))["en"] == (
+            "Virtual servers (7 of 7 servers) and web7: out of service"
+        )
+
+    def test_the_first_word_says_how_each_of_them_is_hit(self):
+        told = update_text(News.OPENED, report(OUT, crowd=crowd("down", "down", "slow")))["es"]
+        assert told == (
+            "web0 y web1 están fuera de servicio; web2 responde con lentitud o con fallas leves"
+            " desde las 12:00, hora de Ecuador. 3 de 10 servidores fallan, vistos desde nuestro centro de monitoreo."
+            " Nuestro equipo técnico ya está avisado; publicaremos aquí cada novedad."
+        )
+
+    def test_an_easing_says_how_many_are_back(self):
+        told = update_text(News.EASED, report(OUT, crowd=crowd("down")))
+        assert told["en"].startswith(
+            "9 of the 10 servers of this incident work again. Now: web0 is out of service. 1 of 10 servers fails,"
+        )
+        assert told["es"].startswith("9 de los 10 servidores de este incidente funcionan de nuevo.")
+
+    def test_a_recovery_is_that_of_all_of_them(self):
+        over = report(judged(), 0, ended_at=minute(4), crowd=crowd())
+        assert update_text(News.RECOVERING, over)["es"].startswith(
+            "Los 10 servidores de este incidente funcionan de nuevo desde las 12:04, hora de Ecuador:"
+        )
+
+
+def test_what_cannot_be_judged_behind_a_server_is_named_with_it():
+    behind = tuple(f"web{number}" for number in range(6))
+    opened = update_text(News.OPENED, report(OUT, 3, behind=behind))["es"]
+    assert "Por esta falla tampoco podemos saber cómo están: web0, web1, web2 y 3 servidores más." in opened
+    later = update_text(News.BEHIND, report(OUT, 3, behind=("web0",)))["en"]
+    assert later.startswith("Because of this fault we cannot tell either how these are: web0. Our technical")
 
 
 def test_both_languages_say_different_words():
     for news in News:
-        told = update_text(news, report(MIXED, 2))
+        told = update_text(news, _fitting(news, report(MIXED, 2)))
         assert set(told) == set(LANGUAGES)
         assert len(set(told.values())) == len(LANGUAGES)
 

@@ -99,8 +99,8 @@ def test_the_table_itself_refuses_a_second_open_detected_incident_of_a_server(da
             " opened_ms, ended_ms, resolved_ms, monitoring_ms, unstable_ms FROM incidents"
         )
         with pytest.raises(StoreError, match=r"UNIQUE constraint failed: incident_servers\.server"):
-            tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'gye1', 1, 1, 1)")
-        tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'uio1', 1, 1, 1)")
+            tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'gye1', 1, 1, 1, 0)")
+        tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'uio1', 1, 1, 1, 0)")
 
 
 def test_a_file_of_the_first_release_is_brought_up_to_date_and_loses_nothing(tmp_path):

@@ -157,6 +157,7 @@ def _incident(
         stage=Stage(row["stage"]),
         impact=Impact(row["impact"]),
         servers=tuple(ServerId(server["server"]) for server in servers),
+        back=tuple(ServerId(server["server"]) for server in servers if server["back"]),
         checks=tuple(CheckKey(ServerId(check["server"]), check["check_id"]) for check in checks),
         started_at=instant(int(row["started_ms"])),
         opened_at=instant(int(row["opened_ms"])),
