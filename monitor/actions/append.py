@@ -19,6 +19,8 @@ _ABOUT_INCIDENTS = frozenset(
         Kind.INCIDENT_UPDATED,
         Kind.INCIDENT_RESOLVED,
         Kind.INCIDENT_REOPENED,
+        Kind.INCIDENT_ACKNOWLEDGED,
+        Kind.INCIDENT_RETRACTED,
         Kind.TICKET_REJECTED,
     }
 )

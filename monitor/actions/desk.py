@@ -102,7 +102,14 @@ def _record(tx: Transaction, append: Append, ticket: DeskTicket, message: NewMes
 
 
 def _message(order: Order, at: datetime) -> NewMessage:
-    return NewMessage(author=AUTHOR, body=order.body, at=at, action=order.action, key=order.key)
+    return NewMessage(
+        author=AUTHOR,
+        body=order.body,
+        at=at,
+        action=order.action,
+        key=order.key,
+        internal=order.internal,
+    )
 
 
 def _number(ticket: str) -> int:

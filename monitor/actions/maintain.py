@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +14,8 @@ from monitor.fleet import Fleet, PlannedWindow
 from monitor.identifiers import ServerId, WindowId
 from monitor.incidents.incident import Incident
 from monitor.journal.entries import Entry, IncidentUpdated, Kind, Reason, WindowMoved, WindowPlanned
-from monitor.maintenance.due import moves
+from monitor.language.zones import zone_data
+from monitor.maintenance.due import RUNNING, ending, moves, quiet
 from monitor.maintenance.recurrence import parse_rule
 from monitor.maintenance.window import Window, WindowStage
 from monitor.store import journal, readings
@@ -22,6 +23,7 @@ from monitor.store.database import Transaction
 
 LONGEST = timedelta(hours=24)
 PLAN_AHEAD = timedelta(days=14)
+LAST_LOOK = timedelta(seconds=60)
 # A window that nobody moved for this long is shown nowhere any more.
 _LOOK_BACK = timedelta(days=90)
 _ACTOR = "vigia"
@@ -44,11 +46,12 @@ def plan(  # noqa: PLR0913 - a window is these facts
     title: Mapping[str, str],
     actor: str,
     moment: datetime,
+    confirmed: bool = False,
 ) -> Window:
-    """Plan one window and return it.
+    """Plan one window and return it. Servers that depend on its own are kept quiet with them (rule M8).
 
     Raises NotFoundError for a server that the fleet does not have, RefusedError for a window that ends before it starts,
-    lies in the past or is longer than 24 hours (rule M9).
+    lies in the past, or is longer than 24 hours without having been `confirmed` (rule M9).
     """
     fleet = _fleet(tx)
     for server in servers:
@@ -56,6 +59,7 @@ def plan(  # noqa: PLR0913 - a window is these facts
     if not servers:
         raise RefusedError("a window is for at least one server: name one with --server")
     _refuse_nonsense(starts_at, ends_at, moment)
+    refuse_unconfirmed(ends_at - starts_at, confirmed=confirmed)
     window = Window(
         id=WindowId(fresh_ulid(moment)),
         title=title,
@@ -64,8 +68,9 @@ def plan(  # noqa: PLR0913 - a window is these facts
         ends_at=ends_at.astimezone(UTC),
         time_zone=fleet.site.timezone,
         planned_at=moment,
+        children=fleet.behind(servers),
     )
-    append(tx, (_planned(window, actor, moment),), moment)
+    append(tx, (planned(window, actor, moment),), moment)
     return window
 
 
@@ -74,19 +79,32 @@ def _refuse_nonsense(starts_at: datetime, ends_at: datetime, moment: datetime) -
         raise RefusedError("the window ends before it starts: check --from and --until")
     if ends_at <= moment:
         raise RefusedError("the window is over already: plan one that ends in the future")
-    if ends_at - starts_at > LONGEST:
-        raise RefusedError("a window lasts 24 hours at most: plan several, one a day")
+
+
+def refuse_unconfirmed(length: timedelta, *, confirmed: bool) -> None:
+    """Raise RefusedError for a window of more than 24 hours that nobody confirmed (rule M9)."""
+    if length > LONGEST and not confirmed:
+        raise RefusedError(
+            "the window would last longer than 24 hours, and all that time no failure of its servers is told:"
+            " confirm it with --yes-longer-than-a-day, or plan several"
+        )
 
 
 def cancel(tx: Transaction, window_id: WindowId, *, actor: str, moment: datetime) -> Window:
     """Cancel a window that is not over; raises NotFoundError or RefusedError."""
+    window = unfinished(tx, window_id)
+    append(tx, (moved(Kind.WINDOW_CANCELLED, window, actor, moment),), moment)
+    return replace(window, stage=WindowStage.CANCELLED, ended_at=moment if window.started_at else None)
+
+
+def unfinished(tx: Transaction, window_id: WindowId) -> Window:
+    """Return a window that is not over; raises NotFoundError or RefusedError."""
     window = readings.window(tx, window_id)
     if window is None:
         raise NotFoundError(f"there is no window {window_id!r}; `vigia window list` shows them")
-    if window.stage not in (WindowStage.SCHEDULED, WindowStage.IN_PROGRESS, WindowStage.VERIFYING):
+    if window.stage not in (WindowStage.SCHEDULED, *RUNNING):
         raise RefusedError(f"the window {window_id} is {window.stage} already")
-    append(tx, (_moved(Kind.WINDOW_CANCELLED, window, actor, moment),), moment)
-    return replace(window, stage=WindowStage.CANCELLED, ended_at=moment if window.started_at else None)
+    return window
 
 
 def due(tx: Transaction, moment: datetime) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
@@ -95,15 +113,46 @@ def due(tx: Transaction, moment: datetime) -> tuple[tuple[Window, ...], tuple[Wi
 
 
 def keep(tx: Transaction, moment: datetime) -> Moved:
-    """Start and complete what is due, and return it. Open incidents of a starting window's servers are told (rule M3)."""
+    """Start and complete what is due, and return it."""
     to_start, to_complete = due(tx, moment)
-    entries: list[Entry] = []
-    for window in to_start:
-        entries.append(_moved(Kind.WINDOW_STARTED, window, _ACTOR, moment))
-        entries += [_paused(incident, moment) for incident in _open_incidents(tx, window.servers)]
-    entries += [_moved(Kind.WINDOW_COMPLETED, window, _ACTOR, moment) for window in to_complete]
+    lasting = [window for window in to_start if window not in to_complete]
+    entries = [moved(Kind.WINDOW_STARTED, window, _ACTOR, moment) for window in to_start]
+    entries += pauses(tx, lasting, moment)
+    entries += [moved(Kind.WINDOW_COMPLETED, window, _ACTOR, moment) for window in to_complete]
     append(tx, entries, moment)
     return Moved(started=to_start, completed=to_complete)
+
+
+def pauses(tx: Transaction, starting: Sequence[Window], moment: datetime) -> list[Entry]:
+    """Return what the tickets of open incidents are told when windows begin: one comment each (rule M3).
+
+    An incident that was quiet already because of another window has had its comment.
+    """
+    if not starting:
+        return []
+    running = [one for one in readings.windows(tx, ending_after=moment) if one.stage in RUNNING]
+    covered = frozenset[ServerId]().union(*(window.covered for window in starting))
+    hushed = [server for server in covered if quiet(running, server, moment) is None]
+    return [
+        _paused(incident, moment)
+        for incident in _open_incidents(tx, hushed)
+        if all(quiet(running, server, moment) is None for server in incident.servers)
+    ]
+
+
+def ending_soon(tx: Transaction, moment: datetime) -> frozenset[ServerId]:
+    """Return the servers whose quiet time ends within a minute: they are looked at once more before it does (rule M2)."""
+    return ending(readings.windows(tx, ending_after=moment), moment, LAST_LOOK)
+
+
+def follow(tx: Transaction, fleet: Fleet, moment: datetime) -> None:
+    """Let windows that are not over keep quiet what depends on their servers now that another fleet is in force."""
+    entries = []
+    for window in readings.windows(tx, ending_after=moment):
+        children = fleet.behind(window.servers)
+        if window.stage in (WindowStage.SCHEDULED, *RUNNING) and children != window.children:
+            entries.append(planned(replace(window, children=children), _ACTOR, moment))
+    append(tx, entries, moment)
 
 
 def plan_recurring(tx: Transaction, fleet: Fleet, moment: datetime) -> int:
@@ -115,17 +164,19 @@ def plan_recurring(tx: Transaction, fleet: Fleet, moment: datetime) -> int:
     known = {window.id: window for window in readings.windows(tx, ending_after=moment)}
     zone, until = fleet.site.timezone, moment + PLAN_AHEAD
     wanted = {
-        window.id: window for rule in fleet.windows for window in occurrences(rule, zone, moment, until)
+        window.id: replace(window, children=fleet.behind(window.servers))
+        for rule in fleet.windows
+        for window in occurrences(rule, zone, moment, until)
     }
     missing = [window for name, window in wanted.items() if _is_missing(tx, known.get(name), window)]
-    entries = [_planned(window, _ACTOR, moment) for window in missing]
+    entries = [planned(window, _ACTOR, moment) for window in missing]
     gone = (
         window
         for name, window in known.items()
         if window.rule is not None and name not in wanted and window.stage is WindowStage.SCHEDULED
         if window.starts_at > moment
     )
-    entries += [_moved(Kind.WINDOW_CANCELLED, window, _ACTOR, moment) for window in gone]
+    entries += [moved(Kind.WINDOW_CANCELLED, window, _ACTOR, moment) for window in gone]
     append(tx, entries, moment)
     return len(missing)
 
@@ -134,13 +185,19 @@ def _is_missing(tx: Transaction, known: Window | None, wanted: Window) -> bool:
     if known is None:
         return True
     if known.stage is WindowStage.SCHEDULED:
-        return replace(known, planned_at=wanted.planned_at) != wanted
+        differs = replace(known, planned_at=wanted.planned_at) != wanted
+        return differs and not (known.ends_at > wanted.ends_at and _was_extended(tx, known))
     # Its rule was taken out of the configuration, and is back.
     return (
         known.stage is WindowStage.CANCELLED
         and known.started_at is None
         and _cancelled_by(tx, known) == _ACTOR
     )
+
+
+def _was_extended(tx: Transaction, window: Window) -> bool:
+    """Did a person give it another end? Then the plan is theirs."""
+    return any(journal.entries(tx, subject=window.id, kinds=(Kind.WINDOW_EXTENDED,)))
 
 
 def _cancelled_by(tx: Transaction, window: Window) -> str:
@@ -183,17 +240,19 @@ def _open_incidents(tx: Transaction, servers: Iterable[ServerId]) -> tuple[Incid
     return tuple({incident.id: incident for incident in found if incident is not None}.values())
 
 
-def _planned(window: Window, actor: str, moment: datetime) -> Entry:
+def planned(window: Window, actor: str, moment: datetime) -> Entry:
+    """Return the entry of a window as planned, with the version of the zones that its local times were read by (rule M7)."""
     return Entry(
         kind=Kind.WINDOW_PLANNED,
         moment=moment,
         actor=actor,
         subject=window.id,
-        body=WindowPlanned(window=window),
+        body=WindowPlanned(window=window, zone_data=zone_data()),
     )
 
 
-def _moved(kind: Kind, window: Window, actor: str, moment: datetime) -> Entry:
+def moved(kind: Kind, window: Window, actor: str, moment: datetime) -> Entry:
+    """Return the entry of a window that moved on in its life."""
     return Entry(kind=kind, moment=moment, actor=actor, subject=window.id, body=WindowMoved(window=window.id))
 
 

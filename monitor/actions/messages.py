@@ -31,6 +31,7 @@ _MESSAGES: Mapping[str, Callable[[Matter], Message]] = {
     Told.RESOLVED: wording.resolved,
     Told.REOPENED: wording.reopened,
     Told.REJECTED: wording.rejected,
+    Told.RETRACTED: wording.retracted,
     "uncertain": wording.uncertain,
 }
 

@@ -32,6 +32,7 @@ _ROOMS = {
     "ticket": "tickets",
     "desk": "tickets",
     "window": "windows",
+    "force": "forcing",
     "heartbeat": "heartbeats",
     "rebuild": "keeping",
 }

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from monitor.checks.options.durations import parse_duration
 from monitor.clock import SystemClock
+from monitor.language.refusals import RefusalError
 from monitor.language.zones import instant_of
 from monitor.station.names import DATABASE
 from monitor.store.database import Database, Transaction
@@ -77,6 +79,20 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")(
         command
     )
+
+
+def author_option(command: Command) -> Command:
+    """Add `--author NAME` (`VIGIA_AUTHOR`)."""
+    return click.option(
+        "--author",
+        "author",
+        metavar="NAME",
+        envvar="VIGIA_AUTHOR",
+        default="operator",
+        show_default=True,
+        show_envvar=True,
+        help="Who says so; the journal keeps it.",
+    )(command)
 
 
 def configuration(config: Path, *, listen: str | None = None, data: Path | None = None) -> Configuration:
@@ -160,6 +176,26 @@ def moment_of(written: str, zone: str, option: str) -> datetime:
             f"{written!r} is no date and time; write it as '2026-12-01 22:00', in the zone {zone}",
             param_hint=option,
         ) from error
+
+
+def length_of(written: str, option: str) -> timedelta:
+    """Return a length of time from what a person typed, as `90m` or `4h`; it is longer than nothing."""
+    try:
+        length = parse_duration(written)
+    except RefusalError as error:
+        raise click.BadParameter(str(error), param_hint=option) from error
+    if not length:
+        raise click.BadParameter("it has to be longer than nothing", param_hint=option)
+    return length
+
+
+def end_of(until: str | None, lasts: str | None, zone: str, start: datetime) -> datetime | None:
+    """Return the end that `--until`, or `--for` counted from `start`, names; None without either, wrong usage with both."""
+    if until is not None and lasts is not None:
+        raise click.UsageError("name an end once: with --until or with --for")
+    if until is not None:
+        return moment_of(until, zone, "--until")
+    return None if lasts is None else start + length_of(lasts, "--for")
 
 
 def local(moment: datetime | None, zone: str) -> str:

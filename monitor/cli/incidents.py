@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
+from monitor.actions import word
 from monitor.cli.common import (
+    author_option,
     clock,
     config_option,
     data_option,
+    end_of,
     json_option,
     local,
     print_json,
     print_quote,
     print_table,
     reading,
+    writing,
 )
 from monitor.errors import NotFoundError
+from monitor.health.words import Status
 from monitor.identifiers import IncidentId
-from monitor.incidents.incident import CheckEvidence
+from monitor.incidents.incident import CheckEvidence, Incident
+from monitor.language import LANGUAGES
 from monitor.station.shapes import evidence_shape, incident_shape
 from monitor.store import journal, readings
+from monitor.store.database import Transaction
+from monitor.store.readings import TicketRow
 from monitor.tickets.wording import evidence_so_far
 
 _NAMES = 20
+_FAILING = (Status.DEGRADED_PERFORMANCE, Status.PARTIAL_OUTAGE, Status.MAJOR_OUTAGE)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.group()
 def incident() -> None:
-    """Incidents: list, show."""
+    """Incidents: list, show, acknowledge, resolve, retract."""
 
 
 @incident.command("list")
@@ -101,12 +111,152 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
     click.echo(f"  servers {', '.join(found.servers)} · checks {', '.join(map(str, found.checks))}")
     click.echo(f"  started {local(found.started_at, zone)} · ended {local(found.ended_at, zone)} ({zone})")
     click.echo(f"  ticket {reference or 'none'}")
+    _show_words(found, zone)
     for update in found.updates:
         click.echo(f"\n  {local(update.at, zone)}  {update.stage}  ({update.author})")
         for language, words in update.text.items():
             click.echo(f"    {language}: {words}")
     for each in evidence:
         _show(each, zone)
+
+
+def _show_words(found: Incident, zone: str) -> None:
+    """Print what operators said of an incident."""
+    if (held := found.acknowledged) is not None:
+        until = "its end" if held.until is None else local(held.until, zone)
+        expired = "" if held.holds(clock.now()) else " (expired)"
+        click.echo(f"  in hand of {held.author} since {local(held.at, zone)}, until {until}{expired}")
+    if (withdrawn := found.retracted) is not None:
+        click.echo(f"  retracted by {withdrawn.author} at {local(withdrawn.at, zone)}: {withdrawn.reason}")
+
+
+@incident.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--until", default=None, metavar="'YYYY-MM-DD HH:MM'", help="Until when, in the site's zone.")
+@click.option("--for", "lasts", default=None, metavar="DURATION", help="For how long, as 90m or 4h.")
+@author_option
+@config_option
+@data_option
+@json_option
+def acknowledge(
+    incident_id: str,
+    until: str | None,
+    lasts: str | None,
+    author: str,
+    config: Path,
+    data: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Take an incident in hand: operators hear no more of it until then, or until its end. All else goes on."""
+    moment = clock.now()
+    with writing(config, data) as tx:
+        zone = readings.zone(tx)
+        end = end_of(until, lasts, zone, moment)
+        held = word.acknowledge(tx, IncidentId(incident_id), end, author=author, moment=moment)
+        ticket = readings.ticket_of(tx, held.id)
+    until_then = "its end" if end is None else local(end, zone)
+    _tell(held, ticket, f"{incident_id} is in hand of {author} until {until_then}.", as_json=as_json)
+
+
+@incident.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option(
+    "--text",
+    "words",
+    multiple=True,
+    metavar="LANGUAGE=TEXT",
+    help="What customers read, as es=… and en=…; a plain sentence on its own.",
+)
+@author_option
+@config_option
+@data_option
+@json_option
+def resolve(
+    incident_id: str,
+    words: tuple[str, ...],
+    author: str,
+    config: Path,
+    data: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Resolve an incident; it does not reopen by itself, and what still fails is not told again until it recovers."""
+    texts = _texts(words)
+    with writing(config, data) as tx:
+        over = word.resolve(tx, IncidentId(incident_id), author=author, moment=clock.now(), words=texts)
+        ticket = readings.ticket_of(tx, over.id)
+        failing = _failing(tx, over)
+    _tell(over, ticket, f"Resolved {incident_id}.", as_json=as_json)
+    _warn(failing)
+
+
+@incident.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option(
+    "--reason",
+    required=True,
+    help="Why it was a false alarm, in the site's first language; customers read it.",
+)
+@click.option("--reason-en", default=None, help="The same in English.")
+@author_option
+@config_option
+@data_option
+@json_option
+def retract(
+    incident_id: str,
+    reason: str,
+    reason_en: str | None,
+    author: str,
+    config: Path,
+    data: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Withdraw an incident that was a false alarm: it is closed, and the availability of its servers is put right."""
+    with writing(config, data) as tx:
+        withdrawn = word.retract(
+            tx,
+            IncidentId(incident_id),
+            {"es": reason, "en": reason_en or reason},
+            author=author,
+            moment=clock.now(),
+        )
+        ticket = readings.ticket_of(tx, withdrawn.id)
+        failing = _failing(tx, withdrawn)
+    _tell(withdrawn, ticket, f"Retracted {incident_id}.", as_json=as_json)
+    _warn(failing)
+
+
+def _texts(words: tuple[str, ...]) -> dict[str, str]:
+    texts = dict(each.partition("=")[::2] for each in words)
+    unknown = [language for language in texts if language not in LANGUAGES]
+    if unknown or not all(text.strip() for text in texts.values()):
+        languages = " or ".join(f"{language}=…" for language in LANGUAGES)
+        raise click.BadParameter(f"write it as {languages}", param_hint="--text")
+    return texts
+
+
+def _failing(tx: Transaction, found: Incident) -> list[str]:
+    """Return the servers of an incident that are judged to fail all the same."""
+    standing = readings.standing(tx, found.servers)
+    return [server for server, held in standing.items() if held.judged.status in _FAILING]
+
+
+def _warn(failing: Sequence[str]) -> None:
+    if failing:
+        click.echo(
+            f"{', '.join(failing)} still fails; that is not told again until it has recovered. "
+            "`vigia force` shows it as you see it.",
+            err=True,
+        )
+
+
+def _tell(told: Incident, ticket: TicketRow | None, sentence: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(incident_shape(told, None if ticket is None else ticket.reference))
+    else:
+        click.echo(sentence)
 
 
 def _show(evidence: CheckEvidence, zone: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -107,6 +107,15 @@ class Fleet:
             if candidate.id == server:
                 return candidate
         raise NotFoundError(f"there is no server {server!r}")
+
+    def behind(self, servers: Iterable[ServerId]) -> frozenset[ServerId]:
+        """Return the other servers that depend on any of `servers`, directly or through others."""
+        first = frozenset(servers)
+        found, nearest = first, first
+        while nearest:
+            nearest = frozenset(one.id for one in self.servers if nearest & {*one.depends_on}) - found
+            found |= nearest
+        return found - first
 
     def checks(self) -> tuple[CheckPlan, ...]:
         """Return every check of every server."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache, lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from monitor.language.refusals import RefusalError
 
@@ -38,6 +41,28 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """Return the calendar day that people in `zone` call the day of `moment`."""
     return moment.astimezone(zone).date()
+
+
+@cache
+def zone_data() -> str:
+    """Return the version of the zones that local times are read by ("2026a"), empty if nobody wrote it down.
+
+    The machine's own come first, as with `zoneinfo`; the package of that name serves where there are none.
+    """
+    for folder in map(Path, TZPATH):
+        if (folder / "Etc" / "UTC").exists():
+            return _version_of(folder)
+    return str(getattr(import_module("tzdata"), "IANA_VERSION", "")) if find_spec("tzdata") else ""
+
+
+def _version_of(folder: Path) -> str:
+    for name in ("tzdata.zi", "+VERSION"):
+        try:
+            with (folder / name).open(encoding="utf-8") as lines:
+                return lines.readline().removeprefix("# version").strip()
+        except OSError:
+            continue
+    return ""
 
 
 def is_zone(name: str) -> bool:

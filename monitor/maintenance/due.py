@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.identifiers import ServerId
 from monitor.maintenance.window import Window, WindowStage
@@ -30,6 +30,15 @@ def quiet(windows: Iterable[Window], server: ServerId, moment: datetime) -> Wind
     """Return the window that keeps `server` quiet at `moment`; of several the one that ends last (rule M6)."""
     covering = [window for window in windows if server in window.covered and window.covers(moment)]
     return max(covering, key=lambda window: (_end(window), window.id), default=None)
+
+
+def ending(windows: Iterable[Window], now: datetime, ahead: timedelta) -> frozenset[ServerId]:
+    """Return the servers whose quiet time ends within `ahead` from `now`, and not before it."""
+    known = tuple(windows)
+    near = [one for one in known if one.stage in RUNNING and now < one.ends_at <= now + ahead]
+    return frozenset(
+        server for window in near for server in window.covered if quiet(known, server, window.ends_at) is None
+    )
 
 
 def spans(windows: Iterable[Window], server: ServerId) -> tuple[tuple[datetime, datetime], ...]:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.health.force import Force
 from monitor.health.heartbeat import SUCCESS, Beat
 from monitor.health.words import Service, Status
 from monitor.identifiers import CheckKey
-from monitor.incidents.incident import CheckEvidence, Incident, Update
+from monitor.incidents.incident import Acknowledgement, CheckEvidence, Incident, Retraction, Update
 from monitor.language import LANGUAGES, Texts
 from monitor.maintenance.window import Window
 from monitor.observation import Observation
@@ -105,8 +106,35 @@ def incident_shape(incident: Incident, ticket: str | None) -> Shape:
         "audience": incident.audience,
         "drill": incident.drill,
         "origin": incident.origin,
+        "acknowledged": _acknowledged_shape(incident.acknowledged),
+        "retracted": _retracted_shape(incident.retracted),
         "updates": [_update_shape(update) for update in incident.updates],
         "ticket": ticket,
+    }
+
+
+def _acknowledged_shape(held: Acknowledgement | None) -> Shape | None:
+    if held is None:
+        return None
+    return {"by": held.author, "at": instant(held.at), "until": instant(held.until)}
+
+
+def _retracted_shape(withdrawn: Retraction | None) -> Shape | None:
+    if withdrawn is None:
+        return None
+    return {"by": withdrawn.author, "at": instant(withdrawn.at), "reason": withdrawn.reason}
+
+
+def force_shape(force: Force) -> Shape:
+    """Return an operator's word on a server; for operators only."""
+    return {
+        "server": force.server,
+        "status": force.status,
+        "reason": force.reason,
+        "by": force.author,
+        "since": instant(force.since),
+        "until": instant(force.until),
+        "released_at": instant(force.released_at),
     }
 
 
@@ -152,6 +180,7 @@ def window_shape(window: Window) -> Shape:
         "titles": dict(window.title),
         "status": window.stage,
         "servers": sorted(window.servers),
+        "children": sorted(window.children),
         "starts_at": instant(window.starts_at),
         "ends_at": instant(window.ends_at),
         "started_at": instant(window.started_at),

@@ -13,6 +13,7 @@ from monitor.journal.entries import (
     Entry,
     IncidentOpened,
     IncidentReopened,
+    IncidentRetracted,
     IncidentUpdated,
     TicketRejected,
 )
@@ -55,6 +56,11 @@ def reopened(matter: Matter) -> Message:
     return _message(matter, "reopened", Tone.ALARM)
 
 
+def retracted(matter: Matter) -> Message:
+    """An operator withdrew it: it was a false alarm."""
+    return _message(matter, "retracted", Tone.RELIEF)
+
+
 def rejected(matter: Matter) -> Message:
     """The helpdesk does not do what is asked of it, and waiting will not change that."""
     return _message(matter, "rejected", Tone.WARNING)
@@ -76,12 +82,15 @@ def _values(matter: Matter) -> dict[str, object]:
     incident, entry = matter.incident, matter.entry
     ended = incident.ended_at or incident.resolved_at or entry.moment
     rejection = entry.body if isinstance(entry.body, TicketRejected) else None
+    retraction = entry.body if isinstance(entry.body, IncidentRetracted) else None
     return {
         "site": matter.fleet.site.name,
         "title": _in(incident.title, matter.language),
         "since": _moment(matter, incident.started_at),
         "ended": _moment(matter, ended),
         "duration": moments.duration(max(ended - incident.started_at, timedelta(0)), matter.language),
+        "actor": entry.actor,
+        "reason": "" if retraction is None else retraction.reason,
         "detail": "" if rejection is None else rejection.detail,
         "action": "" if rejection is None else text(f"message.action.{rejection.action}", matter.language),
     }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.incidents.incident import Impact
-from monitor.journal.entries import Entry, IncidentReopened, IncidentUpdated
+from monitor.journal.entries import Entry, IncidentAcknowledged, IncidentReopened, IncidentUpdated
 from monitor.tickets import wording
 from monitor.tickets.port import Action, Found, Order, Priority, TicketStatus
 from monitor.tickets.wording import Story
@@ -40,7 +40,8 @@ def order_of(action: Action, seq: int, story: Story, entry: Entry, present: Pres
         raise ValueError(f"there is no ticket yet to {action}")
     match action:
         case Action.COMMENT:
-            return words.order(present, wording.comment(story, entry), present.priority)
+            order = words.order(present, wording.comment(story, entry), present.priority)
+            return replace(order, internal=isinstance(entry.body, IncidentAcknowledged))
         case Action.PRIORITY:
             return _rise(words, entry, present)
         case Action.RESOLVE:

@@ -46,7 +46,8 @@ class Order:
     """One action on one ticket, with all that a helpdesk needs.
 
     `reference` is our own name of the ticket (`VG-<install8>-<ULID>`): letters, digits and `-`. `ticket` is the
-    helpdesk's id, empty for `create`. `key` is `<reference>-<action>-<seq>`, the same for every attempt.
+    helpdesk's id, empty for `create`. `key` is `<reference>-<action>-<seq>`, the same for every attempt. What is `internal` is
+    for the department alone.
     """
 
     action: Action
@@ -58,6 +59,7 @@ class Order:
     priority: Priority
     department: str
     language: str
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,7 @@ class Webhook:
             "body": order.body,
             "priority": self._options.priorities.get(order.priority, order.priority.value),
             "department": order.department,
+            **({"internal": True} if order.internal else {}),
         }
         return json.dumps(fields, ensure_ascii=False).encode()
 

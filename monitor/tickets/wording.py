@@ -15,7 +15,14 @@ from monitor.errors import NotFoundError
 from monitor.fleet import Fleet, Server
 from monitor.identifiers import CheckKey, ServerId
 from monitor.incidents.incident import CheckEvidence, Incident, Update
-from monitor.journal.entries import Entry, IncidentOpened, IncidentReopened, IncidentUpdated
+from monitor.journal.entries import (
+    Entry,
+    IncidentAcknowledged,
+    IncidentOpened,
+    IncidentReopened,
+    IncidentRetracted,
+    IncidentUpdated,
+)
 from monitor.language import moments, text
 
 _SHORTEST_FENCE = 3
@@ -62,14 +69,20 @@ def creation(story: Story) -> str:
         *_evidence(story, evidence),
         _links(story),
     ]
+    if (held := story.incident.acknowledged) is not None:
+        parts.insert(1, _in_hand(story, held.author, held.until))
     if story.replaces:
         parts.insert(1, text("ticket.replaces", story.language, ticket=story.replaces))
     return "\n\n".join(part for part in parts if part)
 
 
 def comment(story: Story, entry: Entry) -> str:
-    """Return what an update adds to the ticket."""
+    """Return what an update, or an operator's word, adds to the ticket."""
     body = entry.body
+    if isinstance(body, IncidentAcknowledged):
+        return _in_hand(story, entry.actor, body.until)
+    if isinstance(body, IncidentRetracted):
+        return _retraction(story, entry.actor, body.reason)
     if not isinstance(body, IncidentUpdated):
         raise TypeError(f"{entry.kind} is told by no comment")
     opening = text(
@@ -97,6 +110,8 @@ def rise(story: Story, impact: str, priority: str) -> str:
 
 def resolution(story: Story, entry: Entry) -> str:
     """Return the last word on a fault: until when it lasted and how long that was."""
+    if isinstance(entry.body, IncidentRetracted):
+        return _retraction(story, entry.actor, entry.body.reason)
     incident = story.incident
     ended = getattr(entry.body, "ended_at", None) or incident.ended_at or entry.moment
     words = text(
@@ -109,7 +124,19 @@ def resolution(story: Story, entry: Entry) -> str:
     )
     if entry.actor == "vigia":
         return words
-    return "\n\n".join((words, text("ticket.resolution.by", story.language, actor=entry.actor)))
+    by = text("ticket.resolution.by", story.language, actor=entry.actor)
+    # Of what had not recovered by itself, nothing but their word says that it is over.
+    return by if ended >= entry.moment else f"{words}\n\n{by}"
+
+
+def _in_hand(story: Story, actor: str, until: datetime | None) -> str:
+    if until is None:
+        return text("ticket.acknowledged", story.language, actor=actor)
+    return text("ticket.acknowledged.until", story.language, actor=actor, until=_moment(story, until))
+
+
+def _retraction(story: Story, actor: str, reason: str) -> str:
+    return text("ticket.retraction", story.language, server=_servers(story), actor=actor, reason=reason)
 
 
 def reopening(story: Story, entry: Entry) -> str:

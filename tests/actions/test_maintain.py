@@ -70,7 +70,7 @@ def test_a_window_is_planned_in_the_zone_of_the_site_and_kept_in_utc(lookout: Lo
         (2 * HOUR, HOUR, "ends before it starts"),
         (HOUR, HOUR, "ends before it starts"),
         (-2 * HOUR, -HOUR, "over already"),
-        (HOUR, 25 * HOUR + MINUTE, "24 hours at most"),
+        (HOUR, 25 * HOUR + MINUTE, "--yes-longer-than-a-day"),
     ],
 )
 def test_nonsense_is_refused_with_a_remedy(lookout: Lookout, start: timedelta, end: timedelta, sentence: str):
