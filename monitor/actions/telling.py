@@ -401,7 +401,9 @@ def _is_unstable(change: _Change, situation: Situation, checks: tuple[CheckKey, 
     """Tell whether the incident comes and goes from now on; None leaves that and its moment as they are."""
     if change.news is News.UNSTABLE:
         return True
-    return None if situation.restless(checks) and _open(situation).unstable_at is not None else False
+    if change.news is News.RECOVERING or not situation.restless(checks):
+        return False
+    return None if _open(situation).unstable_at is not None else True
 
 
 def _title_now(change: _Change, situation: Situation, fleet: Fleet, *, unstable: bool | None) -> Texts | None:

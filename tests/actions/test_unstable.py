@@ -132,6 +132,17 @@ def test_an_incident_of_what_came_and_went_before_is_unstable_from_its_first_wor
     assert reasons(lookout) == []
 
 
+def test_what_comes_and_goes_and_joins_an_incident_makes_it_unstable_with_that_word(lookout: Lookout):
+    lookout.all_well()
+    lookout.see("gye1/smtp down", times=3)
+    come_and_go(lookout, 2 * MINUTE)
+    assert lookout.incident().unstable_at is None
+    lookout.see("gye1/http down", times=3)
+    assert lookout.incident().title["es"].endswith("(inestable)")
+    come_and_go(lookout, 2 * MINUTE)
+    assert reasons(lookout) == [Reason.JOINED]
+
+
 def test_a_check_that_counts_for_nothing_makes_nobody_unstable(lookout: Lookout):
     lookout.all_well()
     for word in ["down", "ok"] * 20:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from monitor.fleet import CheckPlan, Server
-from monitor.health.rollup import Standing, is_failing, judge, standing
+from monitor.health.rollup import Standing, is_failing, is_restless, judge, standing
 from monitor.health.state import Attempts, Health, Policy
 from monitor.health.words import CheckImpact, Service, State
 from monitor.identifiers import CheckKey, GroupId, IncidentId, ServerId, UpdateId, WindowId
@@ -21,7 +21,10 @@ from monitor.incidents.decision import (
     Recover,
     Relapse,
     Reopen,
+    Restless,
     Situation,
+    Steady,
+    Unstable,
     Worsen,
     joined,
 )
@@ -115,6 +118,7 @@ def situation(*failing: Health, moment: datetime = NOON, **more: object) -> Situ
         "judged": judge(stand),
         "failing": tuple(held_evidence(one, one.check.check) for one in bad),
         "persisting": frozenset(one.check for one in bad if one.persisting),
+        "restless": tuple(Restless(check=one.health.check, changes=9) for one in stand if is_restless(one)),
     }
     member = Member(**(fields | more))  # type: ignore[arg-type] # a builder takes any of the fields
     return Situation(**({"members": (member,), "open": None, "moment": moment} | told))  # type: ignore[arg-type] # as above
@@ -177,7 +181,16 @@ def carried_out(decision: Decision, before: Incident | None, moment: datetime, n
     match decision:
         case Join():
             return replace(before, impact=decision.impact, checks=joined(before, decision.checks))
-        case Worsen() | Ease():
+        case Unstable():
+            return _moved(
+                before,
+                Stage.INVESTIGATING if before.stage is Stage.MONITORING else before.stage,
+                impact=decision.impact,
+                checks=joined(before, decision.checks),
+                ended_at=None,
+                monitoring_since=None,
+            )
+        case Worsen() | Ease() | Steady():
             return replace(before, impact=decision.impact)
         case Recover():
             return _moved(before, Stage.MONITORING, ended_at=decision.ended_at, monitoring_since=moment)

@@ -11,15 +11,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from monitor.health.rollup import judge
 from monitor.health.state import Health
+from monitor.health.words import Status
 from monitor.incidents.decision import (
+    UNSTABLE_EVERY,
     Decision,
     Ease,
     Join,
     Nothing,
     Open,
     Quiet,
+    Recover,
     Relapse,
     Reopen,
+    Situation,
+    Steady,
+    Unstable,
     Worsen,
     decide,
     due,
@@ -40,7 +46,7 @@ from tests.incidents.builders import (
     window,
 )
 
-_MAY_CHANGE_IMPACT = (Open, Reopen, Join, Worsen, Ease, Relapse)
+_MAY_CHANGE_IMPACT = (Open, Reopen, Join, Worsen, Ease, Relapse, Unstable, Steady)
 
 
 class AnyCourse(RuleBasedStateMachine):
@@ -57,13 +63,22 @@ class AnyCourse(RuleBasedStateMachine):
     def a_check_changes(self, name: str, held: str) -> None:
         if held == "up":
             self.recovered_at = self.moment
-        self.healths[name] = health(name, held, self.moment)
+        restless = self.healths[name].flapping_since if name in self.healths else None
+        self.healths[name] = replace(health(name, held, self.moment), flapping_since=restless)
+        self._decide()
+
+    @rule(name=st.sampled_from(list(SERVICES)), restless=st.booleans())
+    def a_check_becomes_restless_or_calm(self, name: str, restless: bool) -> None:
+        known = self.healths.get(name) or health(name, "up", self.moment)
+        self.healths[name] = replace(known, flapping_since=self.moment if restless else None)
         self._decide()
 
     @rule(minutes=st.sampled_from([0.25, 1, 5, 31]))
     def time_passes(self, minutes: float) -> None:
         self.moment += minutes * MINUTE
         self._resolve_what_is_due()
+        if self.open is not None and self.open.unstable_at is not None:
+            self._decide()
 
     @rule()
     def a_window_begins(self) -> None:
@@ -90,6 +105,7 @@ class AnyCourse(RuleBasedStateMachine):
     def all_is_well_for_a_while(self) -> None:
         """Whatever came before, a server that is fine for `resolve_after` has no open incident."""
         for name in SERVICES:
+            self.a_check_becomes_restless_or_calm(name, restless=False)
             self.a_check_changes(name, "up")
         self.time_passes(5)
         assert self.open is None
@@ -112,18 +128,19 @@ class AnyCourse(RuleBasedStateMachine):
         over = [one for one in self.incidents.values() if not one.open and one.resolved_at]
         return max(over, key=lambda one: (one.resolved_at, one.id), default=None)
 
-    def _ask(self) -> Decision:
-        return decide(
-            situation(
-                *self.healths.values(),
-                moment=self.moment,
-                open=self.open,
-                recent=self.recent,
-                window=self.window,
-                quiet_until=self.quiet_until,
-                recovered_at=self.recovered_at,
-            )
+    def _situation(self) -> Situation:
+        return situation(
+            *self.healths.values(),
+            moment=self.moment,
+            open=self.open,
+            recent=self.recent,
+            window=self.window,
+            quiet_until=self.quiet_until,
+            recovered_at=self.recovered_at,
         )
+
+    def _ask(self) -> Decision:
+        return decide(self._situation())
 
     def _decide(self) -> None:
         before = self.open
@@ -131,11 +148,32 @@ class AnyCourse(RuleBasedStateMachine):
         assert not (isinstance(decision, Open | Reopen) and before is not None)
         assert self.window is None or not isinstance(decision, _MAY_CHANGE_IMPACT)
         after = carried_out(decision, before, self.moment, f"incident {len(self.incidents):03}")
+        self._require_calm_to_recover(decision, before)
         if after is not None:
+            after = self._marked(decision, before, after)
             if before is not None and after.impact is not before.impact:
                 assert isinstance(decision, _MAY_CHANGE_IMPACT)
             self._keep(after)
         assert isinstance(self._ask(), Nothing | Quiet), "what was told is told again"
+
+    def _require_calm_to_recover(self, decision: Decision, before: Incident | None) -> None:
+        if before is None or self.window is not None or not isinstance(decision, Recover | Relapse | Ease):
+            return
+        unseen = any(one.judged.status is Status.UNKNOWN for one in self._situation().members)
+        assert unseen or not self._situation().restless(before.checks)
+
+    def _marked(self, decision: Decision, before: Incident | None, after: Incident) -> Incident:
+        """Return the incident with the moment at which it was told last that it comes and goes."""
+        restless = bool(self._situation().restless(after.checks))
+        if isinstance(decision, Unstable) or (isinstance(decision, Open | Reopen) and restless):
+            told = None if before is None else before.unstable_at
+            assert told is None or self.moment - told >= UNSTABLE_EVERY
+            return replace(after, unstable_at=self.moment)
+        if isinstance(decision, Nothing | Quiet):
+            return after
+        if isinstance(decision, Recover) or not restless:
+            return replace(after, unstable_at=None)
+        return replace(after, unstable_at=after.unstable_at or self.moment)
 
     def _resolve_what_is_due(self) -> None:
         if self.open is not None and due(self.open, SERVER, self.moment, judge(standings(self.healths))):
