@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -19,7 +20,8 @@ class Limits:
     def __init__(self) -> None:
         self._moments: dict[asyncio.Task[object], float] = {}
         self._overdue: set[asyncio.Task[object]] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rings_at = math.inf
 
     async def hold(self, doing: Awaitable[Found], until: float) -> Found:
         """Return what comes of `doing`; at `until` it is cancelled, and that raises OverdueError."""
@@ -27,7 +29,7 @@ class Limits:
         assert task is not None, "what is awaited runs in a task"  # noqa: S101 - asyncio's promise
         cancelled_before = task.cancelling()
         self._moments[task] = until
-        if self._timer is None or until < self._timer.when():
+        if until < self._rings_at:
             self._set_timer(until)
         try:
             return await doing
@@ -44,14 +46,14 @@ class Limits:
         """Hold nobody any more."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        self._timer, self._rings_at = None, math.inf
 
     def _set_timer(self, moment: float) -> None:
         self.stop()
-        self._timer = asyncio.get_running_loop().call_at(moment, self._look_round)
+        self._timer, self._rings_at = asyncio.get_running_loop().call_at(moment, self._look_round), moment
 
     def _look_round(self) -> None:
-        self._timer = None
+        self._timer, self._rings_at = None, math.inf
         now = asyncio.get_running_loop().time()
         waiting = {task: until for task, until in self._moments.items() if task not in self._overdue}
         for task, until in waiting.items():
