@@ -101,6 +101,12 @@ def reconsider(
     return _told(ground, [_case(ground, server, ()) for server in watched])
 
 
+def situation_of(tx: Transaction, picture: Picture, server: ServerId, moment: datetime) -> Situation:
+    """Return what a decision about a server of which nothing changes now would rest on."""
+    ground = _ground(tx, picture, [server], {}, moment)
+    return _situations(ground, [_case(ground, server, ())])[0]
+
+
 def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Entry]:
     """Return the resolutions of incidents that were watched for long enough, and of those that nobody watches any more.
 

@@ -27,6 +27,7 @@ _ROOMS = {
     "doctor": "configuring",
     "probe": "looking",
     "status": "standing",
+    "explain": "explaining",
     "uptime": "availability",
     "incident": "incidents",
     "ticket": "tickets",

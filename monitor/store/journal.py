@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from monitor.errors import ConflictError, StoreError
 from monitor.identifiers import BatchId, milliseconds
@@ -89,6 +90,18 @@ def rebuild(database: Database) -> int:
             fold.apply(tx, entry)
             replayed += 1
     return replayed
+
+
+def replay(source: Transaction, target: Transaction, *, until: datetime) -> int:
+    """Fold the entries of one database into the empty tables of another, up to the last one of `until`; return how many.
+
+    The journal itself stays where it is.
+    """
+    row = source.row("SELECT MAX(number) AS newest FROM entries WHERE moment_ms <= ?", (milliseconds(until),))
+    newest = 0 if row is None or row["newest"] is None else int(row["newest"])
+    for entry in entries(source, limit=newest):
+        fold.apply(target, entry)
+    return newest
 
 
 def _recorded(tx: Transaction, batch: BatchId) -> tuple[NumberedEntry, ...]:
