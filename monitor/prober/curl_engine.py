@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import select
+from functools import cache
 
 import pycurl
 
@@ -17,6 +18,14 @@ from monitor.observation import Cause
 # What the loop gives to libcurl at one go, so that others have their turn as well.
 _AT_ONCE = 256
 _ENDED = select.EPOLLERR | select.EPOLLHUP
+# What libcurl waits for, in the words of an epoll; of a socket that is not named here it wants nothing.
+_EVENTS = {
+    pycurl.POLL_IN: select.EPOLLIN,
+    pycurl.POLL_OUT: select.EPOLLOUT,
+    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
+}
+# A socket that is closed already has left by itself.
+_left_already = contextlib.suppress(OSError)
 
 
 class CurlEngine:
@@ -68,15 +77,12 @@ class CurlEngine:
 
     def _watch(self, wanted: int, descriptor: int, _multi: object, _data: object) -> None:
         """Wait for what libcurl wants of a socket; it says so before it closes one."""
-        if wanted in {pycurl.POLL_REMOVE, pycurl.POLL_NONE}:
+        events = _EVENTS.get(wanted)
+        if events is None:
             self._watched.discard(descriptor)
-            # A socket that is closed already has left by itself.
-            with contextlib.suppress(OSError):
+            with _left_already:
                 self._sockets.unregister(descriptor)
             return
-        events = (select.EPOLLIN if wanted & pycurl.POLL_IN else 0) | (
-            select.EPOLLOUT if wanted & pycurl.POLL_OUT else 0
-        )
         if descriptor in self._watched:
             self._sockets.modify(descriptor, events)
         else:
@@ -132,6 +138,7 @@ class CurlEngine:
             self._end(curl, OwnFaultError(Cause.OWN, f"libcurl's engine failed: {error}"))
 
 
+@cache
 def _of_libcurl(events: int) -> int:
     """Return the events of an epoll in libcurl's words."""
     return (
