@@ -19,7 +19,7 @@ from enum import Enum, IntEnum
 
 from monitor.health import flapping
 from monitor.health.blindness import after_unknown
-from monitor.health.state import Attempts, Doubt, Health, Policy, Transition
+from monitor.health.state import Attempts, Doubt, Health, Policy, Transition, changed
 from monitor.health.words import State
 from monitor.observation import Cause, Observation, Outcome
 
@@ -73,7 +73,7 @@ def persist(health: Health) -> Health:
     A failure that is confirmed stays so, and has to be confirmed anew by fresh looks before it opens an incident.
     """
     failing = health.confirmed in (State.DEGRADED, State.DOWN)
-    return _with_doubts(replace(flapping.at_rest(health), persisting=failing, state=health.confirmed), ())
+    return _with_doubts(changed(flapping.at_rest(health), persisting=failing, state=health.confirmed), ())
 
 
 def wants_retry(health: Health) -> bool:
@@ -99,7 +99,7 @@ def _is_late(health: Health, observation: Observation) -> bool:
 
 def _seen(health: Health, observation: Observation) -> Health:
     known = observation.outcome is not Outcome.UNKNOWN
-    return replace(
+    return changed(
         health,
         unknowns=0 if known else health.unknowns,
         unknown_since=None if known else health.unknown_since,
@@ -143,11 +143,11 @@ def _doubted(health: Health, level: Level, at: datetime) -> Health:
     """Return the health with this look added to the streak, or with a streak begun or ended by it."""
     way = _way(health, level)
     if way is None:
-        return _with_doubts(replace(health, state=health.confirmed), ()) if health.doubts else health
+        return _with_doubts(changed(health, state=health.confirmed), ()) if health.doubts else health
     before = _Way.BETTER if health.state is State.RECOVERING else _Way.WORSE
     kept = health.doubts if way is before else ()
     state = _state_on(health, way)
-    return _with_doubts(replace(health, state=state), (*kept, Doubt(level=level, at=at)))
+    return _with_doubts(changed(health, state=state), (*kept, Doubt(level=level, at=at)))
 
 
 def _state_on(health: Health, way: _Way) -> State:
@@ -158,7 +158,7 @@ def _state_on(health: Health, way: _Way) -> State:
 
 
 def _with_doubts(health: Health, doubts: tuple[Doubt, ...]) -> Health:
-    return replace(
+    return changed(
         health,
         doubts=doubts,
         streak=len(doubts),
@@ -195,7 +195,7 @@ def _confirmed(
     # What the window hid went on all the while: it keeps the moment at which it began.
     goes_on = before.persisting and level == _standing(before)
     since = before.since if goes_on and before.since else _since(doubted, level)
-    settled = replace(
+    settled = changed(
         doubted, confirmed=after, since=since, felt=level >= Level.FELT, persisting=False, state=after
     )
     transition = Transition(
@@ -228,7 +228,7 @@ def _carried(settled: Health, doubted: Health, level: Level) -> Health:
     if not beyond:
         return _with_doubts(settled, ())
     state = State.RECOVERING if better else State.SUSPECT
-    return _with_doubts(replace(settled, state=state), beyond)
+    return _with_doubts(changed(settled, state=state), beyond)
 
 
 def _tail(doubts: tuple[Doubt, ...], holds: Callable[[Doubt], bool]) -> tuple[Doubt, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from monitor.health.state import Health
+from monitor.health.state import Health, changed
 from monitor.observation import Cause
 
 BLIND_AFTER = 5
@@ -23,7 +22,7 @@ def after_unknown(health: Health, at: datetime) -> Health:
     A look that our blocked view hid does not count: that is told as a trouble of its own.
     """
     blocked = health.cause is Cause.ISOLATED
-    return replace(
+    return changed(
         health,
         unknowns=health.unknowns if blocked else min(health.unknowns + 1, BLIND_AFTER),
         unknown_since=health.unknown_since or at,

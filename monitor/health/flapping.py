@@ -7,10 +7,10 @@ looks end it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from monitor.health.state import Health
+from monitor.health.state import Health, changed
 
 LOOKS = 20
 """So many looks are remembered, each as one bit: the newest is the lowest."""
@@ -34,14 +34,14 @@ def after_look(health: Health, *, well: bool, at: datetime) -> Health:
 
     Well means that nobody who uses it would notice: a warning that only the staff cares for is no failure here.
     """
-    changed = health.well is not None and health.well is not well
-    changes = (health.changes << 1 | changed) & _ALL
-    return replace(health, well=well, changes=changes, flapping_since=_since(health, changes, at))
+    turned = health.well is not None and health.well is not well
+    changes = (health.changes << 1 | turned) & _ALL
+    return changed(health, well=well, changes=changes, flapping_since=_since(health, changes, at))
 
 
 def at_rest(health: Health) -> Health:
     """Return the health with its restlessness forgotten: what was done to it in a window says nothing about later."""
-    return replace(health, changes=0, flapping_since=None)
+    return changed(health, changes=0, flapping_since=None)
 
 
 def lasts(health: Health) -> bool:
@@ -67,5 +67,7 @@ def _since(health: Health, changes: int, at: datetime) -> datetime | None:
     return at if weight > _BEGINS_ABOVE else None
 
 
+# Nearly all checks are at rest, or change in one of a few ways.
+@lru_cache(maxsize=8192)
 def _weight(changes: int) -> int:
     return sum(weight for age, weight in enumerate(_WEIGHTS) if changes >> age & 1)
