@@ -8,8 +8,9 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from monitor.fleet import Server
-from monitor.health.rollup import Standing, is_failing, is_staff_matter, judge, standing
+from monitor.fleet import CheckPlan, Server
+from monitor.health.flapping import changes_seen, lasts
+from monitor.health.rollup import Standing, is_failing, is_restless, is_staff_matter, judge, standing
 from monitor.health.state import Health, Transition
 from monitor.health.words import State
 from monitor.identifiers import CheckKey, IncidentId
@@ -18,13 +19,18 @@ from monitor.incidents.decision import (
     Ease,
     Join,
     Member,
+    Nothing,
     Open,
+    Quiet,
     Recover,
     Relapse,
     Reopen,
+    Restless,
     Settle,
     Situation,
+    Steady,
     Tell,
+    Unstable,
     Warned,
     Worsen,
     decide,
@@ -75,7 +81,8 @@ class _Story:
     def __init__(self, server: Server, windows: tuple[Window, ...]) -> None:
         self._server = server
         self._windows = windows
-        self._healths = {plan.key: Health(check=plan.key) for plan in server.checks}
+        self._plans = {plan.key: plan for plan in server.checks}
+        self._standings = {key: _standing(plan, Health(check=key)) for key, plan in self._plans.items()}
         self._judged = judge(())
         self._changed_at: datetime | None = None
         self._open: Incident | None = None
@@ -85,17 +92,18 @@ class _Story:
 
     def take(self, moment: datetime, turns: Sequence[Turn]) -> None:
         """Take in what changed at `moment`, and tell what there is to tell."""
-        self._healths.update((turn.health.check, turn.health) for turn in turns)
+        for turn in turns:
+            key = turn.health.check
+            self._standings[key] = _standing(self._plans[key], turn.health)
         self._changed_at = moment
-        standings = self._standings()
-        self._judged = judge(standings)
+        self._judged = judge(tuple(self._standings.values()))
         news = _News(
             moment=moment,
             window=quiet(self._windows, self._server.id, moment),
             changes={turn.health.check: turn.transition for turn in turns if turn.transition is not None},
         )
-        self._tell_customers(news, standings)
-        for one in standings:
+        self._tell_customers(news)
+        for one in self._standings.values():
             self._tell_staff(news, one)
 
     def resolve_until(self, moment: datetime) -> None:
@@ -108,14 +116,10 @@ class _Story:
             self._open, self._recent = None, replace(incident, stage=Stage.RESOLVED, resolved_at=at)
             self._note(self._recent)
 
-    def _standings(self) -> tuple[Standing, ...]:
-        return tuple(
-            standing(self._healths[plan.key], impact=plan.impact, service=plan.service, kind=plan.kind)
-            for plan in self._server.checks
-        )
-
-    def _tell_customers(self, news: _News, standings: Sequence[Standing]) -> None:
-        failing = [one for one in standings if is_failing(one)]
+    def _tell_customers(self, news: _News) -> None:
+        failing = [one for one in self._standings.values() if is_failing(one)]
+        if not failing and self._open is None:
+            return
         member = Member(
             server=self._server,
             judged=self._judged,
@@ -125,44 +129,47 @@ class _Story:
             quiet_until=quiet_until(self._windows, self._server.id, news.moment),
             persisting=frozenset(one.health.check for one in failing if one.health.persisting),
             recovered_at=news.recovered_at,
+            restless=tuple(
+                Restless(check=one.health.check, changes=changes_seen(one.health))
+                for one in self._standings.values()
+                if is_restless(one)
+            ),
         )
-        decision = decide(Situation(members=(member,), open=self._open, moment=news.moment))
-        after = self._after(decision, news.moment)
-        if after is not None and after is not self._open:
-            self._open = after
-            self._note(after, reopened=isinstance(decision, Reopen))
+        situation = Situation(members=(member,), open=self._open, moment=news.moment)
+        decision = decide(situation)
+        if isinstance(decision, Nothing | Quiet):
+            return
+        after = self._after(decision, situation)
+        self._open = replace(after, unstable_at=_unstable_at(after, decision, situation))
+        self._note(self._open, reopened=isinstance(decision, Reopen))
 
-    def _after(self, decision: Decision, moment: datetime) -> Incident | None:
+    def _after(self, decision: Decision, situation: Situation) -> Incident:
         """Return the open incident as a decision leaves it."""
         if isinstance(decision, Open):
-            return self._opened(
-                moment,
-                started_at=decision.started_at,
-                checks=decision.checks,
-                impact=decision.impact,
-                audience=Audience.PUBLIC,
-            )
+            return self._opened(situation.moment, decision.started_at, decision.checks, decision.impact)
         if isinstance(decision, Reopen):
             return _failing_again(decision.incident, decision.impact, decision.checks)
-        if self._open is None:
-            return None
+        told = situation.open
+        if told is None:
+            raise ValueError(
+                f"the decision about {self._server.id} goes on with an incident that is not there"
+            )
         if isinstance(decision, Recover):
             return replace(
-                self._open,
+                told,
                 stage=Stage.MONITORING,
                 ended_at=decision.ended_at,
-                monitoring_since=moment,
+                monitoring_since=situation.moment,
             )
-        if isinstance(decision, Join | Relapse):
-            return _failing_again(self._open, decision.impact, decision.checks)
-        if isinstance(decision, Worsen | Ease):
-            return replace(self._open, impact=decision.impact)
-        return self._open
+        if isinstance(decision, Join | Relapse | Unstable):
+            return _failing_again(told, decision.impact, decision.checks)
+        return replace(told, impact=decision.impact) if isinstance(decision, Worsen | Ease | Steady) else told
 
     def _tell_staff(self, news: _News, one: Standing) -> None:
         check = one.health.check
         told = self._warnings.get(check)
-        matter = is_staff_matter(one)
+        restless = self._open is None and not is_staff_matter(one) and lasts(one.health)
+        matter = restless or is_staff_matter(one)
         if not matter and told is None:
             return
         warned = Warned(
@@ -172,16 +179,13 @@ class _Story:
             moment=news.moment,
             persisting=one.health.persisting,
             recovered_at=news.recovered_at,
+            changes=changes_seen(one.health) if restless else 0,
         )
         decision = decide_warning(warned)
         if isinstance(decision, Tell):
-            self._warnings[check] = self._opened(
-                news.moment,
-                started_at=decision.started_at,
-                checks=(check,),
-                impact=Impact.NONE,
-                audience=Audience.OPERATORS,
-            )
+            since = one.health.flapping_since if restless else None
+            opened = self._opened(news.moment, since or decision.started_at, (check,), Impact.NONE)
+            self._warnings[check] = replace(opened, audience=Audience.OPERATORS)
             self._note(self._warnings[check])
         elif isinstance(decision, Settle) and told is not None:
             del self._warnings[check]
@@ -189,19 +193,13 @@ class _Story:
                 replace(
                     told,
                     stage=Stage.RESOLVED,
-                    ended_at=decision.ended_at,
+                    ended_at=max(decision.ended_at, told.started_at),
                     resolved_at=news.moment,
                 )
             )
 
     def _opened(
-        self,
-        moment: datetime,
-        *,
-        started_at: datetime,
-        checks: tuple[CheckKey, ...],
-        impact: Impact,
-        audience: Audience,
+        self, moment: datetime, started_at: datetime, checks: tuple[CheckKey, ...], impact: Impact
     ) -> Incident:
         return Incident(
             id=IncidentId(f"{self._server.id}-{len(self.told) + 1}"),
@@ -212,7 +210,6 @@ class _Story:
             checks=checks,
             started_at=started_at,
             opened_at=moment,
-            audience=audience,
         )
 
     def _note(self, incident: Incident, *, reopened: bool = False) -> None:
@@ -241,6 +238,10 @@ class _News:
         return held_evidence(health, "") if change is None else evidence_of(change, "")
 
 
+def _standing(plan: CheckPlan, health: Health) -> Standing:
+    return standing(health, impact=plan.impact, service=plan.service, kind=plan.kind)
+
+
 def _failing_again(incident: Incident, impact: Impact, checks: Iterable[CheckKey]) -> Incident:
     return replace(
         incident,
@@ -251,6 +252,16 @@ def _failing_again(incident: Incident, impact: Impact, checks: Iterable[CheckKey
         resolved_at=None,
         monitoring_since=None,
     )
+
+
+def _unstable_at(incident: Incident, decision: Decision, situation: Situation) -> datetime | None:
+    """Return when it was told last that the incident comes and goes."""
+    if isinstance(decision, Unstable):
+        return situation.moment
+    if isinstance(decision, Recover) or not situation.restless(incident.checks):
+        return None
+    goes_on = not isinstance(decision, Open | Reopen)
+    return (incident.unstable_at if goes_on else None) or situation.moment
 
 
 def _severity(impact: Impact) -> int:

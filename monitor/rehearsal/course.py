@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from monitor.health.advance import advance, persist
-from monitor.health.flapping import LOOKS
+from monitor.health.flapping import LOOKS, lasts
 from monitor.health.state import Health, Policy, Transition
 from monitor.identifiers import CheckKey
 from monitor.observation import Observation
@@ -101,17 +101,28 @@ class _Course:
             before = self.health
             health, transition = advance(before, look, policy)
             self._turn(_judged_at(look), health, transition)
-            if left < -1 and transition is None and _held(before) == _held(health):
+            if left < -1 and transition is None and _is_settled(before, health):
                 health, transition = advance(health, looks[-1], policy)
                 self._turn(_judged_at(looks[-1]), health, transition)
                 return
 
     def _turn(self, at: datetime, health: Health, transition: Transition | None) -> None:
-        if transition is not None or _weighed(health) != _weighed(self.health):
+        if transition is not None or _weighs_otherwise(self.health, health):
             # A check is looked at by one look at a time; should two overlap, they are judged in their order all the same.
             at = max(at, self.turns[-1].at) if self.turns else at
             self.turns.append(Turn(at=at, health=health, transition=transition))
         self.health = health
+
+
+def _is_settled(before: Health, after: Health) -> bool:
+    """Did a look leave all as it was? While a check comes and goes, time alone makes it weigh otherwise."""
+    return not after.flapping and _held(before) == _held(after)
+
+
+def _weighs_otherwise(before: Health, after: Health) -> bool:
+    if _weighed(before) != _weighed(after):
+        return True
+    return after.flapping and lasts(before) != lasts(after)
 
 
 def _judged_at(look: Observation) -> datetime:
