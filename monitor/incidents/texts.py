@@ -202,6 +202,8 @@ def _hit(report: Report, language: Language) -> str:
     if report.crowd is not None:
         return _many_hit(report.crowd, language)
     name, judged = report.server.name, report.judged
+    if judged.status is Status.MAJOR_OUTAGE:
+        return text(f"incident.hit.server.{judged.status}", language, server=name)
     clauses = [
         text(
             f"incident.hit.services.{status}",
@@ -213,7 +215,7 @@ def _hit(report: Report, language: Language) -> str:
         for status in _BAD
         if (services := _services(judged, status))
     ]
-    if judged.status is Status.MAJOR_OUTAGE or not clauses:
+    if not clauses:
         return text(f"incident.hit.server.{_bad(judged.status)}", language, server=name)
     return "; ".join(clauses)
 

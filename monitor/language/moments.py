@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import ModuleType
 from zoneinfo import ZoneInfo
 
-from monitor.language.catalogue import Language, text
+from monitor.language.catalogue import LANGUAGES, Language, text
 
 # Numbers and dates as Ecuador writes them: 1.234,5 and 22 de noviembre.
 _LOCALES = {"es": "es_EC", "en": "en"}
@@ -23,6 +23,12 @@ def _babel() -> ModuleType:
     from monitor.language import tables  # noqa: PLC0415
 
     return tables
+
+
+def have_words_ready(moment: datetime, zone: ZoneInfo) -> None:
+    """Read the catalogues and tables that the first sentence needs: a tenth of a second that no outage should wait for."""
+    for language in LANGUAGES:
+        since(moment, zone, language, seen_from=moment)
 
 
 def clock_time(instant: datetime, zone: ZoneInfo) -> str:

@@ -29,6 +29,7 @@ from monitor.health.advance import retry_gap, wants_retry
 from monitor.identifiers import CheckKey
 from monitor.inventory import Configuration, Settings
 from monitor.inventory.changes import is_drastic, retired
+from monitor.language.moments import have_words_ready
 from monitor.metrics.instruments import Instruments
 from monitor.observation import Observation
 from monitor.prober import PER_HOST, Prober, Toolbox
@@ -154,6 +155,7 @@ class _Watch:
             self._scheduler.start()
             await self._publish()
             await self._settle()
+            await self._in_writer(partial(have_words_ready, self._clock.now(), self._bureau.picture.zone))
             await self._stop.wait()
             await self._end(recording, delivering)
 

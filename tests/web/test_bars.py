@@ -8,14 +8,14 @@ from lxml import html
 from monitor.health.words import Status
 from monitor.status.snapshot import Day
 from tests.web.builders import NOW, SITE, a_day, days
-from web.public.bars import HEIGHT, LEAST, STEP, day_words, eventful, linked_strip, strip, summary
+from web.public.bars import HEIGHT, LEAST, STEP, day_words, linked_strip, strip, summary
 from web.reading import Reading
 
 ES = Reading(language="es", site=SITE)
 
 
 def drawn(history: tuple[Day, ...]) -> html.HtmlElement:
-    return html.fragment_fromstring(str(strip(history, ES)))
+    return html.fragment_fromstring(str(strip(history, ES).picture))
 
 
 def heights(picture: html.HtmlElement, look: str) -> list[int]:
@@ -28,7 +28,7 @@ def test_a_plain_history_is_one_shape():
     picture = drawn(days())
 
     assert [shape.get("fill") for shape in picture.iter("path")] == ["url(#f)"]
-    assert len(str(strip(days(), ES))) < 250
+    assert len(str(strip(days(), ES).picture)) < 250
 
 
 def test_the_newest_day_is_flush_right_and_thirty_days_are_a_third():
@@ -90,7 +90,7 @@ def test_nothing_is_claimed_of_days_that_nobody_looked_at():
 def test_the_table_has_the_eventful_days_newest_first():
     history = days(back_9=a_day(Status.MAJOR_OUTAGE, down_s=60), back_3=a_day(Status.UNDER_MAINTENANCE))
 
-    assert [line.iso for line in eventful(history, ES)] == ["2026-11-19", "2026-11-13"]
+    assert [line.iso for line in strip(history, ES).eventful] == ["2026-11-19", "2026-11-13"]
 
 
 def test_on_a_servers_page_each_day_leads_to_its_line():

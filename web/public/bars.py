@@ -65,6 +65,14 @@ class Eventful:
     look: Look
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """Ninety days as one picture with a sentence in its stead, and those of them that tell a story, newest first."""
+
+    picture: Markup
+    eventful: tuple[Eventful, ...]
+
+
 class _Told(NamedTuple):
     """What is told of a day. It names neither server nor incident, so that what is drawn of one serves all that fared alike."""
 
@@ -82,11 +90,6 @@ def day_words(day: Day, reading: Reading) -> str:
     return _words(_told(0, day), reading)
 
 
-def eventful(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
-    """Return the days that are worth a line, newest first: all but the plain and the empty ones."""
-    return _lines(_eventful(days, _looks(days)), reading)
-
-
 def every_day(days: Sequence[Day], reading: Reading) -> tuple[Eventful, ...]:
     """Return a line for each day, newest first."""
     return _lines(_every_day(days), reading)
@@ -98,10 +101,11 @@ def summary(days: Sequence[Day], reading: Reading) -> str:
     return _summary(looks, _eventful(days, looks), reading)
 
 
-def strip(days: Sequence[Day], reading: Reading) -> Markup:
-    """Return the bars of one server as one picture with a sentence in its stead; eventful days tell their story."""
+def strip(days: Sequence[Day], reading: Reading) -> Strip:
+    """Return the bars of one server, and in words the days that are worth a line: all but the plain and the empty ones."""
     looks = _looks(days)
-    return _strip(looks, _eventful(days, looks), reading)
+    told = _eventful(days, looks)
+    return Strip(picture=_strip(looks, told, reading), eventful=_lines(told, reading))
 
 
 def linked_strip(days: Sequence[Day], reading: Reading) -> Markup:

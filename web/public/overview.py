@@ -195,6 +195,7 @@ def _card(group: GroupView, snapshot: Snapshot, reading: Reading) -> Card:
 
 
 def _row(server: ServerView, columns: tuple[Service, ...], snapshot: Snapshot, reading: Reading) -> Row:
+    strip = bars.strip(server.days, reading)
     return Row(
         id=server.id,
         name=server.name,
@@ -203,9 +204,9 @@ def _row(server: ServerView, columns: tuple[Service, ...], snapshot: Snapshot, r
         last_known=last_known(server, snapshot, reading),
         cells=cells_of(server, columns, reading),
         uniform=set(server.services.values()) == {server.status},
-        bars=bars.strip(server.days, reading),
+        bars=strip.picture,
         uptime=uptime_words(server, reading),
-        eventful=bars.eventful(server.days, reading),
+        eventful=strip.eventful,
     )
 
 
