@@ -15,7 +15,7 @@ from monitor.health.advance import advance
 from monitor.health.state import Health, Transition
 from monitor.identifiers import CheckKey
 from monitor.journal.entries import NumberedEntry
-from monitor.observation import Observation
+from monitor.observation import Cause, Observation, Outcome
 from monitor.store import observations as series
 from monitor.store.database import Transaction
 
@@ -39,13 +39,22 @@ def observe(tx: Transaction, picture: Picture, looks: Sequence[Observation], mom
     healths, transitions = _judged(picture, watched)
     moved = [health for key, health in healths.items() if _moved(picture.health(key), health)]
     series.save_healths(tx, moved, picture.numbers)
-    restless = {key.server for key, health in healths.items() if flapping.turned(picture.health(key), health)}
+    told = {key for key in healths if key in picture.stale and healths[key].outcome is not Outcome.UNKNOWN}
+    if told:
+        picture = replace(picture, stale={key: long for key, long in picture.stale.items() if key not in told})
+    restless = {
+        key.server
+        for key, health in healths.items()
+        if key in told
+        or flapping.turned(picture.health(key), health)
+        or _is_hidden(picture.health(key)) != _is_hidden(health)
+    }
     entries = (
         respond(tx, picture, healths, transitions, moment, restless=restless)
         if transitions or restless
         else []
     )
-    if ourselves.turned(picture, healths):
+    if told or ourselves.turned(picture, healths):
         entries += ourselves.consider(tx, picture, healths, moment)
     return Observed(healths=healths, entries=append(tx, entries, moment))
 
@@ -80,4 +89,9 @@ def _moved(before: Health, after: Health) -> bool:
         took_ms=after.took_ms,
         sequence=after.sequence,
     )
-    return before.looked_at is None or young != after
+    return before.looked_at is None or young != after or _is_hidden(before) != _is_hidden(after)
+
+
+def _is_hidden(health: Health) -> bool:
+    """Did our blocked view hide what the newest look would have seen?"""
+    return health.cause is Cause.ISOLATED

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from monitor.fleet import CheckPlan, Fleet, Server
 from monitor.health.rollup import Standing, standing
 from monitor.health.state import Health
+from monitor.health.view import Insight
 from monitor.identifiers import CheckKey, ServerId
 
 
@@ -16,7 +17,8 @@ from monitor.identifiers import CheckKey, ServerId
 class Picture:
     """The fleet by its keys, the numbers of its checks, and their healths, which move on after each commit.
 
-    They are changed where they are: a fleet of thousands is not copied for a few looks.
+    They are changed where they are: a fleet of thousands is not copied for a few looks. `stale` are the checks of which what we know is
+    too old, each with whether it has been so for long; `insight` is what is believed of ourselves, None before anything is.
     """
 
     fleet: Fleet
@@ -24,6 +26,8 @@ class Picture:
     plans: Mapping[CheckKey, CheckPlan]
     numbers: Mapping[CheckKey, int]
     healths: MutableMapping[CheckKey, Health]
+    stale: Mapping[CheckKey, bool] = field(default_factory=dict)
+    insight: Insight | None = None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -45,6 +49,7 @@ class Picture:
                 impact=plan.impact,
                 service=plan.service,
                 kind=plan.kind,
+                is_stale=plan.key in self.stale,
             )
             for plan in server.checks
         )

@@ -29,6 +29,7 @@ from monitor.health.heartbeat import (
     taken,
 )
 from monitor.health.state import Health
+from monitor.health.view import Insight
 from monitor.identifiers import CheckKey
 from monitor.observation import EXCERPT_LIMIT, FOUND_LIMIT, Measure, Observation, Outcome
 from monitor.prober.prober import clean
@@ -98,7 +99,7 @@ def receive(
 ) -> Received:
     """Take in what came, find what is overdue, and carry out what that confirms; the inbox is emptied with it."""
     waiting = store.waiting(tx, MOST)
-    reception = store.reception(tx)
+    reception = _trusted(store.reception(tx), picture.insight)
     arrivals: dict[int, list[Arrival]] = {}
     for report in waiting:
         arrivals.setdefault(report.number, []).append(report.arrival)
@@ -123,6 +124,26 @@ def receive(
         observed=observed,
         due=moment if len(waiting) == MOST else _due(after_it, held, reception, moment),
     )
+
+
+def _trusted(reception: Reception | None, insight: Insight | None) -> Reception | None:
+    """Return how reports could come in, as far as our view was clear: while it is blocked, silence says nothing.
+
+    What was due meanwhile is excused afterwards, as after any interruption of ours.
+    """
+    if reception is None or insight is None or not insight.blocked:
+        return reception
+    if insight.is_blocked:
+        return None
+    spans = [
+        (fact.before, fact.since) for fact in insight.blocked.values() if fact.before and fact.since is not None
+    ]
+    if len(spans) < len(insight.blocked):
+        return reception
+    began, ended = max(start for start, _ in spans), min(end for _, end in spans)
+    if ended <= max(began, reception.since):
+        return reception
+    return replace(reception, since=ended, before=began)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,14 +112,14 @@ def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Ent
 
     Incidents that come and go are told of from time to time, and go on by the ordinary rules once they do so no more.
     """
-    entries: list[Entry] = []
-    for incident in readings.ending_incidents(tx):
+    ending = readings.ending_incidents(tx)
+    own = any(ourselves.is_about_ourselves(incident) for incident in ending)
+    entries = ourselves.consider(tx, picture, {}, moment) if own else []
+    for incident in ending:
         # What a person opened, a person ends.
-        if incident.origin is not Origin.DETECTED:
+        if incident.origin is not Origin.DETECTED or ourselves.is_about_ourselves(incident):
             continue
-        if ourselves.is_about_ourselves(incident):
-            entries += ourselves.consider(tx, picture, {}, moment)
-        elif not any(check in picture.plans for check in incident.checks):
+        if not any(check in picture.plans for check in incident.checks):
             entries.append(telling.retired(incident, picture, moment))
         elif _is_due(incident, picture, moment):
             entries.append(telling.resolved(incident, picture, incident.ended_at or moment, moment))

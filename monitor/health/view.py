@@ -101,11 +101,15 @@ def seen_through(look: Observation, view: View) -> Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Something that we hold of ourselves; None while nothing is known yet. `found` is one short line of evidence."""
+    """Something that we hold of ourselves; None while nothing is known yet. `found` is one short line of evidence.
+
+    What is over, and held from `before` to `since`, does not hold any more.
+    """
 
     holds: bool | None = None
     since: datetime | None = None
     found: str = ""
+    before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +138,8 @@ def believe(belief: Belief, word: bool, at: datetime, found: str = "", *, needed
     times, first = (belief.times + 1, belief.first or at) if again else (1, at)
     if times < needed:
         return Belief(fact=belief.fact, word=word, times=times, first=first)
-    return Belief(fact=Fact(holds=word, since=first, found=found if word else ""))
+    before = belief.fact.since if belief.fact.holds else None
+    return Belief(fact=Fact(holds=word, since=first, found=found if word else "", before=before))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

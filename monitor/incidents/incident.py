@@ -42,6 +42,20 @@ class Audience(StrEnum):
     OPERATORS = "operators"
 
 
+class Trouble(StrEnum):
+    """A trouble of our own; each has at most one open incident.
+
+    Checks that tell nothing by our fault, a view that is blocked, name servers that do not answer, a loop that stands still, checks of
+    which what we know is too old.
+    """
+
+    BLIND = "blind"
+    ISOLATED = "isolated"
+    RESOLVER = "resolver"
+    LATE = "late"
+    STALE = "stale"
+
+
 class Origin(StrEnum):
     """Who opened it: our own looks, or a person."""
 
@@ -128,6 +142,7 @@ class Incident:
     resolved_at: datetime | None = None
     monitoring_since: datetime | None = None
     audience: Audience = Audience.PUBLIC
+    trouble: Trouble | None = None
     origin: Origin = Origin.DETECTED
     drill: bool = False
     updates: tuple[Update, ...] = ()

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.fleet import Fleet
+from monitor.health.view import AddressFamily
 from monitor.health.words import Service, State, Status, Why
 from monitor.identifiers import BatchId, CheckKey, IncidentId, ServerId, WindowId
 from monitor.incidents.incident import CheckEvidence, Impact, Incident, Stage, Update
@@ -29,6 +30,8 @@ class Kind(StrEnum):
     SERVER_CHANGED = "server.changed"
     SERVER_FORCED = "server.forced"
     SERVER_RELEASED = "server.released"
+    VIEW_BLOCKED = "view.blocked"
+    VIEW_CLEARED = "view.cleared"
     INCIDENT_OPENED = "incident.opened"
     INCIDENT_UPDATED = "incident.updated"
     INCIDENT_RESOLVED = "incident.resolved"
@@ -115,6 +118,27 @@ class ServerReleased:
     """An operator's word on a server ended: it expired, or its actor took it back."""
 
     server: ServerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewBlocked:
+    """No sentinel of a family answers since `since`: what fails by it says nothing about its target.
+
+    `families` is how many have sentinels, `found` says which did not answer.
+    """
+
+    family: AddressFamily
+    since: datetime
+    families: int
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewCleared:
+    """A sentinel of a family answers again since `ended_at`, or the family has none any more."""
+
+    family: AddressFamily
+    ended_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +291,8 @@ Body = (
     | ServerChanged
     | ServerForced
     | ServerReleased
+    | ViewBlocked
+    | ViewCleared
     | IncidentOpened
     | IncidentUpdated
     | IncidentResolved
@@ -290,6 +316,8 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.SERVER_CHANGED: ServerChanged,
     Kind.SERVER_FORCED: ServerForced,
     Kind.SERVER_RELEASED: ServerReleased,
+    Kind.VIEW_BLOCKED: ViewBlocked,
+    Kind.VIEW_CLEARED: ViewCleared,
     Kind.INCIDENT_OPENED: IncidentOpened,
     Kind.INCIDENT_UPDATED: IncidentUpdated,
     Kind.INCIDENT_RESOLVED: IncidentResolved,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,6 +17,7 @@ from prometheus_client import (
 )
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
+from monitor.health.view import AddressFamily, Tally, View
 from monitor.observation import Outcome
 
 # The moment of birth of each counter would double their lines and is of no use here.
@@ -76,6 +78,13 @@ class Instruments:
         self._valid = self._gauge(
             "vigia_configuration_valid", "1 while the configuration file as it stands is in force."
         )
+        self._sentinels = self._gauge("vigia_sentinels_up", "Sentinels that answered, by address family.", "family")
+        self._view = self._gauge(
+            "vigia_view",
+            "What the newest round of sentinels says of our own view: 1 for the present state, 0 for the others.",
+            "family",
+            "state",
+        )
         self._queue = self._gauge("vigia_writer_queue", "Observations that wait to be stored.")
         Info("vigia_build", "What is running.", registry=self.registry).info(
             {"version": version, "python": platform.python_version(), "engine": engine}
@@ -132,6 +141,15 @@ class Instruments:
         """The configuration file was read; `is_valid` tells whether it is in force."""
         self._valid.set(is_valid)
 
+    def saw(self, tallies: Mapping[AddressFamily, Tally]) -> None:
+        """The newest round of the sentinels came to this; families that have none any more are forgotten."""
+        self._sentinels.clear()
+        self._view.clear()
+        for family, tally in tallies.items():
+            self._sentinels.labels(family).set(tally.answered)
+            for view in View:
+                self._view.labels(family, view).set(view is tally.view)
+
     def probers(self, processes: int) -> None:
         """So many processes look."""
         self._probers.set(processes)
@@ -154,5 +172,5 @@ class Instruments:
     def _counter(self, name: str, tells: str, *names: str) -> Counter:
         return Counter(name, tells, names, registry=self.registry)
 
-    def _gauge(self, name: str, tells: str) -> Gauge:
-        return Gauge(name, tells, registry=self.registry)
+    def _gauge(self, name: str, tells: str, *names: str) -> Gauge:
+        return Gauge(name, tells, names, registry=self.registry)

@@ -5,4 +5,15 @@ from monitor.prober.resolver import Resolver, ResolverSettings
 from monitor.prober.sentinels import Round, Sentinel, Sentinels
 from monitor.prober.tools import Toolbox, open_tools
 
-__all__ = ["PER_HOST", "Known", "Prober", "Resolver", "ResolverSettings", "Round", "Sentinel", "Sentinels", "Toolbox", "open_tools"]
+__all__ = [
+    "PER_HOST",
+    "Known",
+    "Prober",
+    "Resolver",
+    "ResolverSettings",
+    "Round",
+    "Sentinel",
+    "Sentinels",
+    "Toolbox",
+    "open_tools",
+]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -76,7 +76,7 @@ class Outlook:
         clock: Clock,
         *,
         hand: Callable[[Observation], None],
-        look_again: Callable[[Iterable[CheckKey]], None],
+        look_again: Callable[[Collection[CheckKey]], None],
         is_near: Callable[[str], bool] = is_loopback,
     ) -> None:
         self._clock = clock

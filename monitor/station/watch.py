@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import time, timedelta
@@ -22,6 +22,7 @@ from monitor.actions.asking import Order, Told
 from monitor.actions.deliver import Deliverer
 from monitor.checks import is_passive
 from monitor.checks.contract import Tools
+from monitor.checks.policy import TargetPolicy
 from monitor.clock import Clock
 from monitor.errors import BusyError, RefusedError, StoreError, VigiaError
 from monitor.fleet import CheckPlan
@@ -32,7 +33,7 @@ from monitor.inventory.changes import is_drastic, retired
 from monitor.language.moments import have_words_ready
 from monitor.metrics.instruments import Instruments
 from monitor.observation import Observation
-from monitor.prober import PER_HOST, Prober, Toolbox
+from monitor.prober import PER_HOST, Prober, Resolver, Sentinels, Toolbox
 from monitor.scheduling import Scheduler
 from monitor.station.bureau import Bureau, Digests, Housekeeping, Mail, Received
 from monitor.station.crew import Crew
@@ -42,7 +43,8 @@ from monitor.station.lifeline import follow_supervisor, only_watch
 from monitor.station.lookout import Listener, Lookout
 from monitor.station.memory import give_back
 from monitor.station.names import DATABASE
-from monitor.station.opening import deliverer_of, resolver_settings
+from monitor.station.opening import deliverer_of, resolver_settings, sentinels_of
+from monitor.station.outlook import Outlook
 from monitor.station.recorder import Recorder
 from monitor.station.remote import Remote
 from monitor.station.sharing import cores, probers_for
@@ -59,6 +61,8 @@ HOUSE = timedelta(seconds=1)
 PUBLISH = timedelta(seconds=5)
 SETTLE = timedelta(seconds=60)
 _LAST_WORDS_S = 5.0
+_SEEN_AGAIN_WITHIN = timedelta(seconds=10)
+_SEEN_AGAIN_APART = timedelta(milliseconds=20)
 _MARGIN_S = 1.0
 # So many servers are named of those that would go.
 _NAMED = 5
@@ -125,13 +129,15 @@ class _Watch:
         self._relief = asyncio.Event()
         self._installation = ""
         self._toolbox = Toolbox(clock)
+        self._lent: Tools | None = None
+        self._outlook = Outlook(clock, hand=self._recorder.put, look_again=self._look_again)
 
     async def run(self) -> None:
         """Live from the first look to the last word."""
         self._listen_to_signals()
         async with self._toolbox:
             tools = await self._tools(self._configuration.settings)
-            self._prober = Prober(tools=tools, clock=self._clock, deliver=self._recorder.put)
+            self._prober = Prober(tools=tools, clock=self._clock, deliver=self._outlook.put)
             self._prober.on_start = lambda _key, late_s: self._instruments.late(late_s)
             self._heartbeat_key = await self._persistently(self._bureau.heartbeat_key)
             await self._persistently(
@@ -150,22 +156,28 @@ class _Watch:
             self._keep_rhythms()
             recording = asyncio.create_task(self._recorder.run())
             delivering = asyncio.create_task(self._deliver())
-            for task in (recording, delivering):
+            seeing = asyncio.create_task(self._outlook.run())
+            for task in (recording, delivering, seeing):
                 task.add_done_callback(self._must_not_end)
             self._scheduler.start()
             await self._publish()
             await self._settle()
             await self._in_writer(partial(have_words_ready, self._clock.now(), self._bureau.picture.zone))
             await self._stop.wait()
-            await self._end(recording, delivering)
+            await self._end(seeing, recording, delivering)
 
-    async def _end(self, recording: asyncio.Task[None], delivering: asyncio.Task[None]) -> None:
+    async def _end(
+        self, seeing: asyncio.Task[None], recording: asyncio.Task[None], delivering: asyncio.Task[None]
+    ) -> None:
         """No more looks, then every look on record, then the last figures."""
         await self._scheduler.stop()
         if self._prober is not None:
             await self._prober.close()
         if self._crew is not None:
             await self._crew.close()
+        seeing.cancel()
+        await asyncio.gather(seeing, return_exceptions=True)
+        await self._outlook.finish()
         self._recorder.stop()
         for task in (recording, delivering):
             with contextlib.suppress(asyncio.TimeoutError):
@@ -233,6 +245,12 @@ class _Watch:
         if self._crew is not None:
             self._crew.again(key, gap)
 
+    def _look_again(self, keys: Collection[CheckKey]) -> None:
+        """Our view is clear again: see what it hid, all within seconds and not all at once."""
+        apart = min(_SEEN_AGAIN_WITHIN / max(len(keys), 1), _SEEN_AGAIN_APART)
+        for place, key in enumerate(keys, start=1):
+            self._again(key, place * apart)
+
     def _handed(self, keys: Iterable[CheckKey]) -> None:
         """Somebody else looks at these checks now: changes that are on their way are confirmed by them."""
         for key in keys:
@@ -247,7 +265,9 @@ class _Watch:
     # The house
 
     async def _keep_house(self) -> None:
-        kept, mail = await self._when_free(self._round) or (None, Mail())
+        turned, kept, mail = await self._when_free(self._round) or (False, None, Mail())
+        if turned:
+            self._news()
         if mail.deliveries and self._deliverer is not None:
             self._deliverer.wake()
         if mail.order is not None and mail.order != self._order:
@@ -259,8 +279,8 @@ class _Watch:
         if kept.decided:
             self._news()
 
-    def _round(self) -> tuple[Housekeeping | None, Mail]:
-        return self._bureau.keep_house(), self._bureau.mail()
+    def _round(self) -> tuple[bool, Housekeeping | None, Mail]:
+        return self._bureau.look_inward(self._outlook.insight), self._bureau.keep_house(), self._bureau.mail()
 
     async def _receive(self) -> None:
         """Take in what heartbeats reported, and find those whose report is missing."""
@@ -299,6 +319,8 @@ class _Watch:
 
     async def _publish(self) -> None:
         self._instruments.queued(len(self._recorder))
+        newest = self._outlook.newest
+        self._instruments.saw({} if newest is None else newest.tallies)
         size = self._database.size()
         self._instruments.stored(size.file, size.wal)
         texts = (self._instruments.text(), self._instruments.openmetrics())
@@ -369,7 +391,10 @@ class _Watch:
 
     async def _tools(self, settings: Settings) -> Tools:
         longest = max((plan.timeout.total_seconds() for plan in self._plans.values()), default=0.0)
-        return await self._toolbox.open(resolver_settings(settings), settings.targets, longest + _MARGIN_S)
+        self._lent = await self._toolbox.open(
+            resolver_settings(settings), settings.targets, longest + _MARGIN_S
+        )
+        return self._lent
 
     async def _tell_configuration(self, problem: str = "") -> None:
         told = Told(
@@ -403,6 +428,7 @@ class _Watch:
         """
         self._configuration = replace(self._configuration, fleet=self._bureau.picture.fleet)
         self._plans = dict(self._bureau.picture.plans)
+        self._look_out(self._configuration.settings)
         looked_at = {key: plan for key, plan in self._plans.items() if not is_passive(plan.kind)}
         probers = self._configuration.settings.probers or probers_for(looked_at.values(), cores())
         if self._crew is not None:
@@ -411,9 +437,21 @@ class _Watch:
         if len(looked_at) < len(self._plans):
             self._scheduler.every("take in heartbeats", HOUSE, self._receive)
 
+    def _look_out(self, settings: Settings) -> None:
+        """Believe the configured sentinels and name servers about our own view."""
+        if self._lent is None:
+            return
+        # Whom the operator trusts to tell us about ourselves is looked at wherever it is.
+        tools = replace(self._lent, policy=TargetPolicy())
+        self._outlook.use(
+            Sentinels(sentinels_of(settings), tools, self._clock, self._outlook.lag),
+            Resolver(resolver_settings(settings)),
+            asks_resolver=settings.resolver is not None,
+        )
+
     def _crew_of(self, prober: Prober) -> Crew:
         listener = Listener(
-            look=self._recorder.put,
+            look=self._outlook.put,
             late=self._instruments.late,
             skipped=self._instruments.skipped,
             dropped=self._instruments.dropped,

@@ -21,6 +21,8 @@ from monitor.journal.entries import (
     ServerChanged,
     TicketOpened,
     TicketUpdated,
+    ViewBlocked,
+    ViewCleared,
     WatchStarted,
     WindowMoved,
     WindowPlanned,
@@ -133,6 +135,21 @@ def _watch_started(tx: Transaction, entry: NumberedEntry, body: WatchStarted) ->
         )
 
 
+def _view_blocked(tx: Transaction, _entry: NumberedEntry, body: ViewBlocked) -> None:
+    tx.execute(
+        "INSERT INTO blocked_views VALUES (?, ?, NULL, ?, ?)",
+        (body.family, milliseconds(body.since), body.families, body.found),
+    )
+
+
+def _view_cleared(tx: Transaction, _entry: NumberedEntry, body: ViewCleared) -> None:
+    changed = tx.execute(
+        "UPDATE blocked_views SET end_ms = MAX(start_ms, ?) WHERE family = ? AND end_ms IS NULL",
+        (milliseconds(body.ended_at), body.family),
+    )
+    _require(changed, f"the view by {body.family} is not blocked")
+
+
 def _window_planned(tx: Transaction, entry: NumberedEntry, body: WindowPlanned) -> None:
     window = body.window
     tx.execute(
@@ -239,6 +256,8 @@ _FOLDERS: Mapping[Kind, _Folder | None] = {
     Kind.SERVER_CHANGED: _server_changed,
     Kind.SERVER_FORCED: fold_words.forced,
     Kind.SERVER_RELEASED: fold_words.released,
+    Kind.VIEW_BLOCKED: _view_blocked,
+    Kind.VIEW_CLEARED: _view_cleared,
     Kind.INCIDENT_OPENED: fold_incidents.opened,
     Kind.INCIDENT_UPDATED: fold_incidents.updated,
     Kind.INCIDENT_RESOLVED: fold_incidents.resolved,

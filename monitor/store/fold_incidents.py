@@ -28,7 +28,7 @@ def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None
     """Add a new incident; a second open detected public one of a server is refused by the table."""
     incident = body.incident
     tx.execute(
-        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             incident.id,
             to_json(incident.title),
@@ -44,6 +44,7 @@ def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None
             ms_of(incident.resolved_at),
             ms_of(incident.monitoring_since),
             ms_of(incident.unstable_at),
+            incident.trouble,
         ),
     )
     _name_servers(tx, incident.id, incident.servers, incident.back)

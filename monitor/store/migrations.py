@@ -64,3 +64,9 @@ def _flapping(database: Database) -> None:
 def _parties(database: Database) -> None:
     for statement in tables.PARTIES:
         database.execute(statement)
+
+
+@MIGRATIONS(name="0.3 sentinels")
+def _sentinels(database: Database) -> None:
+    for statement in tables.SENTINELS:
+        database.execute(statement)

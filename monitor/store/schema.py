@@ -29,6 +29,7 @@ FOLDED = (
     "forces",
     "status_intervals",
     "blind_intervals",
+    "blocked_views",
     "tickets",
 )
 
@@ -80,5 +81,6 @@ STEPS = (
     "0.3 words",
     "0.3 flapping",
     "0.3 parties",
+    "0.3 sentinels",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

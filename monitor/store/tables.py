@@ -470,6 +470,24 @@ FLAPPING = (
 # An incident of several servers tells which of them are well again.
 PARTIES = ("ALTER TABLE incident_servers ADD COLUMN back INTEGER NOT NULL DEFAULT 0",)
 
+# What sentinels told of our own view, and which of our troubles an incident is about.
+SENTINELS = (
+    """
+    CREATE TABLE blocked_views (
+        family TEXT NOT NULL,
+        start_ms INTEGER NOT NULL,
+        end_ms INTEGER,
+        families INTEGER NOT NULL,
+        found TEXT NOT NULL,
+        PRIMARY KEY (family, start_ms),
+        CHECK (end_ms IS NULL OR start_ms <= end_ms)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX one_present_view ON blocked_views (family) WHERE end_ms IS NULL",
+    "ALTER TABLE incidents ADD COLUMN trouble TEXT",
+    "CREATE UNIQUE INDEX one_open_trouble ON incidents (trouble) WHERE open = 1 AND trouble IS NOT NULL",
+)
+
 # Where redirects led belongs to what a look found.
 REDIRECTS = ("ALTER TABLE evidence ADD COLUMN via TEXT",)
 

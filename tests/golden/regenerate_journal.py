@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from monitor.health.view import AddressFamily
 from monitor.health.words import Status
 from monitor.identifiers import BatchId, IncidentId, ServerId, WindowId
-from monitor.incidents.incident import Stage
+from monitor.incidents.incident import Audience, Impact, Stage, Trouble
 from monitor.journal import entries as j
 from monitor.journal.entries import Batch, Entry, Kind
 from monitor.store import journal, schema
@@ -23,6 +25,7 @@ from tests.store.history import NOON, applied, changed, entry, incident, opened,
 RELEASE = "0.3"
 JOURNALS = Path(__file__).parent / "journals"
 GYE1, UIO1 = ServerId("gye1"), ServerId("uio1")
+OWN = IncidentId("01KAM0000000000000000000I2")
 FIRST, WORK = IncidentId("01KAM0000000000000000000I1"), WindowId("01KAM0000000000000000000W1")
 
 
@@ -65,8 +68,28 @@ def words() -> Iterable[tuple[Entry, ...]]:
     yield (said(Kind.WINDOW_EXTENDED, j.WindowExtended(window=WORK, ends_at=at(300)), 70, WORK),)
 
 
+def sight() -> Iterable[tuple[Entry, ...]]:
+    """Our own view by one family is blocked, and clear again; operators are told once."""
+    family = AddressFamily.IPV4
+    blocked = j.ViewBlocked(
+        family=family, since=at(500), families=2, found="192.0.2.1:53 (no answer within 2 s)"
+    )
+    matter = replace(
+        incident(OWN, at=at(500)), audience=Audience.OPERATORS, impact=Impact.NONE, trouble=Trouble.ISOLATED
+    )
+    yield (entry(Kind.VIEW_BLOCKED, blocked, at(500.1), family), opened(matter))
+    body = j.ViewCleared(family=family, ended_at=at(510))
+    over = j.IncidentResolved(
+        incident=OWN, ended_at=at(510), update=update("01KAM0000000000000000000U3", Stage.RESOLVED, at(511))
+    )
+    yield (
+        entry(Kind.VIEW_CLEARED, body, at(511), family),
+        entry(Kind.INCIDENT_RESOLVED, over, at(511), OWN),
+    )
+
+
 def write(database: Database) -> None:
-    for number, entries in enumerate(words(), 1):
+    for number, entries in enumerate((*words(), *sight()), 1):
         with database.writing() as tx:
             batch = Batch(id=BatchId(f"B{number:025}"), after=journal.head(tx), entries=entries)
             journal.append(tx, batch)

@@ -96,7 +96,7 @@ def test_the_table_itself_refuses_a_second_open_detected_incident_of_a_server(da
     with database.writing() as tx:
         tx.execute(
             "INSERT INTO incidents SELECT 'I2', title, stage, impact, audience, origin, drill, open, started_ms,"
-            " opened_ms, ended_ms, resolved_ms, monitoring_ms, unstable_ms FROM incidents"
+            " opened_ms, ended_ms, resolved_ms, monitoring_ms, unstable_ms, trouble FROM incidents"
         )
         with pytest.raises(StoreError, match=r"UNIQUE constraint failed: incident_servers\.server"):
             tx.execute("INSERT INTO incident_servers VALUES ('I2', 0, 'gye1', 1, 1, 1, 0)")

@@ -24,12 +24,20 @@ from monitor.store.readings.incidents import (
     incident,
     incidents_between,
     last_resolved_of,
+    last_warning_of,
     open_incident_of,
     open_incidents,
     open_warning_of,
     unstable_incidents,
 )
-from monitor.store.readings.service import beat_of, heard_at, installation, publication
+from monitor.store.readings.service import (
+    beat_of,
+    heard_at,
+    installation,
+    is_learning,
+    learning_since,
+    publication,
+)
 from monitor.store.readings.spans import (
     blind_spans,
     maintenance_spans,
@@ -64,8 +72,11 @@ __all__ = [
     "incidents_between",
     "installation",
     "is_known",
+    "is_learning",
     "last_resolved_of",
+    "last_warning_of",
     "last_whole",
+    "learning_since",
     "maintenance_spans",
     "memories",
     "open_incident_of",
@@ -80,8 +91,8 @@ __all__ = [
     "ticket",
     "ticket_of",
     "tickets",
-    "unstable_incidents",
     "unforced",
+    "unstable_incidents",
     "window",
     "windows",
     "zone",

@@ -16,7 +16,8 @@ from monitor.incidents.incident import (
     Origin,
     Retraction,
     Stage,
-    Trouble, Update,
+    Trouble,
+    Update,
 )
 from monitor.store.columns import instant, texts
 from monitor.store.database import Row, Transaction, Value
@@ -75,6 +76,17 @@ def open_warning_of(tx: Transaction, check: CheckKey) -> Incident | None:
         "WHERE open = 1 AND audience = ? AND origin = ? AND drill = 0 AND id IN"
         " (SELECT incident FROM incident_checks WHERE server = ? AND check_id = ?) AND id IN"
         " (SELECT incident FROM incident_servers WHERE server = ?) ORDER BY opened_ms DESC LIMIT 1",
+        (Audience.OPERATORS, Origin.DETECTED, check.server, check.check, check.server),
+    )
+
+
+def last_warning_of(tx: Transaction, check: CheckKey) -> Incident | None:
+    """Return the incident for operators alone about a check that was resolved last."""
+    return _one(
+        tx,
+        "WHERE resolved_ms IS NOT NULL AND open = 0 AND audience = ? AND origin = ? AND id IN"
+        " (SELECT incident FROM incident_checks WHERE server = ? AND check_id = ?) AND id IN"
+        " (SELECT incident FROM incident_servers WHERE server = ?) ORDER BY resolved_ms DESC, id DESC LIMIT 1",
         (Audience.OPERATORS, Origin.DETECTED, check.server, check.check, check.server),
     )
 
