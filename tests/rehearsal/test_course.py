@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.health.advance import advance, persist
+from monitor.health.flapping import LASTING
 from monitor.health.state import Health, Policy, Transition
 from monitor.health.words import State
 from monitor.observation import Observation
 from monitor.rehearsal import course as rehearsal
-from monitor.rehearsal.course import Course, replay
+from monitor.rehearsal.course import Course, replay, settles_within
 from tests.health.looks import CHECK, STEP, at, look, policy
 
 RUNS = st.lists(st.tuples(st.sampled_from("OOONSDD?"), st.integers(1, 60)), max_size=14)
@@ -127,3 +128,20 @@ def test_a_change_is_known_when_the_look_that_confirms_it_ends():
 
 def test_a_window_that_ends_before_the_first_look_leaves_nothing_behind():
     assert replay(CHECK, line("O"), policy(), (at(-1),)) == replay(CHECK, line("O"), policy(), ())
+
+
+@given(runs=RUNS, rules=POLICIES, more=st.integers(1, 5))
+def test_so_many_healthy_looks_settle_whatever_was_before(runs, rules, more):
+    """What is not read is what could not change anything: the middle of a long row of healthy looks."""
+    before = "".join(letter * times for letter, times in runs)
+    settling = "O" * settles_within(rules)
+    health = replay(CHECK, line(before + settling), rules, ()).health
+    after = replay(CHECK, line(before + settling + "O" * more), rules, ())
+    newest = {"looked_at": after.health.looked_at, "last_ok_at": after.health.last_ok_at}
+    assert after.health == replace(health, **newest, sequence=after.health.sequence)
+
+
+def test_a_check_that_has_come_and_gone_for_long_turns_when_that_is_known():
+    course = replay(CHECK, line("OD" * 100), policy(), ())
+    flapping = [turn.at for turn in course.turns if turn.health.flapping]
+    assert flapping[1] - flapping[0] >= LASTING
