@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.actions import ourselves
 from monitor.actions.append import append
+from monitor.actions.causes import note_onsets
 from monitor.actions.picture import Picture
 from monitor.actions.respond import respond
 from monitor.health import flapping
@@ -39,9 +40,12 @@ def observe(tx: Transaction, picture: Picture, looks: Sequence[Observation], mom
     healths, transitions = _judged(picture, watched)
     moved = [health for key, health in healths.items() if _moved(picture.health(key), health)]
     series.save_healths(tx, moved, picture.numbers)
+    note_onsets(picture, healths)
     told = {key for key in healths if key in picture.stale and healths[key].outcome is not Outcome.UNKNOWN}
     if told:
-        picture = replace(picture, stale={key: long for key, long in picture.stale.items() if key not in told})
+        picture = replace(
+            picture, stale={key: long for key, long in picture.stale.items() if key not in told}
+        )
     restless = {
         key.server
         for key, health in healths.items()

@@ -6,7 +6,9 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from monitor.actions.suspense import Suspense
 from monitor.fleet import CheckPlan, Fleet, Server
+from monitor.fleet.lineage import Lineage, lineage_of
 from monitor.health.rollup import Standing, standing
 from monitor.health.state import Health
 from monitor.health.view import Insight
@@ -28,6 +30,8 @@ class Picture:
     healths: MutableMapping[CheckKey, Health]
     stale: Mapping[CheckKey, bool] = field(default_factory=dict)
     insight: Insight | None = None
+    lineage: Lineage = field(default_factory=Lineage)
+    suspense: Suspense = field(default_factory=Suspense)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -65,4 +69,5 @@ def picture_of(fleet: Fleet, numbers: Mapping[CheckKey, int], healths: Mapping[C
         # Under the key that the plan holds already, for fifty thousand keys are megabytes.
         numbers={plans[key].key if key in plans else key: number for key, number in numbers.items()},
         healths={plans[key].key: health for key, health in healths.items() if key in plans},
+        lineage=lineage_of(fleet.servers),
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.actions import ourselves, telling
+from monitor.actions.causes import Failure, failing_descendants, trace
 from monitor.actions.picture import Picture
+from monitor.actions.suspense import Causes
 from monitor.fleet import Server
 from monitor.health import flapping
 from monitor.health.rollup import (
@@ -21,14 +23,26 @@ from monitor.health.rollup import (
     judge,
 )
 from monitor.health.state import Health, Transition
-from monitor.health.words import State, Status
-from monitor.identifiers import CheckKey, ServerId
-from monitor.incidents.decision import Member, Restless, Situation, Warned, decide, decide_warning, due
+from monitor.health.words import State, Status, Why
+from monitor.identifiers import CheckKey, IncidentId, ServerId
+from monitor.incidents.decision import (
+    Member,
+    Quiet,
+    QuietReason,
+    Restless,
+    Situation,
+    Warned,
+    decide,
+    decide_warning,
+    due,
+    impact_of,
+)
 from monitor.incidents.evidence import evidence_of, held_evidence
-from monitor.incidents.incident import CheckEvidence, Incident, Origin, Stage
+from monitor.incidents.incident import CheckEvidence, Impact, Incident, Origin, Stage
 from monitor.journal.entries import CheckChanged, Entry, Kind, ServerChanged
 from monitor.maintenance.due import RUNNING, quiet, quiet_until
 from monitor.maintenance.window import Window
+from monitor.store import observations as series
 from monitor.store import readings
 from monitor.store.database import Transaction
 
@@ -64,6 +78,8 @@ class _Case:
     judged: Judged
     transitions: tuple[Transition, ...]
     window: Window | None
+    told: Incident | None
+    held: QuietReason | None = None
 
     @property
     def recovered_at(self) -> datetime | None:
@@ -87,18 +103,31 @@ def respond(
     by_server: dict[ServerId, list[Transition]] = {server: [] for server in sorted(restless)}
     for transition in transitions:
         by_server.setdefault(transition.check.server, []).append(transition)
+    # What becomes of those that depend on a server may follow from what became of it.
+    for server in failing_descendants(picture, changed, by_server):
+        by_server.setdefault(server, [])
     ground = _ground(tx, picture, by_server, changed, moment)
     cases = [_case(ground, server, tuple(some)) for server, some in by_server.items()]
     return [*(entry for case in cases for entry in _check_entries(case)), *_told(ground, cases)]
 
 
 def reconsider(
-    tx: Transaction, picture: Picture, servers: Iterable[ServerId], moment: datetime
+    tx: Transaction,
+    picture: Picture,
+    servers: Iterable[ServerId],
+    moment: datetime,
+    *,
+    all_that_wait: bool = False,
 ) -> list[Entry]:
-    """Return what there is to tell of servers of which no check changed: the fleet was applied anew, a window ended."""
-    watched = [server for server in servers if server in picture.servers]
+    """Return what there is to tell of servers of which no check changed: the fleet was applied anew, a window ended, time passed.
+
+    `all_that_wait` says that these are all that wait for others: only then can it be told of many that fail together.
+    """
+    watched = [server for server in dict.fromkeys(servers) if server in picture.servers]
+    if all_that_wait:
+        watched += [one for one in failing_descendants(picture, {}, watched) if one not in watched]
     ground = _ground(tx, picture, watched, {}, moment)
-    return _told(ground, [_case(ground, server, ()) for server in watched])
+    return _told(ground, [_case(ground, server, ()) for server in watched], gathering=all_that_wait)
 
 
 def situation_of(tx: Transaction, picture: Picture, server: ServerId, moment: datetime) -> Situation:
@@ -169,14 +198,52 @@ def _case(ground: _Ground, server: ServerId, transitions: tuple[Transition, ...]
         judged=judge(standings),
         transitions=transitions,
         window=quiet(ground.windows, server, ground.moment),
+        told=readings.open_incident_of(ground.tx, server),
     )
 
 
-def _told(ground: _Ground, cases: Sequence[_Case]) -> list[Entry]:
+def _told(ground: _Ground, cases: Sequence[_Case], *, gathering: bool = False) -> list[Entry]:
+    failures = [failure for case in cases if (failure := _failure(case)) is not None]
+    incidents = readings.open_incidents(ground.tx) if gathering and failures else None
+    causes = trace(failures, ground.picture, ground.changed, ground.moment, incidents)
+    cases = [_placed(case, causes) for case in cases]
     entries = [entry for case in cases for entry in _server_entries(case)]
-    for situation in _situations(ground, cases):
-        entries += telling.entries(decide(situation), situation, ground.picture)
+    waiting = dict(causes.holds)
+    for situation in _situations(ground, cases, causes):
+        decision = decide(situation)
+        entries += telling.entries(decision, situation, ground.picture)
+        if decision == Quiet(reason=QuietReason.SPACED):
+            waiting |= dict.fromkeys(_named(situation), ground.moment)
+    if causes.healths:
+        series.save_healths(ground.tx, causes.healths.values(), ground.picture.numbers)
+    ground.picture.suspense.note((case.server.id for case in cases), waiting, causes)
     return [*entries, *(entry for case in cases for entry in _warning_entries(case))]
+
+
+def _named(situation: Situation) -> Iterable[ServerId]:
+    """Name what brings a situation about again: one of its servers, and those behind them."""
+    return (situation.members[0].server.id, *situation.unreachable)
+
+
+def _failure(case: _Case) -> Failure | None:
+    """Return a failure whose cause is to be found: one that customers notice and that no incident tells of yet."""
+    if case.told is not None or impact_of(case.judged.status) is Impact.NONE:
+        return None
+    if not any(map(is_failing, case.standings)):
+        return None
+    held = case.ground.held.get(case.server.id)
+    return Failure(
+        server=case.server,
+        standings=case.standings,
+        before=None if held is None or held.judged.because is Why.FORCED else held.judged,
+        seen=case.judged,
+        quiet=case.window is not None,
+    )
+
+
+def _placed(case: _Case, causes: Causes) -> _Case:
+    place = causes.places.get(case.server.id)
+    return case if place is None else replace(case, judged=place.judged, held=place.held)
 
 
 def _check_entries(case: _Case) -> list[Entry]:
@@ -220,29 +287,72 @@ def _server_entries(case: _Case) -> list[Entry]:
 def _since(case: _Case, before: Status) -> datetime:
     """A fault begins with its first failing look, and ends with the good look of the last check that was mended."""
     moments = [one.since for one in case.transitions]
+    worse = ORDER.index(case.judged.status) > ORDER.index(before)
+    if worse and not moments and case.server.id in case.ground.picture.suspense.holds:
+        # It failed before, and was not shown to while it was not known why.
+        moments = [one.health.since for one in case.standings if is_failing(one) and one.health.since]
     if not moments:
         return case.ground.moment
-    worse = ORDER.index(case.judged.status) > ORDER.index(before)
     return min(moments) if worse else max(moments)
 
 
-def _situations(ground: _Ground, cases: Sequence[_Case]) -> list[Situation]:
-    """Gather the servers of one cause: those of an open incident together, every other one for itself."""
-    parties: dict[str, tuple[Incident | None, dict[ServerId, _Case]]] = {}
+@dataclass(slots=True)
+class _Party:
+    """Servers of one cause in the making: the open incident of theirs, the cases at hand, and who cannot be judged behind them."""
+
+    told: Incident | None
+    cases: dict[ServerId, _Case] = field(default_factory=dict)
+    unreachable: list[ServerId] = field(default_factory=list)
+
+
+def _situations(ground: _Ground, cases: Sequence[_Case], causes: Causes) -> list[Situation]:
+    """Gather the servers of one cause: those of an open incident and of a burst together, every other one for itself."""
+    parties: dict[str, _Party] = {}
+    names: dict[ServerId, str] = {}
     for case in cases:
-        told = readings.open_incident_of(ground.tx, case.server.id)
-        name = case.server.id if told is None else told.id
-        parties.setdefault(name, (told, {}))[1][case.server.id] = case
-    return [_situation(ground, told, party) for told, party in parties.values()]
+        server, told = case.server.id, case.told
+        name = causes.parties.get(server, server) if told is None else told.id
+        names[server] = name
+        if name not in parties:
+            joined = (
+                readings.incident(ground.tx, IncidentId(name)) if told is None and name != server else told
+            )
+            parties[name] = _Party(joined)
+        parties[name].cases[server] = case
+    for server, out in causes.out.items():
+        _listed(ground, parties, names, server, out)
+    return [_situation(ground, party) for party in parties.values()]
 
 
-def _situation(ground: _Ground, told: Incident | None, party: Mapping[ServerId, _Case]) -> Situation:
+def _listed(
+    ground: _Ground,
+    parties: dict[str, _Party],
+    names: Mapping[ServerId, str],
+    server: ServerId,
+    out: Iterable[ServerId],
+) -> None:
+    """List a server with the topmost of those that are out above it and have an incident, or may have one now."""
+    for above in out:
+        told = None if above in names else readings.open_incident_of(ground.tx, above)
+        name = names.get(above) or (None if told is None else told.id)
+        if name is not None:
+            parties.setdefault(name, _Party(told)).unreachable.append(server)
+            return
+
+
+def _situation(ground: _Ground, party: _Party) -> Situation:
     """Return the situation of a party, with the servers of its incident of which nothing changed."""
+    told = party.told
     watched = () if told is None else (one for one in told.servers if one in ground.picture.servers)
-    cases = [party.get(one) or _case(ground, one, ()) for one in watched]
+    cases = [party.cases.get(one) or _case(ground, one, ()) for one in watched]
     named = {case.server.id for case in cases}
-    cases += [case for server, case in party.items() if server not in named]
-    return Situation(members=tuple(_member(case, told) for case in cases), open=told, moment=ground.moment)
+    cases += [case for server, case in party.cases.items() if server not in named]
+    return Situation(
+        members=tuple(_member(case, told) for case in cases),
+        open=told,
+        moment=ground.moment,
+        unreachable=tuple(party.unreachable),
+    )
 
 
 def _member(case: _Case, told: Incident | None) -> Member:
@@ -257,6 +367,7 @@ def _member(case: _Case, told: Incident | None) -> Member:
         quiet_until=quiet_until(ground.windows, server, ground.moment),
         persisting=frozenset(one.health.check for one in failing if one.health.persisting),
         recovered_at=case.recovered_at,
+        held=case.held,
         restless=tuple(
             Restless(check=one.health.check, changes=flapping.changes_seen(one.health))
             for one in case.standings
@@ -311,7 +422,7 @@ def _lasts_untold(case: _Case, one: Standing) -> bool:
     """Has a check come and gone for long, and is no incident open that tells of its server?"""
     if is_staff_matter(one) or not flapping.lasts(one.health):
         return False
-    return readings.open_incident_of(case.ground.tx, case.server.id) is None
+    return case.told is None
 
 
 def _matter(case: _Case, one: Standing, *, restless: bool) -> CheckEvidence:

@@ -38,6 +38,7 @@ class Why(StrEnum):
     STALE = "stale"
     FLAPPING = "flapping"
     FORCED = "forced"
+    RECHECKING = "rechecking"
 
 
 class CheckImpact(StrEnum):

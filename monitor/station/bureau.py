@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.actions import apply as applying
 from monitor.actions import arm, asking, clocks, force, maintain, ourselves
 from monitor.actions.append import append
+from monitor.actions.causes import failing_servers, forget_onsets, note_onsets
 from monitor.actions.observe import note_healths, observe
 from monitor.actions.picture import Picture, picture_of
 from monitor.actions.receive import Heartbeat, enrol, receive
@@ -52,10 +53,11 @@ _NOTHING = Fleet(site=Site(name="", url=""), groups=(), servers=())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What a batch of looks asks for: checks to look at again and how soon, and whether anything was decided."""
+    """What a batch of looks asks for: checks to look at again and how soon, others at once, and whether anything was decided."""
 
     again: tuple[tuple[CheckKey, timedelta], ...]
     decided: bool
+    look_at: tuple[CheckKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Received:
 
     looks: tuple[Observation, ...]
     decided: bool
+    look_at: tuple[CheckKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +203,11 @@ class Bureau:
             leaps=self._clock.leaps,
             learning=readings.is_learning(tx),
         )
-        if changed:
-            append(tx, reconsider(tx, picture, picture.servers, moment), moment)
+        picture.suspense.onsets.update(self.picture.suspense.onsets)
+        note_onsets(picture, picture.healths)
+        # What fails and waited to be told of is not forgotten by a new process.
+        failing = picture.servers if changed else failing_servers(picture)
+        append(tx, reconsider(tx, picture, failing, moment), moment)
         return picture
 
     def _resumed(self, tx: Transaction, picture: Picture, moment: datetime) -> Picture:
@@ -226,7 +232,8 @@ class Bureau:
             for key, health in observed.healths.items()
             if wants_retry(health)
         )
-        return Recorded(again=again, decided=bool(observed.entries))
+        look_at, further = self.picture.suspense.taken_looks()
+        return Recorded(again=(*again, *further), decided=bool(observed.entries), look_at=look_at)
 
     def _dated(self, look: Observation, moment: datetime) -> Observation:
         """Return a look by the clock of the house; whoever looked went by the machine's."""
@@ -250,13 +257,16 @@ class Bureau:
             received = receive(tx, self.picture, self._heartbeats, moment, ahead=self._clock.ahead)
         self._heartbeats, self._came, self._due = received.heartbeats, came, received.due
         self._hold(received.observed.healths, received.looks)
-        return Received(looks=received.looks, decided=bool(received.observed.entries))
+        look_at, _ = self.picture.suspense.taken_looks()
+        return Received(looks=received.looks, decided=bool(received.observed.entries), look_at=look_at)
 
     def keep_house(self) -> Housekeeping | None:
         """Move windows that are due and resolve incidents that were watched for long enough; None if nothing is due."""
+        thought = self.think_again()
         moment = self._now()
         if not self._anything_due(moment):
-            return None
+            look_at, _ = self.picture.suspense.taken_looks()
+            return Housekeeping(look_at=look_at, decided=thought) if thought or look_at else None
         with self._database.writing() as tx:
             moved = maintain.keep(tx, moment)
             running = _running(tx, moment)
@@ -283,8 +293,9 @@ class Bureau:
         self._hold(persisting, ())
         if persisting:
             self._due = moment
-        decided = bool(entries or moved.started or ended or armed)
-        return Housekeeping(look_at=tuple(dict.fromkeys(look_at)), decided=decided)
+        asked, _ = self.picture.suspense.taken_looks()
+        decided = thought or bool(entries or moved.started or ended or armed)
+        return Housekeeping(look_at=tuple(dict.fromkeys((*look_at, *asked))), decided=decided)
 
     def _end_windows(self, ended: Iterable[Window], moment: datetime) -> None:
         """Note that looks which began before say nothing about afterwards (rule M5)."""
@@ -329,6 +340,17 @@ class Bureau:
             moment=moment,
         )
 
+    def think_again(self) -> bool:
+        """Tell of servers that fail and waited, for what they depend on or for others; return whether anything was decided."""
+        waiting = tuple(self.picture.suspense.holds)
+        if not waiting:
+            return False
+        moment = self._now()
+        with self._database.writing() as tx:
+            entries = append(tx, reconsider(tx, self.picture, waiting, moment, all_that_wait=True), moment)
+        self._hold({}, ())
+        return bool(entries)
+
     def mail(self) -> Mail:
         """Return what other processes want of watch; the command line does."""
         with self._database.reading() as tx:
@@ -347,6 +369,7 @@ class Bureau:
             observations=keep.observations, five_minutes=keep.five_minutes, hours=keep.hours
         )
         with self._database.writing() as tx:
+            forget_onsets(self.picture, moment)
             settled = observations.settle(tx, moment)
             pruned = observations.prune(tx, kept, self._trusted(tx, moment))
             if self.future_rows != 0:
@@ -388,6 +411,7 @@ class Bureau:
     def _hold(self, healths: Mapping[CheckKey, Health], looks: Iterable[Observation]) -> None:
         """Take in what a commit brought."""
         self.picture.healths.update(healths)
+        self.picture.healths.update(self.picture.suspense.taken_anew())
         told = {
             key
             for key in healths

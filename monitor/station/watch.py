@@ -231,6 +231,7 @@ class _Watch:
         self._count(looks)
         for key, gap in recorded.again:
             self._again(key, gap)
+        self._look_now(recorded.look_at)
         if recorded.decided:
             self._news()
 
@@ -240,6 +241,10 @@ class _Watch:
             plan = self._plans.get(look.check)
             if plan is not None:
                 self._instruments.looked(plan.kind, look.outcome, look.took_ms / 1000)
+
+    def _look_now(self, keys: Sequence[CheckKey]) -> None:
+        if keys and self._crew is not None:
+            self._crew.now(keys)
 
     def _again(self, key: CheckKey, gap: timedelta) -> None:
         if self._crew is not None:
@@ -274,8 +279,7 @@ class _Watch:
             self._apply_soon(mail.order)
         if kept is None:
             return
-        if self._crew is not None:
-            self._crew.now(kept.look_at)
+        self._look_now(kept.look_at)
         if kept.decided:
             self._news()
 
@@ -288,6 +292,7 @@ class _Watch:
         if received is None:
             return
         self._count(received.looks)
+        self._look_now(received.look_at)
         if received.decided:
             self._news()
 
