@@ -12,7 +12,7 @@ from monitor.actions.causes import note_onsets
 from monitor.actions.picture import Picture
 from monitor.actions.respond import respond
 from monitor.health import flapping
-from monitor.health.advance import advance
+from monitor.health.advance import advance, persist
 from monitor.health.state import Health, Transition
 from monitor.identifiers import CheckKey
 from monitor.journal.entries import NumberedEntry
@@ -76,9 +76,17 @@ def _judged(
     for look in looks:
         before = healths.get(look.check) or picture.health(look.check)
         healths[look.check], transition = advance(before, look, picture.plans[look.check].policy)
+        if _is_of_a_window(picture, look) and healths[look.check] is not before:
+            healths[look.check] = persist(healths[look.check])
         if transition is not None:
             transitions.append(transition)
     return healths, tuple(transitions)
+
+
+def _is_of_a_window(picture: Picture, look: Observation) -> bool:
+    """Did a look begin before a window ended that has ended since? It is judged by its own time, not by its arrival (rule M5)."""
+    quiet_until = picture.quiet_until.get(look.check.server)
+    return quiet_until is not None and look.started_at < quiet_until
 
 
 def _moved(before: Health, after: Health) -> bool:

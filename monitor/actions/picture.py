@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
+<<<<<<< /tmp/dl/work
+from monitor.clock import Leaps
+=======
 from monitor.actions.suspense import Suspense
+>>>>>>> /tmp/dl/theirs
 from monitor.fleet import CheckPlan, Fleet, Server
 from monitor.fleet.lineage import Lineage, lineage_of
 from monitor.health.rollup import Standing, standing
@@ -21,6 +26,9 @@ class Picture:
 
     They are changed where they are: a fleet of thousands is not copied for a few looks. `stale` are the checks of which what we know is
     too old, each with whether it has been so for long; `insight` is what is believed of ourselves, None before anything is.
+
+    `leaps` are those of the clock: elapsed time is told by them. While `learning`, after the first start, nothing is opened
+    (rule D14). `quiet_until` tells of servers when a window ended for them lately: what began to look before that says nothing about afterwards.
     """
 
     fleet: Fleet
@@ -28,10 +36,16 @@ class Picture:
     plans: Mapping[CheckKey, CheckPlan]
     numbers: Mapping[CheckKey, int]
     healths: MutableMapping[CheckKey, Health]
+    quiet_until: Mapping[ServerId, datetime] = field(default_factory=dict)
     stale: Mapping[CheckKey, bool] = field(default_factory=dict)
     insight: Insight | None = None
+<<<<<<< /tmp/dl/work
+    leaps: Leaps = Leaps()
+    learning: bool = False
+=======
     lineage: Lineage = field(default_factory=Lineage)
     suspense: Suspense = field(default_factory=Suspense)
+>>>>>>> /tmp/dl/theirs
 
     @property
     def zone(self) -> ZoneInfo:

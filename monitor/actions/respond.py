@@ -12,6 +12,7 @@ from monitor.actions.picture import Picture
 from monitor.actions.suspense import Causes
 from monitor.fleet import Server
 from monitor.health import flapping
+from monitor.health.force import Force, keeps_quiet, shown
 from monitor.health.rollup import (
     ORDER,
     Held,
@@ -23,11 +24,18 @@ from monitor.health.rollup import (
     judge,
 )
 from monitor.health.state import Health, Transition
+<<<<<<< /tmp/dl/work
+from monitor.health.words import State, Status
+from monitor.identifiers import CheckKey, ServerId
+from monitor.incidents.decision import (
+    Member,
+=======
 from monitor.health.words import State, Status, Why
 from monitor.identifiers import CheckKey, IncidentId, ServerId
 from monitor.incidents.decision import (
     Member,
     Quiet,
+>>>>>>> /tmp/dl/theirs
     QuietReason,
     Restless,
     Situation,
@@ -35,7 +43,11 @@ from monitor.incidents.decision import (
     decide,
     decide_warning,
     due,
+<<<<<<< /tmp/dl/work
+    settled,
+=======
     impact_of,
+>>>>>>> /tmp/dl/theirs
 )
 from monitor.incidents.evidence import evidence_of, held_evidence
 from monitor.incidents.incident import CheckEvidence, Impact, Incident, Origin, Stage
@@ -65,6 +77,7 @@ class _Ground:
     windows: tuple[Window, ...]
     held: Mapping[ServerId, Held]
     changed: Mapping[CheckKey, Health]
+    forces: Mapping[ServerId, Force]
     moment: datetime
 
 
@@ -159,7 +172,10 @@ def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Ent
 
 def _is_due(incident: Incident, picture: Picture, moment: datetime) -> bool:
     servers = [picture.servers[server] for server in incident.servers if server in picture.servers]
-    return all(due(incident, server, moment, judge(picture.standings(server, {}))) for server in servers)
+    return all(
+        due(incident, server, moment, judge(picture.standings(server, {})), picture.leaps)
+        for server in servers
+    )
 
 
 def _ground(
@@ -177,6 +193,7 @@ def _ground(
         ),
         held=readings.standing(tx, servers),
         changed=changed,
+        forces=readings.forces(tx),
         moment=moment,
     )
 
@@ -268,24 +285,28 @@ def _check_entries(case: _Case) -> list[Entry]:
 
 
 def _server_entries(case: _Case) -> list[Entry]:
-    held = case.ground.held.get(case.server.id)
-    if held is None and case.judged.status is Status.UNKNOWN:
+    held, force = case.ground.held.get(case.server.id), case.ground.forces.get(case.server.id)
+    judged = shown(case.judged, force)
+    if held is None and judged.status is Status.UNKNOWN:
         return []
-    if held is not None and held.judged == case.judged:
+    if held is not None and held.judged == judged:
         return []
     status = Status.UNKNOWN if held is None else held.judged.status
     body = ServerChanged(
         server=case.server.id,
-        status=case.judged.status,
-        services=case.judged.services,
-        since=held.since if held is not None and case.judged.status is status else _since(case, status),
-        because=case.judged.because,
+        status=judged.status,
+        services=judged.services,
+        since=held.since if held is not None and judged.status is status else _since(case, status, force),
+        because=judged.because,
     )
     return [Entry(kind=Kind.SERVER_CHANGED, moment=case.ground.moment, subject=case.server.id, body=body)]
 
 
-def _since(case: _Case, before: Status) -> datetime:
-    """A fault begins with its first failing look, and ends with the good look of the last check that was mended."""
+def _since(case: _Case, before: Status, force: Force | None) -> datetime:
+    """A fault begins with its first failing look, and ends with the good look of the last check that was mended.
+
+    What an operator had shown until then was shown: the time before their word ended is not judged anew.
+    """
     moments = [one.since for one in case.transitions]
     worse = ORDER.index(case.judged.status) > ORDER.index(before)
     if worse and not moments and case.server.id in case.ground.picture.suspense.holds:
@@ -293,7 +314,13 @@ def _since(case: _Case, before: Status) -> datetime:
         moments = [one.health.since for one in case.standings if is_failing(one) and one.health.since]
     if not moments:
         return case.ground.moment
+<<<<<<< /tmp/dl/work
+    worse = ORDER.index(case.judged.status) > ORDER.index(before)
+    since = min(moments) if worse else max(moments)
+    return since if force is None or force.released_at is None else max(since, force.released_at)
+=======
     return min(moments) if worse else max(moments)
+>>>>>>> /tmp/dl/theirs
 
 
 @dataclass(slots=True)
@@ -346,6 +373,10 @@ def _situation(ground: _Ground, party: _Party) -> Situation:
     watched = () if told is None else (one for one in told.servers if one in ground.picture.servers)
     cases = [party.cases.get(one) or _case(ground, one, ()) for one in watched]
     named = {case.server.id for case in cases}
+<<<<<<< /tmp/dl/work
+    cases += [case for server, case in party.items() if server not in named]
+    return Situation(members=tuple(_member(case, told) for case in cases), open=told, moment=ground.moment, leaps=ground.picture.leaps)
+=======
     cases += [case for server, case in party.cases.items() if server not in named]
     return Situation(
         members=tuple(_member(case, told) for case in cases),
@@ -353,27 +384,48 @@ def _situation(ground: _Ground, party: _Party) -> Situation:
         moment=ground.moment,
         unreachable=tuple(party.unreachable),
     )
+>>>>>>> /tmp/dl/theirs
 
 
 def _member(case: _Case, told: Incident | None) -> Member:
     ground, server = case.ground, case.server.id
     failing = [one for one in case.standings if is_failing(one)]
+    evidence = tuple(_told_evidence(case, one, told) for one in failing)
+    recent = _recent(ground, server) if failing and told is None else None
     return Member(
         server=case.server,
         judged=case.judged,
-        failing=tuple(_told_evidence(case, one, told) for one in failing),
-        recent=_recent(ground, server) if failing and told is None else None,
+        failing=evidence,
+        recent=recent,
         window=case.window,
         quiet_until=quiet_until(ground.windows, server, ground.moment),
         persisting=frozenset(one.health.check for one in failing if one.health.persisting),
         recovered_at=case.recovered_at,
+<<<<<<< /tmp/dl/work
+        held=_held(ground, server),
+        settled=settled(recent, evidence, _begun(case)),
+=======
         held=case.held,
+>>>>>>> /tmp/dl/theirs
         restless=tuple(
             Restless(check=one.health.check, changes=flapping.changes_seen(one.health))
             for one in case.standings
             if is_restless(one)
         ),
     )
+
+
+def _held(ground: _Ground, server: ServerId) -> QuietReason | None:
+    """Return why a failure of a server opens nothing, None if it may."""
+    if keeps_quiet(ground.forces.get(server)):
+        return QuietReason.FORCED
+    return QuietReason.LEARNING if ground.picture.learning else None
+
+
+def _begun(case: _Case) -> frozenset[CheckKey]:
+    """Return the checks that began to fail just now, and did not before."""
+    failed = (State.DOWN, State.DEGRADED)
+    return frozenset(one.check for one in case.transitions if one.before not in failed)
 
 
 def _recent(ground: _Ground, server: ServerId) -> Incident | None:
@@ -411,11 +463,19 @@ def _warning_entries(case: _Case) -> list[Entry]:
             window=case.window,
             moment=case.ground.moment,
             persisting=one.health.persisting,
+            settled=told is None and _is_settled(case, one),
             recovered_at=case.recovered_at,
             changes=flapping.changes_seen(one.health) if restless else 0,
+            held=QuietReason.LEARNING if case.ground.picture.learning else None,
         )
         entries += telling.warning_entries(decide_warning(warned), warned, case.ground.picture)
     return entries
+
+
+def _is_settled(case: _Case, one: Standing) -> bool:
+    """Does a matter of the staff go on as it was when an operator resolved it?"""
+    recent = readings.last_warning_of(case.ground.tx, one.health.check)
+    return bool(settled(recent, (_evidence(case, one),), _begun(case)))
 
 
 def _lasts_untold(case: _Case, one: Standing) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.clock import Leaps
 from monitor.fleet import Server
 from monitor.health.rollup import Judged
 from monitor.health.words import Status
@@ -26,6 +27,7 @@ UNSTABLE_EVERY = timedelta(minutes=30)
 """An incident that comes and goes tells no more often than this that it still does (rule D10)."""
 
 _AUTHOR = "vigia"
+_NO_LEAPS = Leaps()
 _IMPACTS = {
     Status.MAJOR_OUTAGE: Impact.CRITICAL,
     Status.PARTIAL_OUTAGE: Impact.MAJOR,
@@ -44,6 +46,9 @@ class QuietReason(StrEnum):
     PARENT_AWAITED = "parent_awaited"
     MASS = "mass"
     SPACED = "spaced"
+    LEARNING = "learning"
+    FORCED = "forced"
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,8 @@ class Member:
     incident. `window` is the one that keeps the server quiet now, `quiet_until` the newest end of such a time before.
     `persisting` are failing checks that were not confirmed anew since then (rule M2). `recovered_at` is the first good
     look of the newest recovery. `held` tells why the failure opens nothing yet; a server whose incident is open already is not held.
-    `restless` are its checks that come and go, of those that count for the public status.
+    `restless` are its checks that come and go, of those that count for the public status. `settled` are failing checks that an
+    operator's word has dealt with.
     """
 
     server: Server
@@ -75,6 +81,7 @@ class Member:
     recovered_at: datetime | None = None
     held: QuietReason | None = None
     restless: tuple[Restless, ...] = ()
+    settled: frozenset[CheckKey] = frozenset()
 
     @property
     def is_hit(self) -> bool:
@@ -86,7 +93,8 @@ class Member:
         """Its failing checks that may be told of: none while a window keeps it quiet."""
         if self.window is not None or not self.is_hit:
             return ()
-        return tuple(one for one in self.failing if one.check not in self.persisting)
+        kept = self.persisting | self.settled
+        return tuple(one for one in self.failing if one.check not in kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +102,14 @@ class Situation:
     """Everything that the decision about one party rests on, its servers in the order in which they are named.
 
     `open` is the open detected public incident of one or more of them; no two have different ones. `unreachable` are servers behind
-    these that cannot be judged meanwhile.
+    these that cannot be judged meanwhile. `leaps` are those of the clock, by which the age of what came before is told.
     """
 
     members: tuple[Member, ...]
     open: Incident | None
     moment: datetime
     unreachable: tuple[ServerId, ...] = ()
+    leaps: Leaps = Leaps()
 
     @property
     def hit(self) -> tuple[Member, ...]:
@@ -254,25 +263,46 @@ def _plain(situation: Situation) -> Decision:
         return _calm(situation)
     fresh = tuple(one for member in situation.hit for one in member.fresh)
     if not fresh:
-        return Quiet(reason=QuietReason.MAINTENANCE)
+        return Quiet(reason=_why_quiet(situation))
     return _begin(situation, fresh) if situation.open is None else _go_on(situation, situation.open, fresh)
 
 
-def due(incident: Incident, server: Server, moment: datetime, judged: Judged) -> bool:
+def due(
+    incident: Incident, server: Server, moment: datetime, judged: Judged, leaps: Leaps = _NO_LEAPS
+) -> bool:
     """Is it time to resolve, as far as one of its servers goes?
 
-    It is when all was well for `resolve_after`, and is now. Not while nobody knows.
+    It is when all was well for `resolve_after`, and is now. Not while nobody knows: time in which we were not there, or that the
+    clock merely leapt over, does not count.
     """
     if incident.stage is not Stage.MONITORING or incident.monitoring_since is None:
         return False
     well = judged.status is Status.OPERATIONAL
-    return well and moment - incident.monitoring_since >= server.resolve_after
+    return well and leaps.lived(incident.monitoring_since, moment) >= server.resolve_after
+
+
+def settled(
+    recent: Incident | None, failing: Iterable[CheckEvidence], begun: frozenset[CheckKey]
+) -> frozenset[CheckKey]:
+    """Return which failing checks go on as they were when an operator resolved their incident (rule D9).
+
+    What an operator resolved does not come back by itself; `begun`, the checks whose failure is confirmed just now, is new.
+    """
+    if recent is None or recent.resolved_at is None or not resolved_by_a_person(recent):
+        return frozenset()
+    resolved_at, known = recent.resolved_at, frozenset(recent.checks) - begun
+    return frozenset(one.check for one in failing if one.check in known and one.failing_since <= resolved_at)
 
 
 def resolved_by_a_person(incident: Incident) -> bool:
     """Was the newest word that resolved it an operator's? Such an incident does not reopen by itself (rule D9)."""
     resolutions = [update for update in incident.updates if update.stage is Stage.RESOLVED]
     return bool(resolutions) and resolutions[-1].author != _AUTHOR
+
+
+def _why_quiet(situation: Situation) -> QuietReason:
+    waiting = any(one.window is not None or one.persisting for one in situation.hit)
+    return QuietReason.MAINTENANCE if waiting else QuietReason.SETTLED
 
 
 def _calm(situation: Situation) -> Decision:
@@ -380,7 +410,7 @@ def _begin(situation: Situation, fresh: tuple[CheckEvidence, ...]) -> Open | Reo
     told = [one for one in situation.hit if one.server.id in servers]
     first = min(told, key=lambda one: _started_at(one)[0])
     started_at, persists = _started_at(first)
-    recent = [one.recent for one in told if one.recent is not None and _reopens(one)]
+    recent = [one.recent for one in told if one.recent is not None and _reopens(one, situation)]
     if recent:
         newest = max(recent, key=lambda one: (one.resolved_at or one.opened_at, one.id))
         return Reopen(incident=newest, impact=impact, servers=servers, checks=checks, evidence=fresh)
@@ -402,14 +432,18 @@ def _started_at(member: Member) -> tuple[datetime, bool]:
     return since, False
 
 
-def _reopens(member: Member) -> bool:
+def _reopens(member: Member, situation: Situation) -> bool:
     """Did it begin to fail again soon enough after its incident was resolved, and not by a person?"""
     recent = member.recent
     if recent is None or recent.stage is not Stage.RESOLVED or recent.resolved_at is None:
         return False
     if resolved_by_a_person(recent):
         return False
-    return _started_at(member)[0] - recent.resolved_at <= member.server.reopen_within
+    within, passed = member.server.reopen_within, situation.leaps.passed
+    # What was resolved in a far future was resolved by a clock that was wrong.
+    if passed(recent.resolved_at, situation.moment) < -within:
+        return False
+    return passed(recent.resolved_at, _started_at(member)[0]) <= within
 
 
 def _named(evidence: Iterable[CheckEvidence], *, but: Iterable[ServerId] = ()) -> tuple[ServerId, ...]:
@@ -423,7 +457,8 @@ class Warned:
 
     `evidence` is None while nothing is confirmed that only operators are told of. `changes` tells of a check that has come and gone for
     long, without an incident that says so, how many of its newest looks changed. `open` is the check's open
-    incident with `audience` operators. `persisting` tells that the failure was not confirmed anew since a window.
+    incident with `audience` operators. `persisting` tells that the failure was not confirmed anew since a window, `settled` that it goes
+    on as it was when an operator resolved it. `held` tells why nothing is opened yet.
     """
 
     evidence: CheckEvidence | None
@@ -431,8 +466,10 @@ class Warned:
     window: Window | None
     moment: datetime
     persisting: bool = False
+    settled: bool = False
     recovered_at: datetime | None = None
     changes: int = 0
+    held: QuietReason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -460,6 +497,10 @@ def decide_warning(warned: Warned) -> Tell | Settle | Quiet | Nothing:
         return Nothing()
     if warned.window is not None or warned.persisting:
         return Quiet(reason=QuietReason.MAINTENANCE)
+    if warned.settled:
+        return Quiet(reason=QuietReason.SETTLED)
+    if warned.held is not None:
+        return Quiet(reason=warned.held)
     return Tell(
         check=warned.evidence.check,
         evidence=warned.evidence,
