@@ -82,9 +82,10 @@ def _length(written: str) -> timedelta:
 
 
 def _print(told: Rehearsal, zone: str) -> None:
+    click.secho(f"{local(told.since, zone)} – {local(told.until, zone)} ({zone})", bold=True)
+    click.echo(f"{told.servers} servers, {told.checks} checks, {told.looks:,} looks\n")
     print_table(
-        f"{local(told.since, zone)} – {local(told.until, zone)} ({zone}):"
-        f" {told.servers} servers, {told.checks} checks, {told.looks:,} looks",
+        "",
         ("", "in force", "proposed"),
         zip(_FIGURES, _figures(told.in_force, told), _figures(told.proposed, told), strict=True),
         nothing="",
