@@ -14,7 +14,7 @@ from monitor.fleet import Fleet, Server, Site
 from monitor.health.rollup import Held, Judged, group_status, indicator
 from monitor.health.state import Health
 from monitor.health.uptime import DayShare, Span, by_day
-from monitor.health.words import Indicator, Service, State, Status
+from monitor.health.words import Indicator, Service, State, Status, Why
 from monitor.identifiers import CheckKey, IncidentId, ServerId
 from monitor.incidents.incident import Audience, Incident
 from monitor.language.zones import day_of, start_of_day
@@ -92,7 +92,17 @@ def summarise(tx: Transaction, now: datetime, *, number: int) -> Snapshot:
         past_windows=tuple(window for window in reversed(windows) if window.stage is WindowStage.COMPLETED),
         departments=fleet.departments,
         demo=fleet.site.demo,
+        blocked_since=_blocked_since(facts.standing, readings.blocked_views(tx)),
     )
+
+
+def _blocked_since(
+    standing: Mapping[ServerId, Held], blocked: Sequence[readings.BlockedView]
+) -> datetime | None:
+    """Return since when our view is blocked; one way out of several matters only once it hides a server."""
+    whole = any(len(blocked) >= view.families for view in blocked)
+    hides = whole or any(held.judged.because is Why.ISOLATED for held in standing.values())
+    return min((view.since for view in blocked), default=None) if hides else None
 
 
 def _active(window: Window) -> bool:

@@ -261,6 +261,7 @@ def status_shape(snapshot: Snapshot, tickets: Mapping[str, str], measures: Measu
         "freshness": snapshot.freshness,
         "generated_at": instant(snapshot.generated_at),
         "heard_at": instant(snapshot.heard_at),
+        "blocked_since": instant(snapshot.blocked_since),
         "servers": [server_shape(server, measures) for server in snapshot.servers()],
         "incidents": [
             incident_shape(incident, tickets.get(incident.id)) for incident in snapshot.open_incidents

@@ -93,7 +93,8 @@ class Snapshot:
 
     `number` grows with every change that a reader could see. `heard_at` is watch's last sign of life, None before the
     first. `open_incidents` and `recent_incidents` (resolved, newest first, 90 days) are public ones only; windows that
-    are cancelled or over are left out, `past_windows` are those completed within 90 days, newest first.
+    are cancelled or over are left out, `past_windows` are those completed within 90 days, newest first. Since `blocked_since` our own
+    view is blocked, and what is shown is the last known state; None while we see.
     """
 
     number: int
@@ -110,6 +111,7 @@ class Snapshot:
     past_windows: tuple[Window, ...]
     departments: tuple[Department, ...]
     demo: bool = False
+    blocked_since: datetime | None = None
 
     def servers(self) -> tuple[ServerView, ...]:
         """Return every server of every group, in the order of the page."""

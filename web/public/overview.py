@@ -80,6 +80,7 @@ class Head:
     heard_words: str
     heard_at: str
     zone: str
+    blocked: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,15 @@ def head(snapshot: Snapshot, reading: Reading) -> Head:
         heard_words=_heard_words(snapshot, reading),
         heard_at=reading.at(told_at, snapshot.generated_at),
         zone=reading.zone_name(told_at),
+        blocked=_blocked(snapshot, reading),
     )
+
+
+def _blocked(snapshot: Snapshot, reading: Reading) -> str | None:
+    """Return the sentence about our own view while it is blocked."""
+    if snapshot.blocked_since is None:
+        return None
+    return reading.say("page.blocked", since=reading.since(snapshot.blocked_since, snapshot.generated_at))
 
 
 @lru_cache(maxsize=64)
