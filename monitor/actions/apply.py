@@ -35,5 +35,5 @@ def begin(tx: Transaction, boot: str, moment: datetime) -> None:
     heard = readings.heard_at(tx)
     # A sign of life from the future is a fault of the clock, and no blindness.
     blind_since = heard if heard is not None and heard < moment else None
-    body = WatchStarted(boot=boot, blind_since=blind_since)
+    body = WatchStarted(boot=boot, blind_since=blind_since, learning=readings.is_learning(tx))
     append(tx, (Entry(kind=Kind.WATCH_STARTED, moment=moment, subject="watch", body=body),), moment)

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-<<<<<<< /tmp/dl/work
-from monitor.clock import Leaps
-=======
 from monitor.actions.suspense import Suspense
->>>>>>> /tmp/dl/theirs
+from monitor.clock import Leaps
 from monitor.fleet import CheckPlan, Fleet, Server
 from monitor.fleet.lineage import Lineage, lineage_of
 from monitor.health.rollup import Standing, standing
@@ -39,13 +36,10 @@ class Picture:
     quiet_until: Mapping[ServerId, datetime] = field(default_factory=dict)
     stale: Mapping[CheckKey, bool] = field(default_factory=dict)
     insight: Insight | None = None
-<<<<<<< /tmp/dl/work
-    leaps: Leaps = Leaps()
+    leaps: Leaps = field(default_factory=Leaps)
     learning: bool = False
-=======
     lineage: Lineage = field(default_factory=Lineage)
     suspense: Suspense = field(default_factory=Suspense)
->>>>>>> /tmp/dl/theirs
 
     @property
     def zone(self) -> ZoneInfo:

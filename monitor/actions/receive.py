@@ -40,6 +40,7 @@ MOST = 5_000
 """So many reports are taken in at once; the next round follows at once when there are more."""
 AN_HOUR = 3_600
 """So many reports of a check in an hour become observations one by one; of more, only the newest of each round."""
+_NO_TIME = timedelta(0)
 _TICK = timedelta(milliseconds=1)
 _HOUR_S = 3_600
 
@@ -95,14 +96,23 @@ def enrol(
 
 
 def receive(
-    tx: Transaction, picture: Picture, heartbeats: Mapping[CheckKey, Heartbeat], moment: datetime
+    tx: Transaction,
+    picture: Picture,
+    heartbeats: Mapping[CheckKey, Heartbeat],
+    moment: datetime,
+    *,
+    ahead: timedelta = _NO_TIME,
 ) -> Received:
-    """Take in what came, find what is overdue, and carry out what that confirms; the inbox is emptied with it."""
+    """Take in what came, find what is overdue, and carry out what that confirms; the inbox is emptied with it.
+
+    `ahead` is how far `moment` is ahead of the clock that reports are stamped by.
+    """
     waiting = store.waiting(tx, MOST)
     reception = _trusted(store.reception(tx), picture.insight)
     arrivals: dict[int, list[Arrival]] = {}
     for report in waiting:
-        arrivals.setdefault(report.number, []).append(report.arrival)
+        arrival = replace(report.arrival, at=min(report.arrival.at + ahead, moment))
+        arrivals.setdefault(report.number, []).append(arrival)
     changed: dict[CheckKey, Heartbeat] = {}
     looks: list[Observation] = []
     for key, before in heartbeats.items():
@@ -136,7 +146,9 @@ def _trusted(reception: Reception | None, insight: Insight | None) -> Reception 
     if insight.is_blocked:
         return None
     spans = [
-        (fact.before, fact.since) for fact in insight.blocked.values() if fact.before and fact.since is not None
+        (fact.before, fact.since)
+        for fact in insight.blocked.values()
+        if fact.before and fact.since is not None
     ]
     if len(spans) < len(insight.blocked):
         return reception
@@ -196,14 +208,15 @@ def _within_measure(
 
 
 def _looks(health: Health, schedule: Schedule, found: Sequence[_Found]) -> list[Observation]:
-    """Return standings as observations, each later than the one before: what is not younger would change nothing."""
+    """Return standings as observations, each later than the one before and with the next number."""
     looks: list[Observation] = []
     last = health.looked_at
     for each in found:
         meant = finding(schedule, each.beat)
         if meant is not None:
             last = each.at if last is None else max(each.at, last + _TICK)
-            looks.append(_observation(health.check, last, each, meant))
+            number = health.sequence + len(looks) + 1
+            looks.append(replace(_observation(health.check, last, each, meant), sequence=number))
     return looks
 
 

@@ -24,18 +24,11 @@ from monitor.health.rollup import (
     judge,
 )
 from monitor.health.state import Health, Transition
-<<<<<<< /tmp/dl/work
-from monitor.health.words import State, Status
-from monitor.identifiers import CheckKey, ServerId
-from monitor.incidents.decision import (
-    Member,
-=======
 from monitor.health.words import State, Status, Why
 from monitor.identifiers import CheckKey, IncidentId, ServerId
 from monitor.incidents.decision import (
     Member,
     Quiet,
->>>>>>> /tmp/dl/theirs
     QuietReason,
     Restless,
     Situation,
@@ -43,11 +36,8 @@ from monitor.incidents.decision import (
     decide,
     decide_warning,
     due,
-<<<<<<< /tmp/dl/work
-    settled,
-=======
     impact_of,
->>>>>>> /tmp/dl/theirs
+    settled,
 )
 from monitor.incidents.evidence import evidence_of, held_evidence
 from monitor.incidents.incident import CheckEvidence, Impact, Incident, Origin, Stage
@@ -314,13 +304,8 @@ def _since(case: _Case, before: Status, force: Force | None) -> datetime:
         moments = [one.health.since for one in case.standings if is_failing(one) and one.health.since]
     if not moments:
         return case.ground.moment
-<<<<<<< /tmp/dl/work
-    worse = ORDER.index(case.judged.status) > ORDER.index(before)
     since = min(moments) if worse else max(moments)
     return since if force is None or force.released_at is None else max(since, force.released_at)
-=======
-    return min(moments) if worse else max(moments)
->>>>>>> /tmp/dl/theirs
 
 
 @dataclass(slots=True)
@@ -373,18 +358,14 @@ def _situation(ground: _Ground, party: _Party) -> Situation:
     watched = () if told is None else (one for one in told.servers if one in ground.picture.servers)
     cases = [party.cases.get(one) or _case(ground, one, ()) for one in watched]
     named = {case.server.id for case in cases}
-<<<<<<< /tmp/dl/work
-    cases += [case for server, case in party.items() if server not in named]
-    return Situation(members=tuple(_member(case, told) for case in cases), open=told, moment=ground.moment, leaps=ground.picture.leaps)
-=======
     cases += [case for server, case in party.cases.items() if server not in named]
     return Situation(
         members=tuple(_member(case, told) for case in cases),
         open=told,
         moment=ground.moment,
+        leaps=ground.picture.leaps,
         unreachable=tuple(party.unreachable),
     )
->>>>>>> /tmp/dl/theirs
 
 
 def _member(case: _Case, told: Incident | None) -> Member:
@@ -401,12 +382,8 @@ def _member(case: _Case, told: Incident | None) -> Member:
         quiet_until=quiet_until(ground.windows, server, ground.moment),
         persisting=frozenset(one.health.check for one in failing if one.health.persisting),
         recovered_at=case.recovered_at,
-<<<<<<< /tmp/dl/work
-        held=_held(ground, server),
+        held=_held(ground, server) or case.held,
         settled=settled(recent, evidence, _begun(case)),
-=======
-        held=case.held,
->>>>>>> /tmp/dl/theirs
         restless=tuple(
             Restless(check=one.health.check, changes=flapping.changes_seen(one.health))
             for one in case.standings

@@ -167,6 +167,27 @@ def excused(schedule: Schedule, beat: Beat, reception: Reception) -> Beat:
     return replace(beat, expected=expected, running_since=None)
 
 
+def over_leap(schedule: Schedule, beat: Beat, left: datetime, entered: datetime) -> Beat:
+    """Return the heartbeat when our clock was set from `left` to `entered`.
+
+    Forward, a deadline that lies in what was leapt over is excused. Back, nothing has happened in what is the future now, and no report is
+    awaited later than it could be from now on.
+    """
+    if entered >= left:
+        return excused(schedule, beat, Reception(heard_at=entered, since=entered, before=left))
+    expected = min(beat.expected, schedule.following(entered))
+    if expected == beat.expected and (beat.heard_at is None or beat.heard_at <= entered):
+        return beat
+    return replace(
+        beat,
+        expected=expected,
+        reported_at=_at_latest(beat.reported_at, entered),
+        started_at=_at_latest(beat.started_at, entered),
+        running_since=_at_latest(beat.running_since, entered),
+        overdue_since=_at_latest(beat.overdue_since, entered),
+    )
+
+
 def is_heard(reception: Reception, now: datetime) -> bool:
     """Can reports come in at `now`, as far as is known?"""
     return now - reception.heard_at <= AWAY_AFTER
@@ -194,6 +215,10 @@ def finding(schedule: Schedule, beat: Beat) -> Finding | None:
         found = f"ran for {_seconds(beat.ran)}, expected within {_seconds(within)}"
         return Finding(outcome=Outcome.WARN, cause=Cause.SLOW, found=found)
     return Finding(outcome=Outcome.OK)
+
+
+def _at_latest(at: datetime | None, moment: datetime) -> datetime | None:
+    return None if at is None else min(at, moment)
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ it, it worsens, eases, recovers and relapses, and no decision opens another.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -109,7 +109,7 @@ class Situation:
     open: Incident | None
     moment: datetime
     unreachable: tuple[ServerId, ...] = ()
-    leaps: Leaps = Leaps()
+    leaps: Leaps = field(default_factory=Leaps)
 
     @property
     def hit(self) -> tuple[Member, ...]:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
     INVENTORY_APPLIED = "inventory.applied"
     WATCH_STARTED = "watch.started"
+    STATION_ARMED = "station.armed"
     CHECK_WENT_DOWN = "check.went_down"
     CHECK_DEGRADED = "check.degraded"
     CHECK_RECOVERED = "check.recovered"
@@ -72,10 +73,21 @@ class InventoryApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchStarted:
-    """watch began to look; from `blind_since` until then nobody looked. None on the first start."""
+    """watch began to look; from `blind_since` until then nobody looked. None on the first start.
+
+    `learning` tells that nothing is opened yet, because not everything was looked at once.
+    """
 
     boot: str
     blind_since: datetime | None
+    learning: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationArmed:
+    """From now on faults open incidents: everything was looked at once, or a person ended the first round `early`."""
+
+    early: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +299,7 @@ class TicketRejected:
 Body = (
     InventoryApplied
     | WatchStarted
+    | StationArmed
     | CheckChanged
     | ServerChanged
     | ServerForced
@@ -310,6 +323,7 @@ Body = (
 BODIES: Mapping[Kind, type[Body]] = {
     Kind.INVENTORY_APPLIED: InventoryApplied,
     Kind.WATCH_STARTED: WatchStarted,
+    Kind.STATION_ARMED: StationArmed,
     Kind.CHECK_WENT_DOWN: CheckChanged,
     Kind.CHECK_DEGRADED: CheckChanged,
     Kind.CHECK_RECOVERED: CheckChanged,

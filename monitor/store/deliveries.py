@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.identifiers import IncidentId, milliseconds
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
@@ -227,6 +227,39 @@ def recover_after_crash(
         WHERE {held}
         """,  # noqa: S608 - a constant
         {"now": milliseconds(now), "due": milliseconds(due or now), "delivery": delivery},
+    )
+
+
+RESTORED = "this directory was restored: what became of it is looked up first"
+
+
+def distrust(tx: Transaction, now: datetime) -> int:
+    """Look up what waits for the helpdesk before it is sent; return how much that is.
+
+    Another process may have carried it there from the directory that this one is a copy of, at any moment until now.
+    """
+    return tx.execute(
+        "UPDATE deliveries SET state = 'ambiguous', sent_ms = :now, due_ms = :now, detail = :detail"
+        " WHERE channel = :channel AND state IN ('ready', 'retry', 'ambiguous')",
+        {"now": milliseconds(now), "detail": RESTORED, "channel": Channel.TICKET},
+    )
+
+
+def trust(tx: Transaction, now: datetime) -> int:
+    """Send what waits to be looked up only because the directory was restored; return how much that is."""
+    return tx.execute(
+        "UPDATE deliveries SET state = 'ready', sent_ms = NULL, due_ms = :now, detail = ''"
+        " WHERE state = 'ambiguous' AND detail = :detail",
+        {"now": milliseconds(now), "detail": RESTORED},
+    )
+
+
+def bring_forward(tx: Transaction, by: timedelta, *, after: datetime) -> None:
+    """Let what waits until later than `after` wait `by` less: the clock was set back by so much."""
+    tx.execute(
+        "UPDATE deliveries SET due_ms = MAX(due_ms - :by, :after)"
+        " WHERE state IN ('ready', 'retry', 'ambiguous') AND due_ms > :after",
+        {"by": by // timedelta(milliseconds=1), "after": milliseconds(after)},
     )
 
 

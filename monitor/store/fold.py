@@ -127,6 +127,9 @@ def _cut_intervals(tx: Transaction, server: ServerId, moment_ms: int) -> None:
 
 def _watch_started(tx: Transaction, entry: NumberedEntry, body: WatchStarted) -> None:
     start_ms, end_ms = ms_of(body.blind_since), milliseconds(entry.entry.moment)
+    # Blindness of a time that is still to come was noted by a clock that was wrong: until now nobody can have been blind for longer.
+    tx.execute("DELETE FROM blind_intervals WHERE start_ms >= ?", (end_ms,))
+    tx.execute("UPDATE blind_intervals SET end_ms = ? WHERE end_ms > ?", (end_ms, end_ms))
     if start_ms is not None and start_ms < end_ms:
         tx.execute(
             "INSERT INTO blind_intervals VALUES (?, ?)"
@@ -250,6 +253,7 @@ _Folder = Callable[[Transaction, NumberedEntry, Any], None]
 _FOLDERS: Mapping[Kind, _Folder | None] = {
     Kind.INVENTORY_APPLIED: _inventory_applied,
     Kind.WATCH_STARTED: _watch_started,
+    Kind.STATION_ARMED: None,
     Kind.CHECK_WENT_DOWN: None,
     Kind.CHECK_DEGRADED: None,
     Kind.CHECK_RECOVERED: None,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+from monitor.actions import arm
 from monitor.fleet import CheckPlan, Fleet, Group, PlannedWindow, Server, Site
 from monitor.health.state import Attempts, Policy
 from monitor.health.words import CheckImpact, Service, Status
@@ -134,6 +135,9 @@ class Lookout:
         self.fleet = watched or fleet()
         self.digests = digests
         self.bureau = Bureau(database, clock)
+        with database.writing() as tx:
+            if readings.is_learning(tx):
+                arm.arm(tx, "ana", clock.now())
         self.bureau.begin(self.fleet, digests)
 
     def restart(self, watched: Fleet | None = None) -> Lookout:

@@ -250,4 +250,4 @@ def test_the_same_configuration_again_writes_nothing(lookout: Lookout):
 
 def test_the_first_healthy_look_is_no_news(lookout: Lookout):
     lookout.see(*WELL)
-    assert lookout.kinds() == ["inventory.applied", "watch.started", "server.changed"]
+    assert lookout.kinds() == ["station.armed", "inventory.applied", "watch.started", "server.changed"]

@@ -10,7 +10,7 @@ from monitor.store.observations.memories import forget
 from monitor.store.observations.newest import last_edition, newest, note_newest
 from monitor.store.observations.notes import beat, installation_id, note, publish
 from monitor.store.observations.recording import record, save_healths
-from monitor.store.observations.retention import Keep, prune
+from monitor.store.observations.retention import Keep, prune, rows_after
 from monitor.store.observations.settling import settle
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "prune",
     "publish",
     "record",
+    "rows_after",
     "save_healths",
     "series",
     "settle",

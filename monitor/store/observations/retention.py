@@ -37,6 +37,19 @@ def prune(tx: Transaction, keep: Keep, now: datetime, most: int = SLICE) -> int:
     return most - left
 
 
+def rows_after(tx: Transaction, moment: datetime) -> int:
+    """Return how many looks are stored that began after `moment`: a clock that was wrong dated them, and nobody is shown them yet."""
+    after_ms = milliseconds(moment)
+    found = tx.rows("SELECT COUNT(*) AS found FROM hot WHERE started_ms > ?", (after_ms,))[0]["found"]
+    return int(found) + sum(
+        tx.rows(
+            "SELECT COUNT(*) AS found FROM observations WHERE check_number = ? AND started_ms > ?",
+            (check_number, after_ms),
+        )[0]["found"]
+        for check_number in _check_numbers(tx, "observations")
+    )
+
+
 def _prune_evidence(tx: Transaction, oldest_ms: int, most: int) -> int:
     return tx.execute(
         "DELETE FROM evidence WHERE rowid IN"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from monitor.journal.entries import Kind
 from monitor.store.columns import instant
 from monitor.store.database import Transaction
 
 WATCH = "watch"
+RETENTION = "retention"
+"""Under this name stands the moment up to which the passing of time was believed by whoever drops what is too old."""
 
 
 def heard_at(tx: Transaction) -> datetime | None:
@@ -31,3 +34,26 @@ def installation(tx: Transaction, key: str) -> str | None:
     """Return one fact about this installation, None if it was never noted."""
     row = tx.row("SELECT value FROM installation WHERE key = ?", (key,))
     return None if row is None else str(row["value"])
+
+
+def is_learning(tx: Transaction) -> bool:
+    """Is this a directory in which not everything was looked at once yet? A new one is, whether watch has begun or not."""
+    return _newest(tx, Kind.STATION_ARMED) is None and (
+        _newest(tx, Kind.WATCH_STARTED) is None or learning_since(tx) is not None
+    )
+
+
+def learning_since(tx: Transaction) -> datetime | None:
+    """Return when watch began its first round, None once that is over, or when there was none."""
+    started = _newest(tx, Kind.WATCH_STARTED)
+    if started is None or _newest(tx, Kind.STATION_ARMED) is not None:
+        return None
+    row = tx.row(
+        "SELECT moment_ms FROM entries WHERE number = ? AND COALESCE(body ->> 'learning', 0)", (started,)
+    )
+    return None if row is None else instant(int(row["moment_ms"]))
+
+
+def _newest(tx: Transaction, kind: Kind) -> int | None:
+    row = tx.row("SELECT MAX(number) AS number FROM entries WHERE kind = ?", (kind,))
+    return None if row is None else row["number"]
