@@ -35,13 +35,16 @@ def rehearse(database: Database, proposed: Fleet, period: Span, server: ServerId
             raise RefusedError("nothing is watched yet: start the service once with `vigia run`")
         stored = readings.windows(tx, ending_after=period.start)
         numbers = readings.check_numbers(tx)
-        fresh = readings.fresh_looks(tx, period)
+        pairs = _pairs(in_force, proposed, server)
+        few = max(
+            (settles_within(plan.policy) for pair in pairs for one in pair for plan in one.checks), default=1
+        )
+        fresh = readings.fresh_looks(tx, period, few)
     windows = tuple(_windows(fleet, stored, period) for fleet in (in_force, proposed))
-    pairs = _pairs(in_force, proposed, server)
     looks = 0
     told: tuple[list[Side], list[Side]] = ([], [])
     for pair in pairs:
-        strips = _strips(database, pair, numbers, period, fresh)
+        strips = _strips(database, pair, numbers, period, fresh, few)
         looks += sum(strip.seen for strip in strips.values())
         known: dict[object, Course] = {}
         for one, quiet, sides in zip(pair, windows, told, strict=True):
@@ -93,10 +96,9 @@ def _pair(before: Server, after: Server) -> _Pair:
 
 
 def _strips(
-    database: Database, pair: _Pair, numbers: Mapping[CheckKey, int], period: Span, fresh: Fresh
+    database: Database, pair: _Pair, numbers: Mapping[CheckKey, int], period: Span, fresh: Fresh, few: int
 ) -> Mapping[CheckKey, Strip]:
     """Return the looks of a server's checks, as few as both sides may need."""
-    few = max((settles_within(plan.policy) for one in pair for plan in one.checks), default=1)
     with database.reading() as tx:
         return {
             plan.key: readings.strip(tx, (plan.key, numbers[plan.key]), period, fresh, few)

@@ -33,7 +33,7 @@ def settle(database: Database, now: datetime = EVER.end) -> None:
 
 def read(database: Database, few: int = 3, period: Span = EVER) -> Strip:
     with database.reading() as tx:
-        return readings.strip(tx, (CHECK, NUMBER), period, readings.fresh_looks(tx, period), few)
+        return readings.strip(tx, (CHECK, NUMBER), period, readings.fresh_looks(tx, period, few), few)
 
 
 def steps(strip: Strip) -> list[int]:
@@ -62,6 +62,12 @@ def test_a_look_that_came_late_is_found_among_those_that_were_settled(database: 
     assert found.started_at == late.started_at + timedelta(seconds=142.5)
 
 
+def test_the_middle_of_healthy_looks_is_left_out_before_they_are_settled_too(database: Database):
+    write(database, "OOOOOOODSOOOOOOO")
+    strip = read(database)
+    assert (steps(strip), strip.seen) == ([0, 1, 2, 6, 7, 8, 9, 10, 11, 15], 16)
+
+
 def test_only_looks_of_the_period_are_read(database: Database):
     write(database, "DDDDDDDD")
     assert steps(read(database, period=Span(at(2), at(5)))) == [2, 3, 4]
@@ -77,7 +83,7 @@ def test_of_a_check_that_nobody_looked_at_there_is_nothing(database: Database):
 def test_what_is_settled_between_two_readings_is_there_once(database: Database):
     write(database, "OODDOO")
     with database.reading() as tx:
-        fresh = readings.fresh_looks(tx, EVER)
+        fresh = readings.fresh_looks(tx, EVER, 3)
     settle(database)
     with database.reading() as tx:
         strip = readings.strip(tx, (CHECK, NUMBER), EVER, fresh, 3)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from monitor.health.uptime import Span
@@ -19,8 +19,28 @@ _SETTLED = (
     " WHERE check_number = :number AND started_ms >= :start AND started_ms < :end"
 )
 
-Fresh = Mapping[int, Sequence[Row]]
-"""Looks that are not settled yet, as they came, by the numbers of their checks."""
+_PAGE = 50_000
+
+
+@dataclass(slots=True)
+class Unsettled:
+    """The looks of one check that are not settled yet, as they came, the middle of rows of healthy ones left out."""
+
+    rows: list[Row] = field(default_factory=list)
+    seen: int = 0
+    healthy: int = 0
+
+    def add(self, row: Row, few: int) -> None:
+        """Add the next look; of healthy ones in a row the first few and the last are kept."""
+        self.seen += 1
+        self.healthy = self.healthy + 1 if row["outcome"] == _OK else 0
+        if self.healthy > few + 1:
+            self.rows.pop()
+        self.rows.append(row)
+
+
+Fresh = Mapping[int, Unsettled]
+"""Looks that are not settled yet, by the numbers of their checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +51,21 @@ class Strip:
     seen: int
 
 
-def fresh_looks(tx: Transaction, period: Span) -> Fresh:
-    """Return the looks that began in `period` and are not settled yet.
+def fresh_looks(tx: Transaction, period: Span, few: int) -> Fresh:
+    """Return the looks that began in `period` and are not settled yet; of healthy ones in a row the first few and the last.
 
     They lie in the order in which they came, so that to find those of one check is to read those of all.
     """
-    found: defaultdict[int, list[Row]] = defaultdict(list)
-    for row in tx.rows(
-        "SELECT check_number, started_ms, outcome, cause, took_us FROM hot"
-        " WHERE started_ms >= ? AND started_ms < ? ORDER BY rowid",
-        (milliseconds(period.start), milliseconds(period.end)),
+    found: defaultdict[int, Unsettled] = defaultdict(Unsettled)
+    place = 0
+    while rows := tx.rows(
+        "SELECT rowid AS place, check_number, started_ms, outcome, cause, took_us FROM hot"
+        " WHERE rowid > ? AND started_ms >= ? AND started_ms < ? ORDER BY rowid LIMIT ?",
+        (place, milliseconds(period.start), milliseconds(period.end), _PAGE),
     ):
-        found[row["check_number"]].append(row)
+        for row in rows:
+            found[row["check_number"]].add(row, few)
+        place = rows[-1]["place"]
     return found
 
 
@@ -52,9 +75,10 @@ def strip(tx: Transaction, check: tuple[CheckKey, int], period: Span, fresh: Fre
     Of healthy looks in a row only the first few, and the last, are there. `fresh` was read before, or in the same transaction.
     """
     key, number = check
+    hot = fresh.get(number, Unsettled())
     start, end = milliseconds(period.start), milliseconds(period.end)
     # The first row of a moment is the one that a settlement keeps.
-    unsettled = {row["started_ms"]: row for row in reversed(fresh.get(number, ()))}
+    unsettled = {row["started_ms"]: row for row in reversed(hot.rows)}
     bounds = {"number": number, "start": start, "end": end}
     rows = tx.rows(f"{_SETTLED} AND outcome <> {_OK}", bounds)
     unhealthy = {row["started_ms"] for row in rows}
@@ -65,7 +89,7 @@ def strip(tx: Transaction, check: tuple[CheckKey, int], period: Span, fresh: Fre
     kept = unsettled | {row["started_ms"]: row for row in rows}
     return Strip(
         looks=tuple(_look(key, kept[at]) for at in sorted(kept)),
-        seen=_count(tx, bounds) + len(unsettled),
+        seen=_count(tx, bounds) + hot.seen,
     )
 
 
