@@ -13,7 +13,6 @@ from monitor.health.state import Health, Policy
 from monitor.health.words import State
 from monitor.observation import Cause
 from tests.health.looks import CHECK, at, look, policy, watch
-from tests.health.reference import Reference
 
 SHORT = {
     State.UNKNOWN: "?",
@@ -222,28 +221,3 @@ class TestRetry:
         recovering, _ = watch("O D D D O", policy())
         assert retry_gap(suspect, policy()) == timedelta(seconds=15)
         assert retry_gap(recovering, policy()) == timedelta(seconds=20)
-
-
-@pytest.mark.parametrize("rules", [policy(1, 1), policy(2, 1), policy(1, 3), policy(3, 2), policy(2, 4)])
-def test_every_line_of_six_looks_ends_as_the_rules_say(rules: Policy):
-    """Exhaustive: each line over all five outcomes, with a late look thrown in after every step."""
-
-    def descend(health: Health, model: Reference, step: int) -> int:
-        if step == 6:
-            return 1
-        ends = 0
-        for letter in "ONSD?":
-            expected = replace(model, line=list(model.line))
-            after, change = advance(health, look(letter, step), rules)
-            told = expected.look(letter, at(step), rules.confirm.attempts, rules.recover.attempts)
-            assert (change and (change.before, change.after, change.since)) == told
-            assert (after.confirmed, after.state, after.since) == (
-                expected.word,
-                expected.state,
-                expected.since,
-            )
-            assert advance(after, look("D", step), rules) == (after, None)
-            ends += descend(after, expected, step + 1)
-        return ends
-
-    assert descend(Health(check=CHECK), Reference(), 0) == 5**6
