@@ -222,9 +222,12 @@ class _Trace:
     def _waiting(self, failure: Failure) -> Waiting:
         since = self._holds[failure.server.id]
         plans = self._picture.plans
-        looked_at = [health.looked_at for health in failure.fresh if not is_passive(plans[health.check].kind)]
-        seen_again = all(at is not None and at >= since for at in looked_at)
-        return Waiting(server=failure.server.id, since=since, seen_again=seen_again)
+        looked_at = [one for one in failure.fresh if not is_passive(plans[one.check].kind)]
+        return Waiting(
+            server=failure.server.id,
+            since=since,
+            seen_again=all(bursts.failed_since(health, since) for health in looked_at),
+        )
 
     def _ancestor(self, server: ServerId) -> Ancestor:
         known = self._ancestors.get(server)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from monitor.health.advance import Level
 from monitor.health.rollup import Standing, is_failing
+from monitor.health.state import Health
 from monitor.health.words import CheckImpact, State
 from monitor.identifiers import ServerId
 
@@ -81,6 +82,11 @@ def ready(waiting: Iterable[Waiting], moment: datetime) -> frozenset[ServerId]:
     if not over and not all(one.seen_again for one in every):
         return frozenset()
     return frozenset(one.server for one in every if one.seen_again or moment - one.since >= SPAN)
+
+
+def failed_since(health: Health, since: datetime) -> bool:
+    """Was a check that is confirmed to fail seen to fail once more after `since`?"""
+    return health.looked_at is not None and health.looked_at > since and health.state is not State.RECOVERING
 
 
 def _began(one: Standing) -> datetime | None:

@@ -263,10 +263,16 @@ class Bureau:
     def keep_house(self) -> Housekeeping | None:
         """Move windows that are due and resolve incidents that were watched for long enough; None if nothing is due."""
         thought = self.think_again()
+        kept = self._kept() or Housekeeping(look_at=(), decided=False)
+        asked, _ = self.picture.suspense.taken_looks()
+        look_at = tuple(dict.fromkeys((*kept.look_at, *asked)))
+        decided = thought or kept.decided
+        return Housekeeping(look_at=look_at, decided=decided) if decided or look_at else None
+
+    def _kept(self) -> Housekeeping | None:
         moment = self._now()
         if not self._anything_due(moment):
-            look_at, _ = self.picture.suspense.taken_looks()
-            return Housekeeping(look_at=look_at, decided=thought) if thought or look_at else None
+            return None
         with self._database.writing() as tx:
             moved = maintain.keep(tx, moment)
             running = _running(tx, moment)
@@ -293,9 +299,7 @@ class Bureau:
         self._hold(persisting, ())
         if persisting:
             self._due = moment
-        asked, _ = self.picture.suspense.taken_looks()
-        decided = thought or bool(entries or moved.started or ended or armed)
-        return Housekeeping(look_at=tuple(dict.fromkeys((*look_at, *asked))), decided=decided)
+        return Housekeeping(look_at=look_at, decided=bool(entries or moved.started or ended or armed))
 
     def _end_windows(self, ended: Iterable[Window], moment: datetime) -> None:
         """Note that looks which began before say nothing about afterwards (rule M5)."""
