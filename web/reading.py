@@ -12,6 +12,8 @@ from monitor.fleet import Site
 from monitor.language import Language, moments, text
 from web.figures import iso, short_span
 
+UTC_ZONE = ZoneInfo("UTC")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
@@ -81,6 +83,10 @@ class Reading:
     def hour(self, instant: datetime) -> Moment:
         """Return the hour of an instant, without its day."""
         return Moment(words=moments.clock_time(instant, self.zone), iso=iso(instant))
+
+    def in_utc(self, instant: datetime) -> str:
+        """Return an instant for readers of every zone: 22 nov, 15:42 UTC."""
+        return f"{moments.day_and_time(instant, UTC_ZONE, self.language)} UTC"
 
     def hour_phrase(self, key: str, instant: datetime, **values: object) -> str:
         """Return a text about an hour: Spanish says "la 01:05" and "las 10:42", so the hour counts as a number of things."""

@@ -59,10 +59,13 @@ class _Facts:
 
 
 def freshness_of(heard_at: datetime | None, now: datetime) -> Freshness:
-    """Return how far a picture can be trusted whose last sign of life came at `heard_at`; never heard is grey."""
-    if heard_at is None or now - heard_at > GREY_AFTER:
+    """Return how far a picture can be trusted whose last sign of life came at `heard_at`; never heard is grey.
+
+    A sign of life from the future came before the clock was set back, and is worth no more than one that is as old.
+    """
+    if heard_at is None or abs(now - heard_at) > GREY_AFTER:
         return Freshness.GREY
-    return Freshness.STALE if now - heard_at > STALE_AFTER else Freshness.FRESH
+    return Freshness.STALE if abs(now - heard_at) > STALE_AFTER else Freshness.FRESH
 
 
 def summarise(tx: Transaction, now: datetime, *, number: int) -> Snapshot:
@@ -182,6 +185,9 @@ def _incident_days(
     oldest = day_of(now, zone) - (HISTORY_DAYS - 1) * _ONE_DAY
     found: dict[ServerId, dict[date, tuple[IncidentId, ...]]] = {}
     for incident in incidents:
+        # A false alarm was nothing that happened on a day.
+        if incident.retracted is not None:
+            continue
         first = max(day_of(incident.started_at, zone), oldest)
         last = day_of(incident.ended_at or now, zone)
         for ahead in range((last - first).days + 1):

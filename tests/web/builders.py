@@ -11,7 +11,7 @@ from monitor.clock import Clock
 from monitor.fleet import Department, Site
 from monitor.health.words import Indicator, Service, Status
 from monitor.identifiers import CheckKey, GroupId, IncidentId, ServerId, UpdateId, WindowId
-from monitor.incidents.incident import Impact, Incident, Stage, Update
+from monitor.incidents.incident import Impact, Incident, Retraction, Stage, Update
 from monitor.maintenance.window import Window, WindowStage
 from monitor.status.snapshot import Day, Freshness, GroupView, ServerView, Snapshot
 from web.reader import Metrics, Month, Point, Readiness, Series
@@ -145,6 +145,23 @@ def resolved(number: int, began: datetime, lasted: timedelta, **changes: object)
         ),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def retracted(number: int) -> Incident:
+    """Return an incident that was a false alarm."""
+    at = NOW - timedelta(minutes=5)
+    told = incident(number)
+    last = update(
+        number * 100 + 1, Stage.RESOLVED, at, "Se cortó nuestra propia línea.", "Our own line was cut."
+    )
+    return replace(
+        told,
+        stage=Stage.RESOLVED,
+        ended_at=at,
+        resolved_at=at,
+        retracted=Retraction(author="ana", at=at, reason="Se cortó nuestra propia línea."),
+        updates=(*told.updates, replace(last, author="ana")),
+    )
 
 
 def window(name: str = "backups", **changes: object) -> Window:

@@ -106,6 +106,18 @@ def test_each_published_word_is_an_entry_of_its_own_at_the_time_it_was_published
     assert moment(entries[0].published_parsed) == NOW - timedelta(minutes=16)
 
 
+def test_a_retraction_is_one_entry_more_and_the_incident_says_that_it_was_withdrawn(reader, served):
+    withdrawn = builders.retracted(7)
+    reader.present = snapshot(recent_incidents=(withdrawn,))
+
+    (whole,) = read_again(served, "/history.atom").entries
+    steps = read_again(served, "/updates.atom").entries
+
+    assert whole.title.startswith("[Retirado]")
+    assert "Se cortó nuestra propia línea." in whole.content[0].value
+    assert [entry.title.split("]")[0] for entry in steps] == ["[Retirado", "[Investigando"]
+
+
 def test_an_incident_is_dated_by_its_publication_not_by_its_first_failing_look(read):
     entry = next(entry for entry in read("/history.rss").entries if ulid_of(1) in entry.id)
 

@@ -226,6 +226,35 @@ def test_a_windows_page_tells_the_plan_and_what_really_was(reader, page):
     assert "Anunciado 20 nov, 10:00" in shown
 
 
+@pytest.mark.parametrize("path", ["/", "/windows/backups", "/servers/gye1"])
+def test_a_window_names_its_end_in_the_sites_zone_and_in_utc(reader, page, path):
+    reader.present = scenes.maintenance()
+
+    assert "22 nov, 12:00 , hora de Ecuador (22 nov, 17:00 UTC)" in words(page(path))
+
+
+def test_a_window_is_shown_with_the_servers_behind_its_own(reader, page):
+    """What it covers because it depends on a server of the window is under maintenance as well."""
+    covering = builders.running(children=frozenset({ServerId("uio1")}))
+    reader.present = snapshot(group(server("gye1"), server("uio1")), active_windows=(covering,))
+
+    assert "gye1.nodored.com , uio1.nodored.com" in words(page("/windows/backups"))
+    assert "Respaldos" in words(page("/servers/uio1"))
+
+
+def test_a_retracted_incident_says_so_with_its_reason_and_is_open_no_more(reader, page):
+    withdrawn = builders.retracted(7)
+    reader.present = snapshot(recent_incidents=(withdrawn,))
+    shown = words(page(f"/incidents/{withdrawn.id}"))
+
+    assert "Retirado" in shown
+    assert "Resuelto" not in shown
+    assert "Se cortó nuestra propia línea." in shown
+    front = page("/")
+    assert front.xpath(f"//article[@id='i{withdrawn.id}']") == []
+    assert "Retirado" in words(front)
+
+
 def test_a_month_tells_each_day_and_turns_to_its_neighbours(reader, page):
     began = NOW - timedelta(days=40)
     reader.months[2026, 10] = Month(

@@ -18,6 +18,7 @@ from monitor.incidents.incident import Incident, Update
 from monitor.maintenance.window import Window
 from monitor.status.snapshot import Snapshot
 from web.feeds.feed import Category, Item
+from web.public.happenings import stage_words
 from web.public.overview import server_names
 from web.reading import Reading
 
@@ -40,7 +41,7 @@ def story(snapshot: Snapshot, server: ServerId | None) -> Story:
     windows = (*snapshot.upcoming_windows, *snapshot.active_windows, *snapshot.past_windows)
     return Story(
         incidents=[one for one in incidents if server is None or server in one.servers],
-        windows=[one for one in windows if server is None or server in one.servers],
+        windows=[one for one in windows if server is None or server in one.covered],
         names=server_names(snapshot),
         now=snapshot.generated_at,
     )
@@ -75,13 +76,13 @@ def _newest_first(items: Iterable[Item]) -> tuple[Item, ...]:
 
 
 def _incident_item(incident: Incident, told: Story, reading: Reading) -> Item:
-    stage = reading.say(f"stage.{incident.stage.value}")
+    stage = stage_words(incident, reading)
     published = min(incident.opened_at, told.now)
     return Item(
         id=tag(reading, incident.opened_at, f"incident/{incident.id}"),
         title=f"[{stage}] {reading.told(incident.title).text}",
         link=reading.absolute(f"/incidents/{incident.id}"),
-        html=Markup().join(_paragraph(update, reading) for update in reversed(incident.updates)),
+        html=Markup().join(_paragraph(incident, update, reading) for update in reversed(incident.updates)),
         published=published,
         updated=max([published, *(update.at for update in incident.updates)]),
         categories=_incident_categories(incident, incident.stage.value, told, reading),
@@ -89,23 +90,23 @@ def _incident_item(incident: Incident, told: Story, reading: Reading) -> Item:
 
 
 def _update_item(incident: Incident, update: Update, told: Story, reading: Reading) -> Item:
-    stage = reading.say(f"stage.{update.stage.value}")
+    stage = stage_words(incident, reading, update)
     published = min(update.at, told.now)
     return Item(
         id=tag(reading, update.at, f"update/{update.id}"),
         title=f"[{stage}] {reading.told(incident.title).text}",
         link=reading.absolute(f"/incidents/{incident.id}") + f"#{update.id}",
-        html=_paragraph(update, reading),
+        html=_paragraph(incident, update, reading),
         published=published,
         updated=published,
         categories=_incident_categories(incident, update.stage.value, told, reading),
     )
 
 
-def _paragraph(update: Update, reading: Reading) -> Markup:
+def _paragraph(incident: Incident, update: Update, reading: Reading) -> Markup:
     return Markup("<p><small>{}</small><br><strong>{}</strong> - {}</p>").format(
         f"{reading.moment(update.at).words}, {reading.zone_name(update.at)}",
-        reading.say(f"stage.{update.stage.value}"),
+        stage_words(incident, reading, update),
         reading.told(update.text).text,
     )
 

@@ -102,7 +102,11 @@ def _picture(parts: Sequence[Markup], label: str) -> Markup:
 
 def _shades(happened: Happenings, frame: Frame) -> Iterator[Markup]:
     begin = frame.end - SPAN
-    spans = [("x", incident.started_at, incident.ended_at or frame.end) for incident in happened.incidents]
+    spans = [
+        ("x", incident.started_at, incident.ended_at or frame.end)
+        for incident in happened.incidents
+        if incident.retracted is None
+    ]
     spans += [
         ("w", window.started_at or window.starts_at, window.ended_at or window.ends_at)
         for window in happened.windows

@@ -76,6 +76,7 @@ class WindowCard:
     span: str
     starts: Moment
     ends: Moment
+    ends_utc: str
     started: Moment | None
     ended: Moment | None
     planned: Moment | None
@@ -117,7 +118,7 @@ def incident_card(incident: Incident, names: Names, reading: Reading) -> Inciden
         path=reading.incident_path(incident.id),
         title=reading.told(incident.title),
         stage=incident.stage.value,
-        stage_words=reading.say(f"stage.{incident.stage.value}"),
+        stage_words=stage_words(incident, reading),
         impact=incident.impact.value,
         impact_words=reading.say(f"impact.{incident.impact.value}"),
         places=places(incident.servers, names, reading),
@@ -126,7 +127,7 @@ def incident_card(incident: Incident, names: Names, reading: Reading) -> Inciden
         ended=reading.moment(over) if over else None,
         lasted=reading.in_full(over - incident.started_at) if over else None,
         detected=incident.origin is Origin.DETECTED,
-        updates=tuple(_line(update, reading) for update in reversed(incident.updates)),
+        updates=tuple(_line(incident, update, reading) for update in reversed(incident.updates)),
         open=incident.open,
     )
 
@@ -139,10 +140,11 @@ def window_card(window: Window, names: Names, reading: Reading) -> WindowCard:
         title=reading.told(window.title),
         stage=window.stage.value,
         stage_words=reading.say(f"page.window.{window.stage.value}"),
-        places=places(sorted(window.servers), names, reading),
+        places=places((*sorted(window.servers), *sorted(window.children)), names, reading),
         span=reading.span(window.starts_at, window.ends_at),
         starts=reading.moment(window.starts_at),
         ends=reading.moment(window.ends_at),
+        ends_utc=reading.in_utc(window.ends_at),
         started=reading.moment(window.started_at) if window.started_at else None,
         ended=reading.moment(window.ended_at) if window.ended_at else None,
         planned=reading.moment(window.planned_at) if window.planned_at else None,
@@ -245,11 +247,19 @@ def _hours(incident: Incident, over: datetime | None, reading: Reading) -> str:
     return reading.say("page.from_to", start=reading.hour(start).words, end=end.words)
 
 
-def _line(update: Update, reading: Reading) -> UpdateLine:
+def stage_words(incident: Incident, reading: Reading, update: Update | None = None) -> str:
+    """Return where an incident stands, or stood with one of its updates; one that was withdrawn says so."""
+    withdrawn = incident.retracted
+    if withdrawn is not None and (update is None or update.at == withdrawn.at):
+        return reading.say("stage.retracted")
+    return reading.say(f"stage.{(incident if update is None else update).stage.value}")
+
+
+def _line(incident: Incident, update: Update, reading: Reading) -> UpdateLine:
     return UpdateLine(
         anchor=update.id,
         stage=update.stage.value,
-        stage_words=reading.say(f"stage.{update.stage.value}"),
+        stage_words=stage_words(incident, reading, update),
         said=reading.told(update.text),
         at=reading.moment(update.at),
         by_person=update.author != "vigia",

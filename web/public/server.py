@@ -67,7 +67,7 @@ def server_page(
         windows=tuple(
             happenings.window_card(window, names, reading)
             for window in (*snapshot.active_windows, *snapshot.upcoming_windows)
-            if server.id in window.servers
+            if server.id in window.covered
         ),
     )
 
@@ -77,7 +77,7 @@ def _happened(server: ServerView, snapshot: Snapshot) -> Happenings:
     windows = (*snapshot.active_windows, *snapshot.past_windows)
     return Happenings(
         incidents=tuple(incident for incident in incidents if server.id in incident.servers),
-        windows=tuple(window for window in windows if server.id in window.servers),
+        windows=tuple(window for window in windows if server.id in window.covered),
     )
 
 

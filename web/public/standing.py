@@ -95,7 +95,7 @@ def _maintenance(snapshot: Snapshot, reading: Reading) -> str:
     same_day = reading.day(last.ends_at) == reading.day(snapshot.generated_at)
     until = reading.hour_phrase("page.until.hour", last.ends_at) if same_day else _until_day(last, reading)
     names = {server.id: server.name for server in snapshot.servers()}
-    hit = sorted({server for window in snapshot.active_windows for server in window.servers})
+    hit = sorted({server for window in snapshot.active_windows for server in window.covered})
     server = names.get(hit[0], hit[0]) if hit else ""
     return reading.say("page.now.maintenance", count=len(hit), server=server, until=until)
 
