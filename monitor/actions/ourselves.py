@@ -199,7 +199,7 @@ def _is_explained(scene: _Scene, health: Health) -> bool:
         return False
     well = insight.resolver
     # What a look met before our name servers answered again is no news either.
-    is_past = well.since is None or health.looked_at is None or health.looked_at < well.since
+    is_past = well.since is None or health.looked_at is None or health.looked_at <= well.since
     return well.holds is not False or is_past
 
 

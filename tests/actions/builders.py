@@ -41,6 +41,8 @@ WORDS: Mapping[str, tuple[Outcome, Cause | None, str]] = MappingProxyType(
         "ending": (Outcome.WARN, Cause.CERTIFICATE_ENDING, "12 days left, warned below 21"),
         "full": (Outcome.WARN, Cause.CAPACITY, "98 % used, warned above 90 %"),
         "unknown": (Outcome.UNKNOWN, Cause.OWN, "no file descriptor left"),
+        "isolated": (Outcome.UNKNOWN, Cause.ISOLATED, "no sentinel answers either"),
+        "nameless": (Outcome.UNKNOWN, Cause.RESOLVER, "cannot look up gye1.test: no name server answered"),
     }
 )
 
