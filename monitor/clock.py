@@ -146,6 +146,10 @@ class HouseClock:
     def monotonic(self) -> float:
         return self._clock.monotonic()
 
+    def lived(self, since: datetime, until: datetime) -> timedelta:
+        """Return how long we were there between two moments of this clock (`Leaps.lived`)."""
+        return self._leaps.lived(since, until)
+
     def wall(self) -> datetime:
         """Return what the machine's wall clock shows, believed or not: other processes go by it."""
         return self._clock.now()

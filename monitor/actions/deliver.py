@@ -21,7 +21,7 @@ from functools import partial
 from typing import Protocol
 
 from monitor.actions.messages import MessageCourier, Silence
-from monitor.actions.outbox import Append, Outbox
+from monitor.actions.outbox import Append, Outbox, difference
 from monitor.actions.ticket_task import Addressee
 from monitor.actions.tickets import VERIFY, TicketCourier
 from monitor.actions.verify import Verifier
@@ -71,6 +71,7 @@ class Deliverer:
         clock: Clock,
         installation: str,
         append: Append,
+        lived: Callable[[datetime, datetime], timedelta] = difference,
         department: str = "soporte",
         language: str = "es",
         fallback: Messenger | None = None,
@@ -81,7 +82,8 @@ class Deliverer:
     ) -> None:
         """Take the parts; nothing is started and nothing is read.
 
-        `append` makes a batch of entries and hands it to the journal inside the transaction it is given. `language` is
+        `append` makes a batch of entries and hands it to the journal inside the transaction it is given. `lived` tells how much time passed
+        between two moments of `clock`, whatever was done to that one meanwhile. `language` is
         that of the tickets; messages speak the site's first one. Without `fallback` the operators hear what it would.
         `at_home` are the channels from which no byte leaves the house: the helpdesk's when its tickets lie in
         `database`, those for people when nobody asked to be told.
@@ -97,6 +99,7 @@ class Deliverer:
             chance=chance,
             checkpoint=checkpoint,
             stopping=self._stopping,
+            lived=lived,
         )
         to = Addressee(
             helpdesk=helpdesk,

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from monitor.clock import Clock
@@ -24,6 +24,7 @@ _LOG = logging.getLogger(__name__)
 _BREATH_S = 0.5
 _TRIES = 20
 
+Lived = Callable[[datetime, datetime], timedelta]
 Append = Callable[[Transaction, Sequence[Entry]], object]
 Result = TypeVar("Result")
 
@@ -46,12 +47,17 @@ class LatestFleet:
         return fleet
 
 
+def difference(since: datetime, until: datetime) -> timedelta:
+    """Return the time between two moments of a clock that nobody sets."""
+    return until - since
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbox:
     """The deliveries in the database, with everything from outside that moving them takes.
 
     `chance` gives numbers from 0.0 to 1.0. `checkpoint` is told the name of every point at which a crash must lose
-    nothing. `stopping` ends the patience of whoever waits for the database.
+    nothing. `stopping` ends the patience of whoever waits for the database. `lived` tells how much time passed between two moments.
     """
 
     database: Database
@@ -60,6 +66,7 @@ class Outbox:
     chance: Callable[[], float]
     checkpoint: Callable[[str], None]
     stopping: threading.Event
+    lived: Lived = difference
     fleet: LatestFleet = field(default_factory=LatestFleet)
 
     def due(self, channel: str, now: datetime, limit: int) -> tuple[DeliveryRow, ...]:

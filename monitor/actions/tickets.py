@@ -91,8 +91,15 @@ class TicketCourier:
             receipt = Receipt(ticket=order.ticket or found[0].ticket, url=found[0].url)
             self._done(task, order, receipt, None)
             return
-        after = delivery.after_lookup(parcel_of(task.row), manner, now)
+        after = self._after_lookup(parcel_of(task.row), manner, now)
         self._outbox.record(lambda tx: self._settle(tx, task, after))
+
+    def _after_lookup(self, parcel: Parcel, manner: Manner, now: datetime) -> Parcel:
+        """Move a parcel by the time that really passed since it was sent: a clock that is set forward hides nothing any sooner."""
+        if parcel.sent_at is None:
+            return delivery.after_lookup(parcel, manner, now)
+        seen = replace(parcel, sent_at=now - self._outbox.lived(parcel.sent_at, now))
+        return replace(delivery.after_lookup(seen, manner, now), sent_at=parcel.sent_at)
 
     def _done(self, task: Task, order: Order, receipt: Receipt, attempt: int | None) -> None:
         now = self._outbox.clock.now()

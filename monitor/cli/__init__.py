@@ -35,6 +35,7 @@ _ROOMS = {
     "window": "windows",
     "force": "forcing",
     "heartbeat": "heartbeats",
+    "arm": "arming",
     "rebuild": "keeping",
 }
 

@@ -13,7 +13,16 @@ from datetime import datetime
 from monitor.health.state import Health
 from monitor.health.words import State
 from monitor.identifiers import CheckKey
-from monitor.metrics.lines import CHECK_STATE, CHECK_UP, MEASURE, PROBE_DURATION, TLS_EXPIRY, labels, number
+from monitor.metrics.lines import (
+    CHECK_FLAPPING,
+    CHECK_STATE,
+    CHECK_UP,
+    MEASURE,
+    PROBE_DURATION,
+    TLS_EXPIRY,
+    labels,
+    number,
+)
 from monitor.observation import Measure, Observation, Outcome, sound_measures
 
 LOCATION = "local"
@@ -26,6 +35,7 @@ class _Lines:
     held: str
     up: str = ""
     state: str = ""
+    flapping: str = ""
     durations: str = ""
     measures: str = ""
     expiry: str = ""
@@ -47,6 +57,7 @@ class _Lines:
                 f'{CHECK_STATE.name}{{{self.held},state="{state}"}} {int(state is health.state)}\n'
                 for state in State
             )
+        self.flapping = f"{CHECK_FLAPPING.name}{{{self.held}}} 1\n" if health.flapping else ""
         phases = {**observation.phases, "total": observation.took_ms}
         # Six digits tell microseconds of a second-long look, and cost a third of the exact way.
         self.durations = "".join([f"{self._phase(name)}{took / 1000:.6g}\n" for name, took in phases.items()])
@@ -112,6 +123,8 @@ class CheckLines:
                 *(lines.up for lines in every),
                 CHECK_STATE.head,
                 *(lines.state for lines in every),
+                CHECK_FLAPPING.head,
+                *(lines.flapping for lines in every),
                 PROBE_DURATION.head,
                 *(lines.durations for lines in every),
                 TLS_EXPIRY.head,

@@ -72,13 +72,19 @@ class Instruments:
         self._rows = self._counter("vigia_store_rows", "Observations that were stored.")
         self._size = self._gauge("vigia_store_bytes", "Size of the database file.")
         self._wal = self._gauge("vigia_store_wal_bytes", "Size of the database's write-ahead log.")
+        self._future = self._gauge(
+            "vigia_rows_from_the_future",
+            "Stored looks that are dated later than now, by a clock that was wrong; nobody is shown them until their time.",
+        )
         self._probers = self._gauge(
             "vigia_probers", "Processes that look; with 1 it is the one that watches itself."
         )
         self._valid = self._gauge(
             "vigia_configuration_valid", "1 while the configuration file as it stands is in force."
         )
-        self._sentinels = self._gauge("vigia_sentinels_up", "Sentinels that answered, by address family.", "family")
+        self._sentinels = self._gauge(
+            "vigia_sentinels_up", "Sentinels that answered, by address family.", "family"
+        )
         self._view = self._gauge(
             "vigia_view",
             "What the newest round of sentinels says of our own view: 1 for the present state, 0 for the others.",
@@ -132,6 +138,10 @@ class Instruments:
         """The database file and its write-ahead log have these sizes in bytes."""
         self._size.set(size)
         self._wal.set(wal)
+
+    def from_the_future(self, rows: int) -> None:
+        """So many looks are stored that are dated later than now."""
+        self._future.set(rows)
 
     def queued(self, observations: int) -> None:
         """So many observations wait to be stored."""

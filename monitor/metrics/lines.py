@@ -26,6 +26,10 @@ CHECK_UP = Family(
 CHECK_STATE = Family(
     name="vigia_check_state", tells="The state of the check: 1 for the present one, 0 for the others."
 )
+CHECK_FLAPPING = Family(
+    name="vigia_check_flapping",
+    tells="1 for a check that comes and goes too often to be called well or failing; absent for the others.",
+)
 PROBE_DURATION = Family(
     name="vigia_probe_duration_seconds", tells="How long each phase of the newest look took, in seconds."
 )
@@ -60,7 +64,7 @@ PUBLISHED = Family(
     tells="When the watching process last published its own figures, in Unix time.",
 )
 
-CHECK_FAMILIES = (CHECK_UP, CHECK_STATE, PROBE_DURATION, TLS_EXPIRY, MEASURE)
+CHECK_FAMILIES = (CHECK_UP, CHECK_STATE, CHECK_FLAPPING, PROBE_DURATION, TLS_EXPIRY, MEASURE)
 SNAPSHOT_FAMILIES = (
     SERVER_STATUS,
     INCIDENTS_OPEN,

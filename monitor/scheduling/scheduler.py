@@ -16,6 +16,7 @@ from monitor.scheduling.calendars import Calendars, Daily, Every, Job
 from monitor.scheduling.rhythm import Rhythm
 
 GUARD = timedelta(seconds=1)
+ASLEEP = timedelta(seconds=30)
 STEP = timedelta(seconds=1)
 
 
@@ -29,7 +30,7 @@ class Scheduler:
     All methods are called on the thread of the loop. `begin` starts a look and returns at once; it hears the check
     and the monotonic moment at which the look was due. `on_fault` hears one line about our own trouble, `on_skip`
     how many looks will never be made because we slept through them, `on_miss` the name of a job that could not
-    run when it was due.
+    run when it was due, `on_sleep` for how long the whole process stood still.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Scheduler:
         *,
         on_skip: Callable[[int], None] = _ignore,
         on_miss: Callable[[str], None] = _ignore,
+        on_sleep: Callable[[timedelta], None] = _ignore,
     ) -> None:
         self._clock = clock
         self._start_look = begin
         self._on_fault = on_fault
         self._on_skip = on_skip
         self._on_miss = on_miss
+        self._on_sleep = on_sleep
         self._calendars = Calendars(on_miss=on_miss, on_fault=on_fault)
         self._plans: dict[CheckKey, CheckPlan] = {}
         self._rhythms: dict[timedelta, Rhythm] = {}
@@ -53,7 +56,7 @@ class Scheduler:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._guard: asyncio.TimerHandle | None = None
         self._wall = clock.now()
-        self._monotonic = clock.monotonic()
+        self._guarded_at = self._monotonic = clock.monotonic()
 
     def start(self) -> None:
         """Begin, on the running loop: a first look of every check within 5 s, then the grid."""
@@ -62,6 +65,7 @@ class Scheduler:
         for rhythm in self._rhythms.values():
             rhythm.start()
         self._note_clocks()
+        self._guarded_at = self._monotonic
         self._watch_clocks()
 
     async def stop(self) -> None:
@@ -170,12 +174,15 @@ class Scheduler:
         self._wall, self._monotonic = self._clock.now(), self._clock.monotonic()
 
     def _watch_clocks(self) -> None:
-        """Plan the calendars anew when wall and monotonic time have parted by more than a second."""
+        """Plan the calendars anew when wall and monotonic time have parted by more than a second, and tell when we slept."""
         if self._loop is None:
             return
         self._guard = self._loop.call_later(GUARD.total_seconds(), self._watch_clocks)
-        wall = self._clock.now()
-        parted = wall - self._wall - timedelta(seconds=self._clock.monotonic() - self._monotonic)
+        wall, monotonic = self._clock.now(), self._clock.monotonic()
+        pause, self._guarded_at = timedelta(seconds=monotonic - self._guarded_at), monotonic
+        if pause > ASLEEP:
+            self._on_sleep(pause)
+        parted = wall - self._wall - timedelta(seconds=monotonic - self._monotonic)
         if abs(parted) > STEP:
             self._note_clocks()
             self._calendars.step(wall, parted)

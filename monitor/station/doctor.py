@@ -21,7 +21,7 @@ from monitor.errors import VigiaError
 from monitor.inventory import Configuration, Settings
 from monitor.station.names import DATABASE
 from monitor.status.snapshot import STALE_AFTER
-from monitor.store import readings
+from monitor.store import observations, readings
 from monitor.store.database import Database, engine
 
 _NETWORK_FILE_SYSTEMS = frozenset(
@@ -29,6 +29,7 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 )
 _LEAST_FREE = 0.05
 _SENTINELS = 3
+_CLOCKS_DIFFER = timedelta(seconds=60)
 _LARGE_WAL = 256 * 1024 * 1024
 
 
@@ -219,8 +220,15 @@ def _database(data: Path, clock: Clock) -> Iterator[Finding]:
         yield Finding(subject="database", verdict=verdict, detail=f"integrity check: {answer}")
         with database.reading() as tx:
             heard = readings.heard_at(tx)
+            early = observations.rows_after(tx, clock.now() + _CLOCKS_DIFFER)
     finally:
         database.close()
+    if early:
+        yield _warning(
+            "clock",
+            f"{early} looks are dated in the future, by a clock that was wrong: nobody is shown them until then; "
+            "let a time service keep the clock, and look whether it is right now",
+        )
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size > _LARGE_WAL:
         yield _warning("wal", f"{wal.stat().st_size >> 20} MiB: a reader holds an old snapshot; end it")

@@ -11,7 +11,7 @@ from monitor.actions.deliver import Deliverer
 from monitor.actions.desk import StoredDesk
 from monitor.checks import KINDS as CHECKS
 from monitor.checks.contract import Options
-from monitor.clock import Clock
+from monitor.clock import HouseClock
 from monitor.inventory import Configuration, Settings
 from monitor.inventory.fields import split_listen
 from monitor.journal.consequences import Channel
@@ -70,7 +70,7 @@ def new_heartbeat_key() -> str:
 def deliverer_of(
     configuration: Configuration,
     database: Database,
-    clock: Clock,
+    clock: HouseClock,
     installation: str,
     on_result: Callable[[str], None],
 ) -> Deliverer:
@@ -84,6 +84,7 @@ def deliverer_of(
         helpdesk=KINDS[settings.helpdesk_kind].build(settings.helpdesk, tools),
         operators=AppriseMessenger(settings.operators),
         clock=clock,
+        lived=clock.lived,
         installation=installation,
         append=lambda tx, entries: append(tx, entries, clock.now()),
         department=settings.helpdesk.department,

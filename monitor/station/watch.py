@@ -122,6 +122,7 @@ class _Watch:
             partial(self._fault, "schedule"),
             on_skip=self._instruments.skipped,
             on_miss=self._instruments.missed,
+            on_sleep=self._slept,
         )
         self._prober: Prober | None = None
         self._crew: Crew | None = None
@@ -263,6 +264,13 @@ class _Watch:
             if key in self._plans and wants_retry(health):
                 self._again(key, retry_gap(health, self._plans[key].policy))
 
+    def _slept(self, span: timedelta) -> None:
+        _log.warning(
+            "watch stood still for %.0f s: nothing is decided by the time that passed meanwhile",
+            span.total_seconds(),
+        )
+        self._bureau.slept(span)
+
     def _fault(self, part: str, words: str) -> None:
         _log.error("%s", words)
         self._instruments.fault(part)
@@ -324,6 +332,7 @@ class _Watch:
 
     async def _publish(self) -> None:
         self._instruments.queued(len(self._recorder))
+        self._instruments.from_the_future(self._bureau.future_rows or 0)
         newest = self._outlook.newest
         self._instruments.saw({} if newest is None else newest.tallies)
         size = self._database.size()
@@ -418,7 +427,7 @@ class _Watch:
             self._deliverer = deliverer_of(
                 self._configuration,
                 self._database,
-                self._clock,
+                self._bureau.clock,
                 self._installation,
                 self._instruments.ticket,
             )

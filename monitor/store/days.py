@@ -55,6 +55,8 @@ def refresh_days(tx: Transaction, zone: ZoneInfo, now: datetime, first_day: date
     _forget_other_zone(tx, zone)
     if not _forget_changed(tx, zone) and installation(tx, _DONE) == whole:
         return 0
+    # Days that have not been: a clock that was wrong took them for past.
+    tx.execute("DELETE FROM server_days WHERE day > ?", (last_day.isoformat(),))
     missing = _missing(tx, first_day, last_day)
     if missing:
         _work_out(tx, zone, missing)

@@ -42,10 +42,12 @@ def rows_after(tx: Transaction, moment: datetime) -> int:
     after_ms = milliseconds(moment)
     found = tx.rows("SELECT COUNT(*) AS found FROM hot WHERE started_ms > ?", (after_ms,))[0]["found"]
     return int(found) + sum(
-        tx.rows(
-            "SELECT COUNT(*) AS found FROM observations WHERE check_number = ? AND started_ms > ?",
-            (check_number, after_ms),
-        )[0]["found"]
+        int(
+            tx.rows(
+                "SELECT COUNT(*) AS found FROM observations WHERE check_number = ? AND started_ms > ?",
+                (check_number, after_ms),
+            )[0]["found"]
+        )
         for check_number in _check_numbers(tx, "observations")
     )
 
