@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from monitor.actions.picture import Picture
 from monitor.actions.receive import Heartbeat
-from monitor.clock import Leap
 from monitor.health.clocks import within
 from monitor.health.heartbeat import over_leap
 from monitor.health.state import Health
 from monitor.identifiers import CheckKey
+from monitor.leaps import Leap
 from monitor.store import deliveries, heartbeats, observations
 from monitor.store.database import Transaction
 

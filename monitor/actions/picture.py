@@ -8,13 +8,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from monitor.actions.suspense import Suspense
-from monitor.clock import Leaps
 from monitor.fleet import CheckPlan, Fleet, Server
 from monitor.fleet.lineage import Lineage, lineage_of
 from monitor.health.rollup import Standing, standing
 from monitor.health.state import Health
 from monitor.health.view import Insight
 from monitor.identifiers import CheckKey, ServerId
+from monitor.leaps import Leaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.clock import Leaps
 from monitor.fleet import Server
 from monitor.health.rollup import Judged
 from monitor.health.words import Status
 from monitor.identifiers import CheckKey, ServerId
 from monitor.incidents.incident import CheckEvidence, Impact, Incident, Stage
+from monitor.leaps import Leaps
 from monitor.maintenance.window import Window
 
 SPACING = timedelta(minutes=1)

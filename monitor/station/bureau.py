@@ -17,7 +17,7 @@ from monitor.actions.picture import Picture, picture_of
 from monitor.actions.receive import Heartbeat, enrol, receive
 from monitor.actions.respond import reconsider, resolve_due
 from monitor.checks import is_passive
-from monitor.clock import LARGE, STEP, Clock, HouseClock, Leap, fresh_ulid
+from monitor.clock import LARGE, STEP, Clock, HouseClock, fresh_ulid
 from monitor.fleet import Fleet, Site
 from monitor.fleet.sharing import shared
 from monitor.health.advance import persist, retry_gap, wants_retry
@@ -28,6 +28,7 @@ from monitor.health.words import Why
 from monitor.identifiers import CheckKey, ServerId, WindowId
 from monitor.inventory.settings import Keep
 from monitor.language.zones import day_of
+from monitor.leaps import Leap
 from monitor.maintenance.due import RUNNING
 from monitor.maintenance.window import Window
 from monitor.observation import Observation, Outcome

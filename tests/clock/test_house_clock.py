@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.clock import EARLIEST, LARGE, STANDING, HouseClock, Leap, Leaps
+from monitor.clock import EARLIEST, LARGE, STANDING, HouseClock
+from monitor.leaps import Leap, Leaps
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (
