@@ -34,7 +34,7 @@ def rehearsal_shape(rehearsal: Rehearsal) -> Shape:
 def _side(side: Side) -> Shape:
     return {
         "incidents": len(side.incidents),
-        "reopened": sum(alarm.reopened for alarm in side.incidents),
+        "reopened": sum(alarm.reopened > 0 for alarm in side.incidents),
         "warnings": len(side.warnings),
         "failures": len(side.delays),
         "delay_seconds": {"median": _seconds(side.median_delay), "worst": _seconds(side.worst_delay)},
