@@ -202,3 +202,20 @@ def test_one_that_fails_inside_takes_back_its_own_part_alone(home: Home) -> None
         with pytest.raises(RuntimeError):
             fail()
     assert len(home.states(Channel.TICKET)) == 1
+
+
+def test_who_has_an_incident_in_hand_is_a_word_for_the_department_alone(home: Home) -> None:
+    home.queue(opened(0))
+    home.steps()
+    whole = builders.incident(name(0), ServerId("server0"))
+    home.queue(builders.acknowledged(whole, LATER), builders.updated(whole, Reason.EASED, LATER))
+    home.steps()
+    with home.database.reading() as tx:
+        ticket = desk.find(tx, reference_of(INSTALLATION, name(0)))
+        assert ticket is not None
+        messages = desk.messages(tx, ticket.id)
+    assert [(message.action, message.internal) for message in messages] == [
+        ("create", False),
+        ("comment", True),
+        ("comment", False),
+    ]

@@ -35,6 +35,14 @@ def test_operators_hear_of_a_fault_its_worsening_its_end_and_its_return(house: H
     ]
 
 
+def test_operators_hear_of_a_false_alarm_by_whom_and_why(house: House) -> None:
+    whole = builders.incident()
+    house.happen(builders.opened(whole), builders.retracted(whole, LATER))
+    last = house.operators.heard[-1]
+    assert last.title.startswith("[Nodored] Falsa alarma: ")
+    assert "ana retiró el incidente: Se cortó nuestra propia línea." in last.body
+
+
 def test_a_message_that_nobody_took_is_said_again_in_order(house: House) -> None:
     whole = builders.incident()
     house.operators.away = True

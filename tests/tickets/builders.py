@@ -13,9 +13,11 @@ from monitor.identifiers import CheckKey, GroupId, IncidentId, ServerId, UpdateI
 from monitor.incidents.incident import Audience, CheckEvidence, Impact, Incident, Origin, Stage, Update
 from monitor.journal.entries import (
     Entry,
+    IncidentAcknowledged,
     IncidentOpened,
     IncidentReopened,
     IncidentResolved,
+    IncidentRetracted,
     IncidentUpdated,
     InventoryApplied,
     Kind,
@@ -152,3 +154,21 @@ def reopened(whole: Incident, at: datetime, *seen: CheckEvidence, impact: Impact
         evidence=seen or (evidence(),),
     )
     return Entry(kind=Kind.INCIDENT_REOPENED, moment=at, subject=whole.id, body=body)
+
+
+def acknowledged(whole: Incident, at: datetime, until: datetime | None = None) -> Entry:
+    body = IncidentAcknowledged(incident=whole.id, until=until)
+    return Entry(kind=Kind.INCIDENT_ACKNOWLEDGED, moment=at, subject=whole.id, body=body, actor="ana")
+
+
+def retracted(whole: Incident, at: datetime, *, was_open: bool = True) -> Entry:
+    body = IncidentRetracted(
+        incident=whole.id,
+        reason="Se cortó nuestra propia línea.",
+        servers=whole.servers,
+        since=whole.started_at,
+        until=at,
+        was_open=was_open,
+        update=_update(whole.id, round((at - START).total_seconds()), Stage.RESOLVED, at),
+    )
+    return Entry(kind=Kind.INCIDENT_RETRACTED, moment=at, subject=whole.id, body=body, actor="ana")

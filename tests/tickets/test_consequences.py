@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from monitor.incidents.incident import Audience, Impact, Origin
+from monitor.incidents.incident import Acknowledgement, Audience, Impact, Origin
 from monitor.journal.consequences import consequences
 from monitor.journal.entries import Entry, Kind, Reason, TicketRejected
 from tests.tickets import builders
@@ -70,3 +71,46 @@ def test_what_a_person_opened_and_what_is_a_drill_ask_for_nothing() -> None:
 
 def test_an_inventory_asks_for_nothing() -> None:
     assert asked(builders.applied()) == []
+
+
+HELD = Acknowledgement(author="ana", at=builders.START, until=None)
+
+
+def test_who_has_it_in_hand_is_told_to_the_ticket_alone() -> None:
+    assert asked(builders.acknowledged(WHOLE, LATER)) == ["ticket comment"]
+    assert asked(builders.acknowledged(WHOLE, LATER), audience=Audience.OPERATORS) == []
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [
+        (None, False),
+        (LATER + timedelta(seconds=1), False),
+        (LATER, True),
+        (LATER - timedelta(minutes=1), True),
+    ],
+)
+def test_operators_hear_nothing_while_it_is_in_hand(until, told: bool) -> None:
+    held = replace(HELD, until=until)
+    worse = asked(builders.updated(WHOLE, Reason.WORSENED, LATER), acknowledged=held)
+    assert worse == ["ticket comment", "ticket priority", *(["operators worsened"] if told else [])]
+
+
+def test_a_refused_ticket_is_told_although_it_is_in_hand() -> None:
+    body = TicketRejected(incident=WHOLE.id, reference="VG-1", action="comment", detail="no")
+    entry = Entry(kind=Kind.TICKET_REJECTED, moment=LATER, subject=WHOLE.id, body=body)
+    assert asked(entry, acknowledged=HELD) == ["operators rejected"]
+
+
+@pytest.mark.parametrize(
+    ("was_open", "changes", "wanted"),
+    [
+        (True, {}, ["ticket resolve", "operators retracted"]),
+        (False, {}, ["ticket comment", "operators retracted"]),
+        (True, {"audience": Audience.OPERATORS}, ["operators retracted"]),
+        (True, {"origin": Origin.OPERATOR}, []),
+        (True, {"drill": True}, []),
+    ],
+)
+def test_a_false_alarm_is_told_to_whoever_was_alarmed(was_open: bool, changes, wanted) -> None:
+    assert asked(builders.retracted(WHOLE, LATER, was_open=was_open), **changes) == wanted

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.identifiers import ServerId
-from monitor.incidents.incident import Impact, Stage
+from monitor.incidents.incident import Acknowledgement, Impact, Stage
 from monitor.journal.entries import Entry, Reason
 from monitor.tickets import orders, wording
 from monitor.tickets.orders import Present
@@ -131,6 +131,47 @@ def test_a_resolution_tells_how_long_it_lasted_and_who_ended_it() -> None:
     assert "5 minutos" in by_itself
     assert "ana" not in by_itself
     assert "ana" in by_ana
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_what_a_person_ended_while_it_failed_is_not_told_as_mended(language: str) -> None:
+    told = story(language=language)
+    by_ana = wording.resolution(told, builders.resolved(told.incident, LATER, ended_at=LATER, actor="ana"))
+    assert "ana" in by_ana
+    assert "gye1.nodored.example" not in by_ana
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_a_ticket_hears_who_has_it_in_hand_and_nobody_else_does(language: str) -> None:
+    told = story(language=language)
+    until = builders.acknowledged(told.incident, LATER, LATER + timedelta(hours=4))
+    first, second = (
+        order(Action.COMMENT, told, entry) for entry in (builders.acknowledged(told.incident, LATER), until)
+    )
+    assert first is not None
+    assert second is not None
+    assert (first.internal, second.internal) == (True, True)
+    assert first.body.startswith("ana")
+    assert "14:10" not in first.body
+    assert "14:10" in second.body
+    plain = order(Action.COMMENT, told, builders.updated(told.incident, Reason.EASED, LATER))
+    assert plain is not None
+    assert not plain.internal
+
+
+def test_a_ticket_that_is_made_late_says_who_has_it_in_hand() -> None:
+    held = Acknowledgement(author="ana", at=LATER, until=None)
+    assert "ana lo tiene entre manos" in wording.creation(story(acknowledged=held))
+
+
+@pytest.mark.parametrize("action", [Action.RESOLVE, Action.COMMENT])
+def test_a_false_alarm_is_told_with_its_reason_and_without_a_length(action: Action) -> None:
+    told = story()
+    note = order(action, told, builders.retracted(told.incident, LATER))
+    assert note is not None
+    assert "Se cortó nuestra propia línea." in note.body
+    assert "ana" in note.body
+    assert "duró" not in note.body
 
 
 def test_a_resolution_before_its_beginning_lasts_nothing() -> None:
