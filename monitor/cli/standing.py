@@ -54,7 +54,9 @@ def status(config: Path, data: Path | None, *, as_json: bool) -> int:
         )
         if snapshot.blocked_since is not None:
             since = local(snapshot.blocked_since, zone)
-            click.echo(f"our own view has been blocked since {since}: what is unknown is shown with its last known state")
+            click.echo(
+                f"our own view has been blocked since {since}: what is unknown is shown with its last known state"
+            )
         for incident in snapshot.open_incidents:
             click.echo(
                 f"incident {incident.id}  {incident.stage} · {incident.impact} · {incident.title['en']}"

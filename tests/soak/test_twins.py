@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.house import ROOT
+from tests.soak import isolation
 from tests.soak.fifty_thousand import day, looks
 from tests.soak.reloads import reload
 from tests.soak.whole import Figure
@@ -67,3 +69,22 @@ def test_reloads_double_no_look_and_forget_no_check(tmp_path: Path):
     assert found["looks"] > 0
     assert found["doubled"] == 0
     assert found["checks that are no longer looked at"] == 0
+
+
+@pytest.mark.system("unshare", "ip")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a network of its own")
+@pytest.mark.timeout(300)
+def test_a_line_that_is_cut_is_our_matter_and_what_died_behind_it_is_told_afterwards():
+    """In a network of its own: once with no route left, once with silence and a target that dies unseen."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "tests.soak.isolation", "2", "10"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    if "Operation not permitted" in answer.stderr:
+        pytest.skip("this machine does not let us make a network of our own")
+    assert answer.stdout, answer.stderr
+    found = json.loads(answer.stdout.splitlines()[-1])
+    assert isolation.is_right(found), found

@@ -112,3 +112,23 @@ def test_a_log_that_nobody_cuts_is_warned_of(
     lookout.see("gye1/http ok")
     monkeypatch.setattr(doctor, "_LARGE_WAL", 0)
     assert "a reader holds an old snapshot" in found(configure(), clock)["wal"].detail
+
+
+GATEWAY, FAR, NAMES = "{ping: 192.0.2.1}", "{tcp: '198.51.100.1:53'}", "{dns: {name: a.test, server: 192.0.2.2}}"
+
+
+@pytest.mark.parametrize(
+    ("sentinels", "verdict", "told"),
+    [
+        ("", Verdict.WARNING, "name a gateway"),
+        (f"{GATEWAY}, {FAR}", Verdict.WARNING, "name at least 3"),
+        (f"{FAR}, {FAR}, {FAR}", Verdict.WARNING, "all tcp"),
+        (f"{GATEWAY}, {FAR}, {NAMES}", Verdict.FINE, "3: dns, ping, tcp"),
+    ],
+)
+def test_too_few_sentinels_are_warned_of(
+    configure: Configure, clock: SteppingClock, sentinels: str, verdict: Verdict, told: str
+):
+    finding = found(configure(more=f"sentinels: [{sentinels}]\n"), clock)["sentinels"]
+    assert finding.verdict is verdict
+    assert told in finding.detail
