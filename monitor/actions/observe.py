@@ -41,11 +41,8 @@ def observe(tx: Transaction, picture: Picture, looks: Sequence[Observation], mom
     moved = [health for key, health in healths.items() if _moved(picture.health(key), health)]
     series.save_healths(tx, moved, picture.numbers)
     note_onsets(picture, healths)
-    told = {key for key in healths if key in picture.stale and healths[key].outcome is not Outcome.UNKNOWN}
-    if told:
-        picture = replace(
-            picture, stale={key: long for key, long in picture.stale.items() if key not in told}
-        )
+    before, picture = picture, picture.heard(healths)
+    told = before.stale.keys() - picture.stale.keys()
     restless = {
         key.server
         for key, health in healths.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from monitor.health.rollup import Standing, standing
 from monitor.health.state import Health
 from monitor.health.view import Insight
 from monitor.identifiers import CheckKey, ServerId
+from monitor.observation import Outcome
 from monitor.leaps import Leaps
 
 
@@ -52,6 +53,13 @@ class Picture:
         if known is not None:
             return known
         return Health(check=self.plans[key].key if key in self.plans else key)
+
+    def heard(self, healths: Mapping[CheckKey, Health]) -> Picture:
+        """Return the picture in which what just told us something is not stale any more."""
+        if not self.stale:
+            return self
+        told = {key for key, health in healths.items() if health.outcome is not Outcome.UNKNOWN}
+        return replace(self, stale={key: long for key, long in self.stale.items() if key not in told})
 
     def standings(self, server: Server, changed: Mapping[CheckKey, Health]) -> tuple[Standing, ...]:
         """Return how a server's checks stand, `changed` taking precedence over what is held."""

@@ -417,14 +417,7 @@ class Bureau:
         """Take in what a commit brought."""
         self.picture.healths.update(healths)
         self.picture.healths.update(self.picture.suspense.taken_anew())
-        told = {
-            key
-            for key in healths
-            if key in self.picture.stale and healths[key].outcome is not Outcome.UNKNOWN
-        }
-        if told:
-            stale = {key: long for key, long in self.picture.stale.items() if key not in told}
-            self.picture = replace(self.picture, stale=stale)
+        self.picture = self.picture.heard(healths)
         self._younger.update((look.check, look) for look in looks if look.check in healths)
 
     def _anything_due(self, moment: datetime) -> bool:

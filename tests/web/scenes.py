@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from monitor.health.words import Service, Status
+from monitor.health.words import Service, Status, Why
 from monitor.identifiers import ServerId
 from monitor.incidents.incident import Impact, Stage
 from monitor.status.snapshot import Day, Freshness, ServerView, Snapshot
@@ -110,6 +110,12 @@ def grey() -> Snapshot:
     )
 
 
+def blocked() -> Snapshot:
+    """Our own view is blocked: one server cannot be seen, which was fine before."""
+    hidden = server("uio1", Status.UNKNOWN, last_known=Status.OPERATIONAL, because=Why.ISOLATED)
+    return snapshot(group(server("gye1"), hidden), blocked_since=NOW - timedelta(minutes=10))
+
+
 def empty() -> Snapshot:
     """Nothing is watched yet."""
     return snapshot(groups=())
@@ -154,6 +160,7 @@ SCENES: dict[str, Callable[[], Snapshot]] = {
     "maintenance": maintenance,
     "stale": stale,
     "grey": grey,
+    "blocked": blocked,
     "empty": empty,
     "long_names": long_names,
 }
