@@ -108,7 +108,7 @@ def receive(
     `ahead` is how far `moment` is ahead of the clock that reports are stamped by.
     """
     waiting = store.waiting(tx, MOST)
-    reception = _trusted(store.reception(tx), picture.insight)
+    reception = _trusted(_dated(store.reception(tx), moment, ahead), picture.insight)
     arrivals: dict[int, list[Arrival]] = {}
     for report in waiting:
         arrival = replace(report.arrival, at=min(report.arrival.at + ahead, moment))
@@ -165,6 +165,18 @@ class _Found:
     at: datetime
     beat: Beat
     new: bool = False
+
+
+def _dated(reception: Reception | None, moment: datetime, ahead: timedelta) -> Reception | None:
+    """Return web's signs of life by the clock that `moment` is of; what lies after it then was dated by that clock already."""
+    if reception is None or not ahead:
+        return reception
+    heard_at, since = reception.heard_at + ahead, reception.since + ahead
+    return replace(
+        reception,
+        heard_at=heard_at if heard_at <= moment else reception.heard_at,
+        since=since if since <= moment else reception.since,
+    )
 
 
 def _enrolled(schedule: Schedule, digest: bytes, known: store.Stored | None, moment: datetime) -> Heartbeat:

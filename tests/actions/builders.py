@@ -136,6 +136,7 @@ class Lookout:
         self.clock = clock
         self.fleet = watched or fleet()
         self.digests = digests
+        self.number = 0
         self.bureau = Bureau(database, clock)
         with database.writing() as tx:
             if readings.is_learning(tx):
@@ -153,7 +154,9 @@ class Lookout:
         recorded = Recorded(again=(), decided=False)
         for _ in range(times):
             at = self.clock.step(RETRY)
-            recorded = self.bureau.record([look(*words.split(), at) for words in looks])
+            self.number += 1
+            seen = [replace(look(*words.split(), at), sequence=self.number) for words in looks]
+            recorded = self.bureau.record(seen)
         return recorded
 
     def all_well(self) -> None:
