@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,7 @@ class TestAsTheyComeBack:
         (incident,) = public(house)
         assert set(incident.back) == set(IDS[:6])
         eased = [update for update in incident.updates if "funcionan de nuevo" in update.text["es"]]
-        gaps = [after.at - before.at for before, after in zip(eased, eased[1:], strict=False)]
+        gaps = [after.at - before.at for before, after in pairwise(eased)]
         assert all(gap >= MINUTE for gap in gaps)
         assert eased[-1].text["es"].startswith("6 de los 12 servidores de este incidente funcionan de nuevo.")
         assert incident.stage is Stage.INVESTIGATING
