@@ -161,7 +161,7 @@ class _Trace:
             # What was seen until now was the fault of another: it counts from the return of that.
             self._holds[server] = self._moment
             for health in failure.failing:
-                self._healths[health.check] = replace(persist(health), since=self._moment)
+                self._healths[health.check] = _anew(health, self._moment)
                 self._look_at[health.check] = None
             return
         if server not in self._picture.suspense.holds:
@@ -253,6 +253,12 @@ class _Trace:
             for one in ancestor.standings
             if one.impact is CheckImpact.OUTAGE and ancestor.rhythms[one.health.check].timeout is not None
         ]
+
+
+def _anew(health: Health, moment: datetime) -> Health:
+    """Let a failure be confirmed anew, as one that began now; a recovery that has begun goes on."""
+    kept = health if health.state is State.RECOVERING else persist(health)
+    return replace(kept, persisting=True, since=moment)
 
 
 def _incident_of(burst: Burst, open_incidents: Iterable[Incident]) -> IncidentId | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.actions import ourselves, telling
-from monitor.actions.causes import Failure, failing_descendants, trace
+from monitor.actions.causes import Failure, failing_descendants, note_onsets, trace
 from monitor.actions.picture import Picture
 from monitor.actions.suspense import Causes
 from monitor.fleet import Server
@@ -135,8 +135,12 @@ def reconsider(
 
 def situation_of(tx: Transaction, picture: Picture, server: ServerId, moment: datetime) -> Situation:
     """Return what a decision about a server of which nothing changes now would rest on."""
+    note_onsets(picture, picture.healths)
     ground = _ground(tx, picture, [server], {}, moment)
-    return _situations(ground, [_case(ground, server, ())])[0]
+    case = _case(ground, server, ())
+    failure = _failure(case)
+    causes = trace(() if failure is None else (failure,), picture, {}, moment)
+    return _situations(ground, [_placed(case, causes)], causes)[0]
 
 
 def resolve_due(tx: Transaction, picture: Picture, moment: datetime) -> list[Entry]:

@@ -192,7 +192,7 @@ def _incident_days(
         last = day_of(incident.ended_at or now, zone)
         for ahead in range((last - first).days + 1):
             day = first + ahead * _ONE_DAY
-            for server in incident.servers:
+            for server in incident.concerned:
                 days = found.setdefault(server, {})
                 days[day] = (*days.get(day, ()), incident.id)
     return found

@@ -79,12 +79,18 @@ def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: boo
         row = readings.ticket(tx, reference)
         if row is None:
             raise NotFoundError(f"there is no ticket {reference!r}; `vigia ticket list` shows them")
+        about = readings.incident(tx, row.incident)
         sent = deliveries.of_incident(tx, row.incident)
         tries = {each.id: deliveries.attempts_of(tx, each.id) for each in sent}
         zone = readings.zone(tx)
     if as_json:
         print_json(
-            {**ticket_shape(row), "deliveries": [delivery_shape(each, tries[each.id]) for each in sent]}
+            {
+                **ticket_shape(row),
+                "servers": [] if about is None else list(about.servers),
+                "unreachable": [] if about is None else list(about.unreachable),
+                "deliveries": [delivery_shape(each, tries[each.id]) for each in sent],
+            }
         )
         return
     click.secho(row.subject, bold=True)
@@ -93,6 +99,10 @@ def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: boo
     )
     click.echo(f"  {row.url}")
     click.echo(f"  opened {local(row.opened_at, zone)} · closed {local(row.closed_at, zone)} ({zone})")
+    if about is not None:
+        click.echo(f"  servers: {', '.join(about.servers)}")
+        if about.unreachable:
+            click.echo(f"  behind them: {', '.join(about.unreachable)}")
     for each in sent:
         click.echo(f"\n  {each.channel} {each.action}  {each.state}  {each.detail}")
         for attempt in tries[each.id]:

@@ -153,6 +153,11 @@ class Incident:
     unstable_at: datetime | None = None
 
     @property
+    def concerned(self) -> tuple[ServerId, ...]:
+        """Every server that it names: those that fail or failed, then those that could not be judged behind them."""
+        return tuple(dict.fromkeys((*self.servers, *self.unreachable)))
+
+    @property
     def open(self) -> bool:
         """Not yet resolved."""
         return self.stage not in (Stage.RESOLVED, Stage.POSTMORTEM)

@@ -5,7 +5,7 @@ Pure. A ticket that is made late tells the whole story so far; each later action
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -22,10 +22,14 @@ from monitor.journal.entries import (
     IncidentReopened,
     IncidentRetracted,
     IncidentUpdated,
+    Reason,
 )
 from monitor.language import moments, text
 
 _SHORTEST_FENCE = 3
+# A ticket about more servers names each in a list, and shows the evidence of so many checks.
+_MOST_TOLD = 3
+_MOST_EVIDENCE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +97,15 @@ def comment(story: Story, entry: Entry) -> str:
         moment=_moment(story, body.ended_at or entry.moment),
         behind=moments.listed([_name(story, server) for server in body.unreachable], story.language),
     )
-    parts = [opening, _published(story, body.update), *_evidence(story, body.evidence)]
+    parts = [opening, _named(story, body), _published(story, body.update), *_evidence(story, body.evidence)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _named(story: Story, body: IncidentUpdated) -> str:
+    """Name every server where more join, so that each leads to this ticket."""
+    if body.reason not in (Reason.JOINED, Reason.WORSENED, Reason.RELAPSED) or len(body.servers) == 1:
+        return ""
+    return _list(story, "servers", body.servers)
 
 
 def rise(story: Story, impact: str, priority: str) -> str:
@@ -181,11 +192,22 @@ def _opening(story: Story) -> str:
 
 
 def _facts(story: Story) -> str:
-    lines = [fact for server in story.incident.servers for fact in _about(story, server)]
+    servers, behind = story.incident.servers, story.incident.unreachable
+    if len(servers) > _MOST_TOLD:
+        lines = [_list(story, "servers", servers)]
+    else:
+        lines = [fact for server in servers for fact in _about(story, server)]
+    if behind:
+        lines.append(_list(story, "behind", behind))
     lines.append(_fact(story, "department", _department(story)))
     lines.append(_fact(story, "impact", text(f"ticket.impact.{story.incident.impact}", story.language)))
     lines.append(_fact(story, "since", _exact(story, story.incident.started_at)))
     return "\n".join(lines)
+
+
+def _list(story: Story, key: str, servers: Sequence[ServerId]) -> str:
+    names = ", ".join(_name(story, server) for server in servers)
+    return f"{text(f'ticket.fact.{key}', story.language, count=len(servers))}: {_line(names)}"
 
 
 def _about(story: Story, identity: ServerId) -> Iterator[str]:
@@ -212,7 +234,12 @@ def _evidence(story: Story, evidence: tuple[CheckEvidence, ...]) -> list[str]:
     if not evidence:
         return []
     heading = text("ticket.evidence", story.language, count=len(evidence))
-    return [heading, *(_one(story, place, each) for place, each in enumerate(evidence, 1))]
+    told = [_one(story, place, each) for place, each in enumerate(evidence[:_MOST_EVIDENCE], 1)]
+    left = len(evidence) - len(told)
+    if left:
+        incident = story.incident.id
+        told.append(text("ticket.evidence.more", story.language, count=left, incident=incident))
+    return [heading, *told]
 
 
 def _one(story: Story, place: int, evidence: CheckEvidence) -> str:
@@ -273,7 +300,10 @@ def _links(story: Story) -> str:
     site = story.fleet.site.url.rstrip("/")
     root = site if story.language == story.fleet.site.languages[0] else f"{site}/{story.language}"
     lines = [_fact(story, "incident_page", f"{root}/incidents/{story.incident.id}")]
-    lines += [_fact(story, "server_page", f"{root}/servers/{server}") for server in story.incident.servers]
+    if len(story.incident.servers) <= _MOST_TOLD:
+        lines += [
+            _fact(story, "server_page", f"{root}/servers/{server}") for server in story.incident.servers
+        ]
     return "\n".join(lines)
 
 

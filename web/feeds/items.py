@@ -40,7 +40,7 @@ def story(snapshot: Snapshot, server: ServerId | None) -> Story:
     incidents = (*snapshot.open_incidents, *snapshot.recent_incidents)
     windows = (*snapshot.upcoming_windows, *snapshot.active_windows, *snapshot.past_windows)
     return Story(
-        incidents=[one for one in incidents if server is None or server in one.servers],
+        incidents=[one for one in incidents if server is None or server in one.concerned],
         windows=[one for one in windows if server is None or server in one.covered],
         names=server_names(snapshot),
         now=snapshot.generated_at,
@@ -118,7 +118,7 @@ def _incident_categories(
     return (
         Category(term=stage, words=reading.say(f"stage.{stage}"), scheme="stage"),
         Category(term=impact, words=reading.say(f"impact.{impact}"), scheme="impact"),
-        *_server_categories(incident.servers, told),
+        *_server_categories(incident.concerned, told),
     )
 
 

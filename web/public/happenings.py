@@ -49,6 +49,7 @@ class IncidentCard:
     impact: str
     impact_words: str
     places: tuple[Place, ...]
+    behind: tuple[Place, ...]
     started: Moment
     hours: str
     ended: Moment | None
@@ -122,6 +123,7 @@ def incident_card(incident: Incident, names: Names, reading: Reading) -> Inciden
         impact=incident.impact.value,
         impact_words=reading.say(f"impact.{incident.impact.value}"),
         places=places(incident.servers, names, reading),
+        behind=places(incident.unreachable, names, reading),
         started=reading.moment(incident.started_at),
         hours=_hours(incident, over, reading),
         ended=reading.moment(over) if over else None,

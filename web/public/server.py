@@ -76,7 +76,7 @@ def _happened(server: ServerView, snapshot: Snapshot) -> Happenings:
     incidents = (*snapshot.open_incidents, *snapshot.recent_incidents)
     windows = (*snapshot.active_windows, *snapshot.past_windows)
     return Happenings(
-        incidents=tuple(incident for incident in incidents if server.id in incident.servers),
+        incidents=tuple(incident for incident in incidents if server.id in incident.concerned),
         windows=tuple(window for window in windows if server.id in window.covered),
     )
 
