@@ -37,6 +37,10 @@ class SteppingClock:
     def monotonic(self) -> float:
         return self._monotonic
 
+    def lived(self, since: datetime, until: datetime) -> timedelta:
+        """Return how long we were there: it neither sleeps nor leaps."""
+        return until - since
+
     def step(self, by: timedelta) -> datetime:
         """Move on by `by` and return the new moment."""
         self._now += by
@@ -60,6 +64,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "VIGIA_CONFIG",
         "VIGIA_DATA",
         "VIGIA_LISTEN",
+        "VIGIA_AUTHOR",
     ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

@@ -30,7 +30,7 @@ from monitor.store.database import Transaction
 
 @click.command()
 @click.argument("server_id", metavar="SERVER")
-@click.argument("status", metavar="STATUS", type=click.Choice(list(Status)), required=False)
+@click.argument("status", metavar="STATUS", type=click.Choice([one.value for one in Status]), required=False)
 @click.option("--reason", default=None, help="Why; operators read it, customers do not.")
 @click.option(
     "--until",

@@ -158,7 +158,7 @@ def test_what_does_not_exist_is_said_with_a_way_on(
         ("9999-12-31 23:00", "9999-12-31 23:30", 2, "no date and time"),
         ("2099-01-01 10:00", "2099-01-01 09:00", 1, "ends before it starts"),
         ("2001-01-01 10:00", "2001-01-01 11:00", 1, "over already"),
-        ("2099-01-01 10:00", "2099-01-03 10:00", 1, "24 hours at most"),
+        ("2099-01-01 10:00", "2099-01-03 10:00", 1, "--yes-longer-than-a-day"),
     ],
 )
 def test_a_window_that_makes_no_sense_is_refused(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import subprocess
+import sys
+from contextlib import closing
 
 import pytest
 
 from tests.cli.conftest import Installation, Vigia
+from tests.docs.reading import ROOT
 
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 WORK = ("--server", "gye1", "--from", "2099-12-01 22:00", "--title", "Discos")
@@ -199,3 +205,22 @@ def test_a_move_without_sense_is_refused_with_its_remedy(
     answer = vigia("window", verb, window["id"], *installation.where, *more)
     assert answer.status == status
     assert remedy in answer.err
+
+
+@pytest.mark.parametrize(("typed", "status"), [(b"y\n", 0), (b"n\n", 1)])
+def test_a_person_at_a_terminal_is_asked_whether_more_than_a_day_is_meant(
+    vigia: Vigia, installation: Installation, typed: bytes, status: int
+):
+    leader, follower = pty.openpty()
+    ours = "import sys; from monitor.cli import main; sys.exit(main())"
+    words = ("window", "plan", *installation.where, *WORK, "--until", "2099-12-03 22:00")
+    with closing(os.fdopen(leader, "r+b", buffering=0)) as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-c", ours, *words], stdin=follower, stdout=subprocess.PIPE, cwd=ROOT
+        )
+        os.close(follower)
+        terminal.write(typed)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert b"The window lasts 48 hours" in out
+    assert len(vigia("window", "list", *installation.where, "--json").document) == 1 - status
