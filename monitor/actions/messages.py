@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from monitor.actions.outbox import Outbox, parcel_of
 from monitor.errors import NotFoundError
+from monitor.incidents.incident import Incident, Trouble
 from monitor.journal.consequences import Channel, DeliveryState, Told
 from monitor.store import deliveries, journal, readings
 from monitor.store.database import Transaction
@@ -68,6 +69,9 @@ class MessageCourier:
         if row.channel == Channel.FALLBACK and not _still_matters(letter.about):
             self._put(claimed, delivery.after_success(parcel_of(claimed), SETTLED))
             return
+        if row.action == Told.OPENED and _is_told_by_its_end(letter.matter.incident):
+            self._put(claimed, delivery.after_success(parcel_of(claimed), SETTLED))
+            return
         self._say(claimed, message)
 
     def _say(self, row: DeliveryRow, message: Message) -> None:
@@ -124,6 +128,11 @@ class Silence:
     def deliver(self, row: DeliveryRow) -> None:
         """Settle it."""
         self._outbox.record(lambda tx: deliveries.finish_unsent(tx, row, NOBODY))
+
+
+def _is_told_by_its_end(incident: Incident) -> bool:
+    """Our view was blocked, and so was perhaps the way of this message: once it is over, one message says it all."""
+    return incident.trouble is Trouble.ISOLATED and not incident.open
 
 
 def _still_matters(about: DeliveryRow | None) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from monitor.actions.messages import NOBODY
+from monitor.incidents.incident import Audience, Trouble
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.journal.entries import Reason
 from monitor.store import deliveries
@@ -33,6 +35,20 @@ def test_operators_hear_of_a_fault_its_worsening_its_end_and_its_return(house: H
         "Resuelto",
         "Vuelve a fallar",
     ]
+
+
+def test_of_a_blocked_view_that_blocked_the_message_too_operators_hear_once_when_it_is_over(house: House) -> None:
+    own = replace(
+        builders.incident(), audience=Audience.OPERATORS, servers=(), checks=(), trouble=Trouble.ISOLATED
+    )
+    house.operators.away = True
+    house.happen(builders.opened(own, builders.evidence()), builders.resolved(own, LATER))
+    house.operators.away = False
+    house.clock.step(60 * MINUTE)
+    house.steps()
+    assert [message.title for message in house.operators.heard if "Resuelto" not in message.title] == []
+    assert len(house.operators.heard) == 1
+    assert {state for _, state in house.states("operators")} == {DeliveryState.DONE}
 
 
 def test_operators_hear_of_a_false_alarm_by_whom_and_why(house: House) -> None:

@@ -14,6 +14,7 @@ from monitor.clock import Clock
 from monitor.errors import StoreError
 from monitor.health.heartbeat import FAIL, START, SUCCESS
 from monitor.health.state import Attempts, Policy
+from monitor.health.view import AddressFamily, Fact, Insight
 from monitor.health.words import State, Status
 from monitor.incidents.incident import Impact
 from monitor.observation import Cause, Measure, Outcome
@@ -307,3 +308,17 @@ def test_a_house_without_news_is_left_alone(house: Jobs):
 
 def test_a_fleet_without_heartbeats_asks_nobody(tmp_path: Path, clock: Clock, lookout: Lookout):
     assert lookout.bureau.receive() is None
+
+
+def test_a_report_that_could_not_reach_us_is_no_silence(house: Jobs):
+    """While no sentinel answers nobody can report either; what was due then is excused when our view is clear."""
+    family = AddressFamily.IPV4
+    house.say()
+    house.pass_by(HOUR)
+    began = house.clock.now()
+    house.bureau.look_inward(Insight(blocked={family: Fact(holds=True, since=began)}))
+    assert house.pass_by(HOUR) == []
+    over = Fact(holds=False, since=house.clock.now(), before=began)
+    house.bureau.look_inward(Insight(blocked={family: over}))
+    assert house.pass_by(HOUR + 9 * MINUTE) == []
+    assert [look.cause for look in house.pass_by(2 * MINUTE)] == [Cause.OVERDUE]
