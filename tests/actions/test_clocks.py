@@ -20,8 +20,11 @@ from monitor.store import deliveries, observations, readings
 from monitor.store.database import Database
 from monitor.store.observations import Step
 from tests.actions.builders import GYE1, MINUTE, RESOLVE_AFTER, Lookout, key
+from tests.actions.conftest import webhook
 from tests.actions.jobs import Jobs, jobs, open_jobs
+from tests.actions.stations import Station
 from tests.conftest import SteppingClock
+from tests.servers.helpdesk import Helpdesk
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -251,6 +254,27 @@ def test_sleep_does_not_count_as_having_watched(lookout: Lookout, machine: Machi
     assert lookout.incident().stage is Stage.MONITORING
     lookout.wait(RESOLVE_AFTER, every=SECOND)
     assert lookout.incident().stage is Stage.RESOLVED
+
+
+def test_what_may_be_hidden_at_the_helpdesk_is_not_created_again_because_of_a_step(
+    tmp_path: Path, machine: Machine
+):
+    """The clock of the helpdesk is right all the while: it hides a new ticket for eight seconds."""
+    wrong = timedelta(0)
+    desk = Helpdesk(lambda: machine.now() - wrong, lag=8 * SECOND)
+    station = Station(tmp_path / "here", machine, lambda _: webhook(desk, machine))
+    station.lookout.see("gye1/http down", times=3)
+    desk.modes.append("reset")
+    station.steps()
+    wrong = 40 * SECOND
+    machine.set(wrong)
+    station.wait(6 * SECOND)
+    assert station.tickets() == []
+    station.wait(MINUTE)
+    assert len(desk.tickets) == 1
+    assert len(station.tickets()) == 1
+    station.database.close()
+    desk.close()
 
 
 class TestHeartbeats:

@@ -145,7 +145,9 @@ def installation(tmp_path: Path, config: Path) -> Iterator[Installation]:
 def deliver(configuration: Configuration, lookout: Lookout) -> None:
     """Carry out what is due at the built-in desk."""
     results: list[str] = []
-    deliverer = deliverer_of(configuration, lookout.database, lookout.clock, "TESTHAUS", results.append)
+    deliverer = deliverer_of(
+        configuration, lookout.database, lookout.bureau.clock, "TESTHAUS", results.append
+    )
     while deliverer.step():
         lookout.clock.step(timedelta(milliseconds=1))
     assert results == ["done"]
