@@ -217,6 +217,7 @@ def _reopened(decision: Reopen, situation: Situation, picture: Picture) -> Entry
         incident=incident.id,
         impact=decision.impact,
         servers=servers,
+        unreachable=tuple(dict.fromkeys((*incident.unreachable, *situation.unreachable))),
         back=tuple(server for server in servers if server not in decision.servers),
         checks=checks,
         update=_update(Stage.INVESTIGATING, texts.update_text(News.REOPENED, report), situation.moment),

@@ -198,7 +198,8 @@ class IncidentResolved:
 class IncidentReopened:
     """The same problem came back within `reopen_within` of its resolution.
 
-    `servers` hold from now on, none if they are the same as before; `back` are those of them that do not fail.
+    `servers` hold from now on, none if they are the same as before; `back` are those of them that do not fail. `unreachable` are all
+    that were ever listed, none if nobody is new.
     """
 
     incident: IncidentId
@@ -210,6 +211,7 @@ class IncidentReopened:
     unstable: bool = False
     servers: tuple[ServerId, ...] = ()
     back: tuple[ServerId, ...] = ()
+    unreachable: tuple[ServerId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

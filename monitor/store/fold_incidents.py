@@ -104,6 +104,8 @@ def reopened(tx: Transaction, entry: NumberedEntry, body: IncidentReopened) -> N
         _name_servers(tx, body.incident, body.servers, body.back)
     else:
         flag_servers(tx, body.incident)
+    if body.unreachable:
+        _name_unreachable(tx, body.incident, body.unreachable)
     known = tuple(
         CheckKey(row["server"], row["check_id"])
         for row in tx.rows(

@@ -119,6 +119,7 @@ def begin(tmp_path: Path, clock: SteppingClock) -> Iterator[Callable[[], Lookout
 
 def step_on(lookout: Lookout, step: Step | Restart) -> None:
     if isinstance(step, Restart):
+        lookout.bureau.publish("", "")
         lookout.bureau = Bureau(lookout.database, lookout.clock)
         lookout.bureau.begin(lookout.fleet)
     else:

@@ -314,6 +314,15 @@ class TestWhenTheParentIsBack:
         assert [one.servers for one in public(house) if one.open and WEB2 in one.servers] == [(WEB2,)]
 
 
+def test_an_incident_that_is_reopened_lists_those_behind_it_too(house: Lookout):
+    see(house, *ROUTER_DOWN, times=3)
+    see(house, *ROUTER_WELL, times=2)
+    house.wait(RESOLVE_AFTER)
+    see(house, *ROUTER_DOWN, "web2/http down", times=3)
+    (incident,) = public(house)
+    assert (incident.open, incident.unreachable) == (True, (WEB2,))
+
+
 def test_a_new_process_while_the_parent_is_out(house: Lookout):
     see(house, *ROUTER_DOWN, times=3)
     house.see(*WEB1_DOWN, times=3)
