@@ -583,7 +583,10 @@ def test_m8_children_have_to_prove_anew_that_they_fail_after_it(deep: Lookout):
 
 
 def test_m8_the_ticket_of_a_child_hears_of_the_window_of_its_parent(deep: Lookout):
-    deep.see("site1/http down", times=3)
+    in_front = [f"{check.key} ok" for one in deep.fleet.servers[:2] for check in one.checks]
+    deep.see("site1/http down", *in_front, times=4)
+    deep.bureau.keep_house()
+    assert deep.incident().servers == (SITE1,)
     planned(deep, timedelta(0), HOUR, GYE1)
     assert reasons(deep) == [Reason.WINDOW_BEGAN]
 
