@@ -255,7 +255,9 @@ def _until(deadline: float) -> float:
 
 
 def _late(name: str) -> OwnFaultError:
-    return OwnFaultError(Cause.OWN, f"the look-up of {name} did not end in time; give the check more time")
+    return OwnFaultError(
+        Cause.RESOLVER, f"the look-up of {name} did not end in time; give the check more time"
+    )
 
 
 def _rank(answer: Answer) -> int:

@@ -39,6 +39,7 @@ SENTINELS = ("198.51.100.101", "198.51.100.102", "198.51.100.103")
 HEAD = f"""
 site: {{name: Nodored, url: http://{LISTEN}, languages: [es, en]}}
 listen: {LISTEN}
+probers: 2
 defaults: {{every: 2s, timeout: 1s, confirm: {{attempts: 3, retry: 1s}}, recover: {{attempts: 2, retry: 1s}}, resolve_after: 1s, reopen_within: 0s}}
 sentinels: [{{tcp: "{SENTINELS[0]}:{PORT}"}}, {{tcp: "{SENTINELS[1]}:{PORT}"}}, {{ping: {SENTINELS[2]}}}]
 groups: [{{id: hosting, name: {{es: Hosting, en: Hosting}}}}]

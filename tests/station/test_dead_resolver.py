@@ -106,8 +106,8 @@ def test_a_dead_resolver_is_one_matter_of_the_operators(tmp_path: Path, way: str
                 await until(lambda: house.causes() == {Cause.RESOLVER}, "looks that tell nothing")
                 # Long enough for five looks of each check, which would make it blind.
                 await asyncio.sleep(12)
-                [matter] = house.incidents()
-                assert (matter.trouble, matter.audience) == (Trouble.RESOLVER, Audience.OPERATORS)
+                told = [(one.trouble, one.audience) for one in house.incidents()]
+                assert told == [(Trouble.RESOLVER, Audience.OPERATORS)], house.incidents()
                 assert house.statuses() == {Status.OPERATIONAL}
                 lives(zone)
                 await until(lambda: house.incidents()[0].stage is Stage.RESOLVED, "the end of it")
