@@ -140,6 +140,10 @@ class House:
     def address(self) -> str:
         return (self.data / "address").read_text().strip()
 
+    def add_to_environment(self, **more: str) -> None:
+        """Let what is started from now on find these as well."""
+        self._environment |= more
+
     def start(self, *command: str) -> None:
         """Start `vigia run`, or another command that lasts; what was started before must have ended."""
         if self._process is not None:
