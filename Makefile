@@ -50,6 +50,7 @@ soak: development ## a start, a fault, 20 kills and 60 hostile peers against the
 	@$(python) -m tests.soak.kill
 	@$(python) -m tests.soak.hostile
 	@$(python) -m tests.soak.reloads
+	@$(python) -m tests.soak.isolation
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; $(python) -m pytest -q -n 2 $(ARGS) || exit 1; done
 
 lock: development ## resolve the dependencies anew and write their hashes
