@@ -30,7 +30,7 @@ from monitor.health.view import (
     worst_view,
 )
 from monitor.identifiers import CheckKey
-from monitor.observation import Cause, Observation
+from monitor.observation import Cause, Observation, Outcome
 from monitor.prober import Resolver, Round, Sentinels
 from monitor.prober.lag import LATE_S, LagWatch
 
@@ -127,8 +127,12 @@ class Outlook:
         """Take a look that has ended; returns at once."""
         if look.cause is Cause.RESOLVER:
             self._asks.set()
+        # Nearly all looks go this way: what we can see, we see.
+        if self._sentinels is None or (look.outcome is Outcome.OK and not self._held):
+            self._hand(look)
+            return
         address = literal(look.address)
-        if self._sentinels is None or (address is not None and self._is_near(address)):
+        if address is not None and self._is_near(address):
             self._hand(look)
             return
         held = _Held(look, address, self._clock.monotonic() - look.took_ms / 1000)
