@@ -98,7 +98,7 @@ def _account(
             member=member,
             quiet=decision.reason if isinstance(decision, Quiet) else member.held,
             incident=incident,
-            listed=next(listing, None),
+            listed=next(listing, None) if incident is None else None,
             ticket=None if ticket is None else ticket.reference,
         )
     )
