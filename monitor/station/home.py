@@ -28,6 +28,7 @@ def move_in(database: Database) -> None:
     """Mark the directory as the one that watch runs on from now on."""
     mark = database.path.with_name(MARK)
     fresh = mark.with_name(f"{MARK}.new")
+    fresh.touch(mode=0o600)
     fresh.write_text(secrets.token_hex(16) + "\n", encoding="ascii")
     fresh.replace(mark)
     with database.writing() as tx:
