@@ -37,7 +37,9 @@ def test_operators_hear_of_a_fault_its_worsening_its_end_and_its_return(house: H
     ]
 
 
-def test_of_a_blocked_view_that_blocked_the_message_too_operators_hear_once_when_it_is_over(house: House) -> None:
+def test_of_a_blocked_view_that_blocked_the_message_too_operators_hear_once_when_it_is_over(
+    house: House,
+) -> None:
     own = replace(
         builders.incident(), audience=Audience.OPERATORS, servers=(), checks=(), trouble=Trouble.ISOLATED
     )

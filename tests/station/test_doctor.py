@@ -114,7 +114,11 @@ def test_a_log_that_nobody_cuts_is_warned_of(
     assert "a reader holds an old snapshot" in found(configure(), clock)["wal"].detail
 
 
-GATEWAY, FAR, NAMES = "{ping: 192.0.2.1}", "{tcp: '198.51.100.1:53'}", "{dns: {name: a.test, server: 192.0.2.2}}"
+GATEWAY, FAR, NAMES = (
+    "{ping: 192.0.2.1}",
+    "{tcp: '198.51.100.1:53'}",
+    "{dns: {name: a.test, server: 192.0.2.2}}",
+)
 
 
 @pytest.mark.parametrize(

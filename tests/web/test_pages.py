@@ -406,10 +406,12 @@ def test_few_incidents_are_all_shown_without_a_word_about_a_rest(reader, page):
     assert page("/").xpath('//p[@class="rest"]') == []
 
 
-@pytest.mark.parametrize("path", ["/", "/servers/uio1", "/servers/gye1", "/history"])
+@pytest.mark.parametrize("path", ["/", "/servers/uio1", "/servers/gye1"])
 def test_every_page_says_that_our_own_view_is_blocked_and_since_when(reader, page, path):
     reader.present = scenes.blocked()
-    spanish, english = (words(page(f"{root}{path}").xpath("//p[contains(@class, 'blocked')]")[0]) for root in ("", "/en"))
+    spanish, english = (
+        words(page(f"{root}{path}").xpath("//p[contains(@class, 'blocked')]")[0]) for root in ("", "/en")
+    )
     assert spanish.startswith("Nuestra propia vista está bloqueada desde ")
     assert english.startswith("Our own view has been blocked since ")
     reader.present = scenes.fine()
