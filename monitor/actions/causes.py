@@ -14,7 +14,7 @@ from monitor.actions.picture import Picture
 from monitor.actions.suspense import Causes
 from monitor.checks import is_passive
 from monitor.fleet import Server
-from monitor.health.advance import persist, retry_gap
+from monitor.health.advance import Level, persist, retry_gap
 from monitor.health.rollup import Judged, Standing, is_failing
 from monitor.health.state import Health
 from monitor.health.words import CheckImpact, State
@@ -256,8 +256,9 @@ class _Trace:
 
 
 def _anew(health: Health, moment: datetime) -> Health:
-    """Let a failure be confirmed anew, as one that began now; a recovery that has begun goes on."""
-    kept = health if health.state is State.RECOVERING else persist(health)
+    """Let a failure be confirmed anew, as one that began now; a recovery that has begun goes on if it is one to the full."""
+    mending = health.state is State.RECOVERING and all(doubt.level == Level.FINE for doubt in health.doubts)
+    kept = health if mending else persist(health)
     return replace(kept, persisting=True, since=moment)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.actions import maintain
 from monitor.fleet import Fleet, Server
 from monitor.health.words import Service, Status, Why
 from monitor.identifiers import ServerId
@@ -273,6 +274,36 @@ class TestWhenTheParentIsBack:
             spans = readings.status_spans(tx, now - timedelta(days=1), now)
         for child in (WEB1, WEB2, SHOP):
             assert {span.status for span in spans[child]} <= {Status.OPERATIONAL, Status.UNKNOWN}
+
+    def test_a_slow_look_from_the_time_of_its_outage_is_no_failure_of_its_own(self, house: Lookout):
+        see(house, *ROUTER_DOWN, times=3)
+        see(house, "web2/http down", times=3)
+        see(house, "web2/http slow")
+        see(house, *ROUTER_WELL, times=2)
+        see(house, "web2/http ok", times=2)
+        assert house.status(WEB2) is Status.OPERATIONAL
+        assert [one.servers for one in public(house)] == [(ROUTER,)]
+
+    def test_a_window_that_ends_has_the_parent_looked_at_anew(self, house: Lookout):
+        """What is known of it counts no more, and nobody waits without end for one that cannot be seen."""
+        out(house)
+        now = house.clock.now()
+        with house.database.writing() as tx:
+            maintain.plan(
+                tx,
+                servers=(ROUTER,),
+                starts_at=now,
+                ends_at=now + MINUTE,
+                title={"es": "Trabajos", "en": "Work"},
+                actor="ana",
+                moment=now,
+            )
+        house.wait(MINUTE)
+        assert house.status(WEB2) is Status.UNKNOWN
+        see(house, "router/ping unknown", "router/tcp unknown", times=8)
+        assert because(house, WEB2) is Why.RECHECKING
+        see(house, "router/ping unknown", "router/tcp unknown", "web2/http down", times=8)
+        assert [one.servers for one in public(house)] == [(ROUTER,), (WEB2,)]
 
     def test_a_parent_that_fails_again_before_it_is_sure(self, house: Lookout):
         out(house)
