@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.actions import apply as applying
 from monitor.actions import arm, asking, clocks, force, maintain, ourselves
 from monitor.actions.append import append
-from monitor.actions.causes import failing_servers, forget_onsets, note_onsets
+from monitor.actions.causes import failing_descendants, failing_servers, forget_onsets, note_onsets
 from monitor.actions.observe import note_healths, observe
 from monitor.actions.picture import Picture, picture_of
 from monitor.actions.receive import Heartbeat, enrol, receive
@@ -31,7 +31,7 @@ from monitor.language.zones import day_of
 from monitor.leaps import Leap
 from monitor.maintenance.due import RUNNING
 from monitor.maintenance.window import Window
-from monitor.observation import Observation, Outcome
+from monitor.observation import Observation
 from monitor.station import home
 from monitor.station.names import METRICS_OPENMETRICS, METRICS_TEXT
 from monitor.station.opening import new_heartbeat_key, new_installation
@@ -284,6 +284,8 @@ class Bureau:
             picture = replace(self.picture, healths=ChainMap(persisting, self.picture.healths))
             # What came and went in a window is not called unstable after it.
             calmed = {key.server for key in persisting if self.picture.health(key).flapping}
+            # What could not be judged because of a parent is not to wait for one of which the same is true no more.
+            calmed |= set(failing_descendants(picture, {}, {key.server for key in persisting}))
             armed = picture.learning and arm.end_round(tx, picture, moment)
             if armed:
                 picture = replace(picture, learning=False)
