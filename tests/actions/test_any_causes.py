@@ -162,7 +162,7 @@ def _has_an_incident_above(lookout: Lookout, name: ServerId) -> bool:
         )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, min_size=3, max_size=12))
 def test_every_failure_is_told_of_exactly_once_and_everything_ends(begin, steps: list[Step | Restart]):
     lookout = begin()
@@ -182,7 +182,7 @@ def test_every_failure_is_told_of_exactly_once_and_everything_ends(begin, steps:
     assert not lookout.bureau.picture.suspense.holds
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=10))
 def test_what_goes_on_failing_by_itself_is_told_of_in_the_end(begin, steps: list[Step | Restart]):
     """Nothing that a failure waits for lasts for ever."""
