@@ -105,6 +105,21 @@ def test_one_that_is_well_at_the_further_look_was_not_part_of_it(house: Lookout)
     assert set(incident.servers) == set(IDS[1:])
 
 
+def test_the_few_that_stay_down_are_told_together(house: Lookout):
+    see(house, *looks(NAMES, "down"))
+    see(house, *looks(NAMES[:8], "ok"), *looks(NAMES[8:], "down"), times=3)
+    (incident,) = public(house)
+    assert set(incident.servers) == set(IDS[8:])
+
+
+def test_a_suspicion_of_many_that_passes_leaves_nothing(house: Lookout):
+    before = house.kinds()
+    see(house, *looks(NAMES, "down"), times=2)
+    house.all_well()
+    house.wait(2 * MINUTE)
+    assert house.kinds() == before
+
+
 def test_five_at_once_are_five_incidents(house: Lookout):
     see(house, *looks(NAMES[:5], "down"), times=4)
     assert {one.servers for one in public(house)} == {(one,) for one in IDS[:5]}
