@@ -36,11 +36,17 @@ class WindowEnds(NamedTuple):
     """A quiet time is over."""
 
 
+class Anew(NamedTuple):
+    """Until now it failed by another's fault: what it shows from here on is its own."""
+
+    at: datetime
+
+
 class Restart(NamedTuple):
     """Another process goes on, and counts its looks from one again."""
 
 
-Event = Look | Policy | WindowEnds | Restart
+Event = Look | Policy | WindowEnds | Anew | Restart
 
 
 @dataclass
@@ -85,12 +91,17 @@ def stand(events: Iterable[Event], attempts: int = 3, recoveries: int = 2) -> St
             check.attempts, check.recoveries = event
         elif isinstance(event, Restart):
             check.number = 0
-        elif isinstance(event, WindowEnds):
-            # What was seen in it confirms nothing, and says nothing about rest or unrest; what failed is confirmed anew.
-            check.line.clear()
-            check.wellness[:-1] = []
-            check.flapping_since = None
+        elif isinstance(event, WindowEnds | Anew):
+            # What failed is confirmed anew. What was seen before confirms nothing, and says nothing about rest or unrest;
+            # but the good looks of a recovery that has begun are not the other's doing.
+            if isinstance(event, WindowEnds) or not _is_mending(check):
+                check.line.clear()
+                check.wellness[:-1] = []
+                check.flapping_since = None
+            while any(bad for bad, _ in check.line):
+                check.line.pop(0)
             check.persisting = check.held in (1, 2, 3)
+            check.since = event.at if isinstance(event, Anew) else check.since
         else:
             _take(check, event)
     return check
@@ -128,6 +139,16 @@ def restlessness(wellness: Sequence[bool]) -> float:
     """Icinga's share, in percent, of the newest 20 changes: the newest weighs 1.18, each older one 0.02 less."""
     changed = [before is not after for before, after in pairwise(wellness)][-20:]
     return sum(118 - 2 * age for age, one in enumerate(reversed(changed)) if one) / 20
+
+
+def _is_mending(check: Stand) -> bool:
+    """Is the check recovering, and were all looks good since it began to?"""
+    if check.state != "recovering":
+        return False
+    for bad, _ in reversed(check.line):
+        if bad:
+            return bad >= (check.held or 0)
+    return True
 
 
 def _is_late(check: Stand, look: Look) -> bool:

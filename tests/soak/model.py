@@ -1,7 +1,11 @@
 """The judgement against a model of its rules, step by step: `python -m tests.soak.model [STEPS] [SCENE ...]`.
 
 - `check`: at least a million events of one check, by chance: looks of every kind, late ones, clocks set back, windows, restarts, policies;
-- `check-sequences`: every sequence of up to eight of ok, down, unknown, late, window ends and restart, and of up to six shades of looks.
+- `check-sequences`: every sequence of up to eight of ok, down, unknown, late, window ends and restart, and of up to six shades of looks;
+- `whole`: one act for every twenty of those, by chance, of three servers, one of them behind another, on a real database: looks, windows,
+  restarts; after each story all is mended, and all must come to an end;
+- `whole-sequences`: every sequence of up to five of ok, down, unknown, late, window starts, window ends, parent down, parent up, restart, on
+  the same database, each taken back.
 
 The two sides are compared after each step; the first step at which they part is printed, with what led to it cut short.
 """
@@ -11,15 +15,23 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 from monitor.clock import SystemClock
+from tests.actions.sides import beginning, disagreement, rules, shortest, story
+from tests.actions.sides import every_sequence as every_sequence_of_acts
+from tests.health import sides as one
 from tests.health.reference import Policy
-from tests.health.sides import LETTERS, SHADES, disagreement, every_sequence, line, shortest
+from tests.health.sides import LETTERS, SHADES, every_sequence, line
 
 STEPS = 1_000_000
 SEED = 20261122
 LENGTH = 50
+STORY = 30
+FIGURES = ((1, 1), (2, 1), (3, 2))
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of a name of its own is made in it
 CLOCK = SystemClock()
 
 
@@ -27,8 +39,8 @@ def check(steps: int) -> int:
     """Lines of events of one check, each from a seed of its own."""
     for number in range(-(-steps // LENGTH)):
         events = line(Random(SEED + number), LENGTH)
-        if disagreement(events):
-            raise AssertionError(f"line {number}: {disagreement(shortest(events))}")
+        if one.disagreement(events):
+            raise AssertionError(f"line {number}: {one.disagreement(one.shortest(events))}")
     return -(-steps // LENGTH) * LENGTH
 
 
@@ -38,7 +50,37 @@ def check_sequences(_steps: int) -> int:
     return letters + every_sequence(SHADES, 6)
 
 
-SCENES: Mapping[str, Callable[[int], int]] = {"check": check, "check-sequences": check_sequences}
+def whole(steps: int) -> int:
+    """Stories of a small fleet, each from a seed of its own."""
+    stories = -(-steps // (20 * STORY))
+    with TemporaryDirectory(prefix="vigia-model-", dir=memory()) as folder, beginning(Path(folder)) as begin:
+        for number in range(stories):
+            random = Random(SEED + number)
+            watched, acts = rules(*random.choice(FIGURES)), story(random, STORY)
+            if disagreement(begin, watched, acts):
+                raise AssertionError(
+                    f"story {number}: {disagreement(begin, watched, shortest(begin, watched, acts))}"
+                )
+    return stories * STORY
+
+
+def whole_sequences(_steps: int) -> int:
+    """Every sequence of letters of a small fleet."""
+    with TemporaryDirectory(prefix="vigia-model-", dir=memory()) as folder, beginning(Path(folder)) as begin:
+        return every_sequence_of_acts(begin(rules(2, 1)), 5) + every_sequence_of_acts(begin(rules(1, 1)), 4)
+
+
+def memory() -> Path | None:
+    """Return where files are kept in memory, if anywhere: nothing dies here, so nobody waits for a disk."""
+    return MEMORY if MEMORY.is_dir() else None
+
+
+SCENES: Mapping[str, Callable[[int], int]] = {
+    "check": check,
+    "check-sequences": check_sequences,
+    "whole": whole,
+    "whole-sequences": whole_sequences,
+}
 
 
 def main(steps: int, names: list[str]) -> int:
