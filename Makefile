@@ -43,12 +43,13 @@ bench: development ## measure: make bench [ARGS=schedule]
 	@tools/system-packages bench
 	@exec $(python) tests/bench/run.py $(ARGS)
 
-soak: development ## a start, a fault, 20 kills and 60 hostile peers against the stopwatch, then all tests again and again in random orders: make soak [ROUNDS=10]
+soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a clock that is set back and forth against the stopwatch, then all tests again and again in random orders: make soak [ROUNDS=10]
 	@tools/system-packages
 	@$(python) -m tests.soak.start
 	@$(python) -m tests.soak.fault
 	@$(python) -m tests.soak.kill
 	@$(python) -m tests.soak.hostile
+	@$(python) -m tests.soak.clocks
 	@$(python) -m tests.soak.reloads
 	@$(python) -m tests.soak.isolation
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; $(python) -m pytest -q -n 2 $(ARGS) || exit 1; done
