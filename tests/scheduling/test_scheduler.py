@@ -26,12 +26,14 @@ class Diary:
         self.faults: list[str] = []
         self.skipped = 0
         self.misses: Counter[str] = Counter()
+        self.sleeps: list[timedelta] = []
         self.scheduler = Scheduler(
             self.clock,
             self.begin,
             self.faults.append,
             on_skip=self.skip,
             on_miss=lambda name: self.misses.update([name]),
+            on_sleep=self.sleeps.append,
         )
 
     def begin(self, check, due):
@@ -356,6 +358,18 @@ def test_after_a_long_stop_each_check_is_looked_at_once_and_the_rest_is_counted(
     assert max(Counter(int(moment) for moments in after.values() for moment in moments).values()) < 40
     assert diary.skipped == 100 * 14
     assert all(moment - due < 0.1 for check in diary.looks for due, moment in diary.looks[check])
+
+
+@pytest.mark.parametrize(("stood", "told"), [(20, 0), (150, 1)])
+def test_a_long_stop_is_told_with_its_length(diary, stood, told):
+    async def main():
+        await diary.wait(10)
+        diary.clock.pass_time(stood)
+        await diary.wait(10)
+
+    diary.run(main)
+    assert len(diary.sleeps) == told
+    assert all(abs(slept.total_seconds() - stood) <= 1 for slept in diary.sleeps)
 
 
 def test_a_short_delay_skips_nothing_and_is_told_to_the_look(diary):
