@@ -43,7 +43,7 @@ bench: development ## measure: make bench [ARGS=schedule]
 	@tools/system-packages bench
 	@exec $(python) tests/bench/run.py $(ARGS)
 
-soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a clock that is set back and forth against the stopwatch, then all tests again and again in random orders: make soak [ROUNDS=10]
+soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a clock that is set back and forth against the stopwatch, the proofs of the judgement, then all tests again and again in random orders: make soak [ROUNDS=10]
 	@tools/system-packages
 	@$(python) -m tests.soak.start
 	@$(python) -m tests.soak.fault
@@ -51,6 +51,9 @@ soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a
 	@$(python) -m tests.soak.hostile
 	@$(python) -m tests.soak.clocks
 	@$(python) -m tests.soak.reloads
+	@$(python) -m tests.soak.alarms
+	@$(python) -m tests.soak.faults
+	@$(python) -m tests.soak.model
 	@$(python) -m tests.soak.isolation
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; $(python) -m pytest -q -n 2 $(ARGS) || exit 1; done
 
