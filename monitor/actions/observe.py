@@ -16,7 +16,7 @@ from monitor.health.advance import advance, persist
 from monitor.health.state import Health, Transition
 from monitor.identifiers import CheckKey
 from monitor.journal.entries import NumberedEntry
-from monitor.observation import Cause, Observation, Outcome
+from monitor.observation import Cause, Observation
 from monitor.store import observations as series
 from monitor.store.database import Transaction
 

@@ -14,8 +14,8 @@ from monitor.health.rollup import Standing, standing
 from monitor.health.state import Health
 from monitor.health.view import Insight
 from monitor.identifiers import CheckKey, ServerId
-from monitor.observation import Outcome
 from monitor.leaps import Leaps
+from monitor.observation import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
