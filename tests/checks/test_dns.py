@@ -339,10 +339,10 @@ def test_a_server_is_named_or_numbered_with_or_without_a_port(tmp_path: Path) ->
         (Zone(KNOWN), {"query": "broken.test"}, "reference.test", (Outcome.DOWN, Cause.NAME)),
         (Zone(KNOWN), {"query": "silent.test"}, "reference.test", (Outcome.DOWN, Cause.TIMEOUT_NAME)),
         # Our own resolver's silence and failure are ours.
-        (Zone(KNOWN), {"query": "silent.test"}, None, (Outcome.UNKNOWN, Cause.OWN)),
-        (Zone(KNOWN), {"query": "broken.test"}, None, (Outcome.UNKNOWN, Cause.OWN)),
-        (Zone(), {"query": "none.test"}, "reference.test", (Outcome.UNKNOWN, Cause.OWN)),
-        (Zone(KNOWN, lie=lies.other_number), {"query": "one.test"}, None, (Outcome.UNKNOWN, Cause.OWN)),
+        (Zone(KNOWN), {"query": "silent.test"}, None, (Outcome.UNKNOWN, Cause.RESOLVER)),
+        (Zone(KNOWN), {"query": "broken.test"}, None, (Outcome.UNKNOWN, Cause.RESOLVER)),
+        (Zone(), {"query": "none.test"}, "reference.test", (Outcome.UNKNOWN, Cause.RESOLVER)),
+        (Zone(KNOWN, lie=lies.other_number), {"query": "one.test"}, None, (Outcome.UNKNOWN, Cause.RESOLVER)),
     ],
 )
 def test_without_a_server_our_own_resolver_is_asked(
@@ -550,7 +550,7 @@ def test_name_servers_of_ours_that_give_no_keys_of_the_root_are_our_own_trouble(
     """Knot refuses the root; a forwarder that drops signatures looks alike: neither says anything about the zone."""
     running, *_ = signed
     seen = look(tmp_path, {"query": "www.signed.test", "dnssec": True}, running.server)
-    assert verdict(seen) == (Outcome.UNKNOWN, Cause.OWN)
+    assert verdict(seen) == (Outcome.UNKNOWN, Cause.RESOLVER)
 
 
 def test_signatures_that_our_name_servers_lose_are_no_fault_of_the_zone(tmp_path: Path) -> None:

@@ -374,7 +374,7 @@ def test_each_hop_is_resolved_by_our_own_resolver(tmp_path: Path) -> None:
             return await looking.look("http", {"url": f"http://ok.test:{found.port}/"})
 
     seen = uvloop.run(main())
-    assert (seen.outcome, seen.cause) == (Outcome.UNKNOWN, Cause.OWN)
+    assert (seen.outcome, seen.cause) == (Outcome.UNKNOWN, Cause.RESOLVER)
     assert "nowhere.test" in seen.found
 
 

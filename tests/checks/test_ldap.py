@@ -12,8 +12,8 @@ import pytest
 import uvloop
 from pydantic import ValidationError
 
-from monitor.checks import ldap_messages as messages
 from monitor.checks.ldap import KIND, LdapOptions
+from monitor.checks.remote import ldap_messages as messages
 from monitor.checks.remote.ldap_filter import tlv
 from monitor.health.words import Service
 from monitor.observation import Cause, Observation, Outcome

@@ -138,7 +138,7 @@ def test_a_process_without_the_right_knows_nothing_and_says_what_helps(tmp_path:
     """The child becomes nobody before it looks; the group of nobody is not in the range that may ping."""
     script = (
         "import asyncio, os\n"
-        "from monitor.checks import icmp\n"
+        "from monitor.checks.wire import icmp\n"
         "from monitor.checks.contract import OwnFaultError\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "async def main():\n"

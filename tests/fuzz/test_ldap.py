@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import strategies as st
 
-from monitor.checks import ldap_messages as messages
+from monitor.checks.remote import ldap_messages as messages
 from monitor.checks.remote.ldap_filter import DEPTH_LIMIT, compile_filter, tlv
 from monitor.checks.remote.ldap_messages import HEAD, MESSAGE_LIMIT, Message, NotLdapError
 from tests.fuzz.mutating import mutated

@@ -53,6 +53,7 @@ def test_a_locked_database_makes_no_server_look_down_and_loses_no_look(house: Ho
     clock, pause = SystemClock(), threading.Event()
     with running(house):
         wait_for(lambda: facts.is_up(house) and facts.is_up(house, "gye2"), what="the first green")
+        wait_for(lambda: "station.armed" in " ".join(facts.record(house)), what="the end of the first round")
         before = facts.record(house)
         statuses, pages = set(), set()
         began = clock.now()

@@ -63,7 +63,7 @@ WANTED = frozenset(
         Cause.CONTENT,
         Cause.PROTOCOL,
         Cause.SLOW,
-        Cause.OWN,
+        Cause.RESOLVER,
     }
 )
 

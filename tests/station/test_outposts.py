@@ -138,7 +138,8 @@ def play(act: Callable[[Bench], Coroutine[Any, Any, None]]) -> None:
 
 def outposts() -> list[psutil.Process]:
     """Return the living processes that look for this one."""
-    return [each for each in psutil.Process().children() if lives(each)]
+    children = psutil.Process().children()
+    return [each for each in children if lives(each) and "monitor.station.outpost" in each.cmdline()]
 
 
 def look_at(target: Peer, count: int, every: float = 1.0) -> list[CheckPlan]:

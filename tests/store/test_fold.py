@@ -358,8 +358,12 @@ class TestBlindness:
         assert self.spans(database) == [(5, 8), (50, 60)]
 
     def test_a_second_start_within_the_same_silence_makes_it_longer(self, database):
-        append(database, self.started(5, 8), self.started(5, 12), self.started(5, 9))
+        append(database, self.started(5, 8), self.started(5, 12))
         assert self.spans(database) == [(5, 12)]
+
+    def test_a_clock_that_was_put_right_takes_back_what_it_made_up(self, database):
+        append(database, self.started(5, 12), self.started(5, 9))
+        assert self.spans(database) == [(5, 9)]
 
     def test_a_clock_that_went_back_makes_no_silence(self, database):
         append(database, self.started(5, 5), self.started(9, 7))
