@@ -46,6 +46,9 @@ from monitor.store.readings.service import RETENTION, WATCH
 Digests = Mapping[CheckKey, bytes]
 """By which token each heartbeat reports, known by its digest."""
 
+# Of so much of the time servers that wait are thought of again: hundreds of them not every second.
+_THOUGHT = 0.02
+_LONGEST_PAUSE_S = 5.0
 _NO_DIGESTS: Digests = {}
 # Whoever slept longer has not looked; less makes nothing stale (`patience`).
 _ASLEEP = timedelta(seconds=45)
@@ -104,6 +107,7 @@ class Bureau:
         self._heartbeats: Mapping[CheckKey, Heartbeat] = {}
         self._came: int | None = None
         self._due: datetime | None = None
+        self._think_from = 0.0
         self._awake_since = self._rounded_at = clock.now()
         self._surveyed_until: datetime | None = None
         self.picture: Picture = picture_of(_NOTHING, {}, {})
@@ -349,13 +353,15 @@ class Bureau:
 
     def think_again(self) -> bool:
         """Tell of servers that fail and waited, for what they depend on or for others; return whether anything was decided."""
-        waiting = tuple(self.picture.suspense.holds)
-        if not waiting:
+        waiting, began = tuple(self.picture.suspense.holds), self._clock.monotonic()
+        if not waiting or began < self._think_from:
             return False
         moment = self._now()
         with self._database.writing() as tx:
             entries = append(tx, reconsider(tx, self.picture, waiting, moment, all_that_wait=True), moment)
         self._hold({}, ())
+        took = self._clock.monotonic() - began
+        self._think_from = began + min(took / _THOUGHT, _LONGEST_PAUSE_S)
         return bool(entries)
 
     def mail(self) -> Mail:
