@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from monitor.checks.options.targets import is_address
 
 HOSTS = Path("/etc/hosts")
+# A changed file counts within so many seconds: asking for it costs a look more than reading it does.
+_HOLDS_S = 0.5
 _LOOPBACK = ("::1", "127.0.0.1")
 
 
@@ -18,6 +21,7 @@ class HostsFile:
         self._path = path
         self._stamp: tuple[int, int] | None = None
         self._names: Mapping[str, tuple[str, ...]] = {}
+        self._checked_until = 0.0
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Return what the file says about `name`, nothing if it does not know it.
@@ -32,6 +36,10 @@ class HostsFile:
         return found
 
     def _refresh(self) -> None:
+        now = time.monotonic()
+        if now < self._checked_until:
+            return
+        self._checked_until = now + _HOLDS_S
         try:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_size)

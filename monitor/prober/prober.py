@@ -148,7 +148,7 @@ class Prober:
             self.skipped += 1
             return False
         self._lag.start()
-        entry.running = asyncio.create_task(self._run(key, entry, due), name=f"look at {key}")
+        entry.running = asyncio.create_task(self._run(key, entry, due))
         entry.running.add_done_callback(lambda task: self._ended(key, task))
         return True
 
@@ -170,7 +170,9 @@ class Prober:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _run(self, key: CheckKey, entry: _Entry, due: float) -> None:
-        host = self._host_slots.setdefault(key.server, asyncio.Semaphore(self._per_host))
+        host = self._host_slots.get(key.server)
+        if host is None:
+            host = self._host_slots[key.server] = asyncio.Semaphore(self._per_host)
         async with host, self._slots:
             if self.on_start is not None:
                 self.on_start(key, max(0.0, self._clock.monotonic() - due))
@@ -209,7 +211,7 @@ class Prober:
         return _observation(plan, check, look, timing, whole=whole or look.outcome is not Outcome.OK)
 
     def _tools_of(self, key: CheckKey) -> Tools:
-        memory = self._memories.get(key)
+        memory = self._memories.get(key) if self._memories else None
         return replace(self._tools, memory=memory) if memory else self._tools
 
     async def _look(self, plan: CheckPlan, check: Check, deadline: float) -> Look:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -320,6 +320,19 @@ def shown(name: str, spent: list[float]) -> str:
     return f"{name} {median(spent):.2f} ({min(spent):.2f} to {max(spent):.2f})"
 
 
+SIDES: dict[str, Callable[[str, Path, int], float]] = {
+    "ours": lambda url, ca_file, looks: uvloop.run(our_looks(url, ca_file, looks)),
+    "requests": their_looks,
+    "aiohttp": lambda url, ca_file, looks: uvloop.run(aiohttp_looks(url, ca_file, looks)),
+}
+
+
+def forget_others() -> None:
+    """Let the collector walk neither through what stands, as in the service, nor through what another side left."""
+    gc.collect()
+    gc.freeze()
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as named, nginx(Path(named)) as (urls, ca_file):
         print(
@@ -327,14 +340,11 @@ def main() -> None:
             flush=True,
         )
         for scheme, url in urls.items():
-            # As in the service: the collector need not walk through what stands.
-            gc.collect()
-            gc.freeze()
-            spent: dict[str, list[float]] = {"ours": [], "requests": [], "aiohttp": []}
+            spent: dict[str, list[float]] = {side: [] for side in SIDES}
             for _ in range(ROUNDS):
-                spent["ours"].append(1000 / LOOKS * uvloop.run(our_looks(url, ca_file, LOOKS)))
-                spent["requests"].append(1000 / LOOKS * their_looks(url, ca_file, LOOKS))
-                spent["aiohttp"].append(1000 / LOOKS * uvloop.run(aiohttp_looks(url, ca_file, LOOKS)))
+                for side, measure in SIDES.items():
+                    forget_others()
+                    spent[side].append(1000 / LOOKS * measure(url, ca_file, LOOKS))
             print(f"{scheme:5}  " + "  ".join(shown(*each) for each in spent.items()))
             for other, aim in AIMS[scheme].items():
                 ratio = median(mine / its for mine, its in zip(spent["ours"], spent[other], strict=True))
