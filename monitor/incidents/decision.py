@@ -21,7 +21,7 @@ from monitor.leaps import Leaps
 from monitor.maintenance.window import Window
 
 SPACING = timedelta(minutes=1)
-"""An incident of several servers tells no more often than this that more or fewer of them are hit."""
+"""An incident of several servers that is older than two minutes tells no more often than this that more or fewer of them are hit."""
 
 UNSTABLE_EVERY = timedelta(minutes=30)
 """An incident that comes and goes tells no more often than this that it still does (rule D10)."""
@@ -398,9 +398,10 @@ def _impact(situation: Situation) -> Impact:
 
 
 def _is_too_soon(situation: Situation, incident: Incident) -> bool:
-    """Was something told of many servers a moment ago? What follows the first word may come at once."""
+    """Was something told of many servers a moment ago? What follows the first word may come at once, the rest at growing distances."""
     many = len(incident.servers) + len(situation.unreachable) > 1
-    return many and len(incident.updates) > 1 and situation.moment - incident.updates[-1].at < SPACING
+    spacing = min(SPACING, (situation.moment - incident.opened_at) / 2)
+    return many and len(incident.updates) > 1 and situation.moment - incident.updates[-1].at < spacing
 
 
 def _begin(situation: Situation, fresh: tuple[CheckEvidence, ...]) -> Open | Reopen:

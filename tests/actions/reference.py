@@ -342,8 +342,9 @@ class World:
             move = "eased"
         elif set(behind) - set(incident.unreachable):
             move = "behind"
-        # An incident of several servers tells once a minute at most that things changed, unless they are worse.
-        lately = len(incident.words) > 1 and moment - incident.words[-1] < timedelta(minutes=1)
+        # An incident of several servers tells at growing distances, of a minute at most, that things changed, unless they are worse.
+        spacing = min(timedelta(minutes=1), (moment - incident.words[0]) / 2)
+        lately = len(incident.words) > 1 and moment - incident.words[-1] < spacing
         return "" if behind and lately and impact <= incident.impact else move
 
     def _tell(
