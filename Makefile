@@ -55,6 +55,7 @@ soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a
 	@$(python) -m tests.soak.faults
 	@$(python) -m tests.soak.model
 	@$(python) -m tests.soak.isolation
+	@$(python) -m tests.soak.router
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; $(python) -m pytest -q -n 2 $(ARGS) || exit 1; done
 
 lock: development ## resolve the dependencies anew and write their hashes
