@@ -28,12 +28,16 @@ _CALM_AFTER = 10.0
 
 
 class Programme(NamedTuple):
-    """One process to keep alive: its name for people, its arguments, its environment, and the descriptors that it is handed."""
+    """One process to keep alive: its name for people, its arguments, its environment, and the descriptors that it is handed.
+
+    `reads_anew` tells whether SIGHUP is a word that it understands; to others it would be the end.
+    """
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
     descriptors: tuple[int, ...] = ()
+    reads_anew: bool = False
 
 
 class _Keeper:
@@ -93,17 +97,19 @@ class _Keeper:
             process.kill()
             process.wait()
 
-    def signal(self, number: int) -> None:
-        """Hand a signal on, if the process is there."""
+    def read_anew(self) -> None:
+        """Tell the process to read its configuration anew, if it is there and has one."""
+        if not self._programme.reads_anew:
+            return
         with self._lock:
             if self._process is not None and self._process.poll() is None:
-                self._process.send_signal(number)
+                self._process.send_signal(signal.SIGHUP)
 
 
 def supervise(programmes: Sequence[Programme]) -> int:
     """Keep the programmes running until SIGTERM or SIGINT; return 0, or the code of one that refused to start.
 
-    SIGHUP is handed on to each. The children's parent-death signal follows the main thread, so they are started from
+    SIGHUP is handed on to whoever reads anew. The children's parent-death signal follows the main thread, so they are started from
     threads that live as long as it does.
     """
     stopping = threading.Event()
@@ -112,9 +118,9 @@ def supervise(programmes: Sequence[Programme]) -> int:
     def stop(_number: int, _frame: object) -> None:
         stopping.set()
 
-    def reload(number: int, _frame: object) -> None:
+    def reload(_number: int, _frame: object) -> None:
         for keeper in keepers:
-            keeper.signal(number)
+            keeper.read_anew()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -141,6 +147,7 @@ def service(config: str, data: str, listener: int) -> list[Programme]:
             name="watch",
             arguments=python("monitor.station", "watch", "--config", config, "--data", data),
             environment=environment,
+            reads_anew=True,
         ),
         Programme(
             name="web",

@@ -48,6 +48,7 @@ def test_a_changed_file_is_applied_while_running_and_a_wrong_one_is_not(house: H
     with running(house):
         wait_for(lambda: facts.is_up(house) and facts.is_up(house, "gye2"), what="the first green")
         watch, before, known = house.process("watch").pid, facts.looks(house), facts.record(house)
+        web = house.process("web").pid
         good = house.config.read_text()
 
         house.config.write_text(good + "  - id: gye3\n    name: gye3.nodored.com\n    grupo: hosting\n")
@@ -72,6 +73,7 @@ def test_a_changed_file_is_applied_while_running_and_a_wrong_one_is_not(house: H
         assert decided == []
         wait_for(lambda: len(facts.looks(house)) > len(before) + 3, what="the looks of an untouched check")
         assert house.process("watch").pid == watch
+        assert house.process("web").pid == web, "visitors were sent away because the file was read anew"
         assert {look.outcome for look in facts.looks(house)} == {"ok"}
         assert facts.status(house) == "operational"
         assert not facts.incidents(house)

@@ -21,6 +21,7 @@ def main(folder: Path, *names: str) -> int:
             name=name,
             arguments=python("tests.station.supervised", "--child", str(folder), name),
             environment=child_environment(),
+            reads_anew=name != "other",
         )
         for name in names
     ]
