@@ -8,12 +8,15 @@ from datetime import timedelta
 from enum import StrEnum
 
 from monitor.checks.options.durations import format_duration
+from monitor.errors import RefusedError
 from monitor.fleet import CheckPlan, Fleet
 from monitor.health.state import Attempts, Policy
 from monitor.identifiers import ServerId
 
 _LEAST_RETIRED = 2
 _SHARE_RETIRED = 0.2
+# So many servers are named of those that would go.
+_NAMED = 5
 # Names of things, and a server's checks, which are compared one by one.
 _TOLD_ELSEWHERE = frozenset({"id", "key", "checks"})
 
@@ -75,6 +78,18 @@ def is_drastic(before: Fleet | None, after: Fleet) -> bool:
     """Would so many servers go that a person should say so: more than a fifth, and at least two?"""
     gone = len(retired(before, after))
     return before is not None and gone >= _LEAST_RETIRED and gone > _SHARE_RETIRED * len(before.servers)
+
+
+def require_meant(before: Fleet, after: Fleet) -> None:
+    """Raise RefusedError, naming the servers, when so many would go that a person should say so."""
+    if not is_drastic(before, after):
+        return
+    gone = retired(before, after)
+    raise RefusedError(
+        f"{len(gone)} of {len(before.servers)} servers would be retired"
+        f" ({', '.join(gone[:_NAMED])}{', ...' if len(gone) > _NAMED else ''});"
+        " if that is meant, say so with `vigia apply`"
+    )
 
 
 def _by_id(things: tuple[object, ...]) -> dict[str, object]:

@@ -24,12 +24,12 @@ from monitor.checks import is_passive
 from monitor.checks.contract import Tools
 from monitor.checks.policy import TargetPolicy
 from monitor.clock import Clock
-from monitor.errors import BusyError, RefusedError, StoreError, VigiaError
+from monitor.errors import BusyError, StoreError, VigiaError
 from monitor.fleet import CheckPlan
 from monitor.health.advance import retry_gap, wants_retry
 from monitor.identifiers import CheckKey
 from monitor.inventory import Configuration, Settings
-from monitor.inventory.changes import is_drastic, retired
+from monitor.inventory.changes import require_meant
 from monitor.language.moments import have_words_ready
 from monitor.metrics.instruments import Instruments
 from monitor.observation import Observation
@@ -64,8 +64,6 @@ _LAST_WORDS_S = 5.0
 _SEEN_AGAIN_WITHIN = timedelta(seconds=10)
 _SEEN_AGAIN_APART = timedelta(milliseconds=20)
 _MARGIN_S = 1.0
-# So many servers are named of those that would go.
-_NAMED = 5
 
 
 def run_watch(load: Callable[[], Configuration], clock: Clock) -> int:
@@ -363,7 +361,8 @@ class _Watch:
         async with self._reading:
             try:
                 configuration = await asyncio.to_thread(self._load)
-                self._must_be_meant(configuration, order)
+                if order is None or order.digest != configuration.digest:
+                    require_meant(self._bureau.picture.fleet, configuration.fleet)
             except VigiaError as error:
                 _log.error("the old configuration stays in force:\n%s", error)
                 self._instruments.fault("configuration")
@@ -381,18 +380,6 @@ class _Watch:
             await self._persistently(self._deliverer.appeal)
         self._news()
         _log.info("applied %s: %d checks", self._configuration.path, len(self._plans))
-
-    def _must_be_meant(self, configuration: Configuration, order: Order | None) -> None:
-        """Raise RefusedError when so much would go that a person should say so, and nobody did."""
-        if order is not None and order.digest == configuration.digest:
-            return
-        if is_drastic(self._bureau.picture.fleet, configuration.fleet):
-            gone = retired(self._bureau.picture.fleet, configuration.fleet)
-            raise RefusedError(
-                f"{configuration.path} would retire {len(gone)} of {len(self._bureau.picture.servers)} servers"
-                f" ({', '.join(gone[:_NAMED])}{', ...' if len(gone) > _NAMED else ''});"
-                " if that is meant, say so with `vigia apply`"
-            )
 
     async def _renew(self, before: Configuration, after: Configuration) -> None:
         """Put changed settings in force where they are used."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
-from monitor.inventory.changes import Change, Detail, What, changes, is_drastic, retired
+from monitor.errors import RefusedError
+from monitor.inventory.changes import Change, Detail, What, changes, is_drastic, require_meant, retired
 from tests.inventory.conftest import Loader
 
 
@@ -85,4 +88,6 @@ def test_many_that_go_at_once_are_a_matter_for_a_person(loaded: Loader, before, 
     old = loaded(servers(*(f"server{number}" for number in range(before)))).fleet
     new = loaded(servers(*(f"server{number}" for number in range(before - after, before)), "other")).fleet
     assert is_drastic(old, new) is drastic
+    with pytest.raises(RefusedError, match="vigia apply") if drastic else nullcontext():
+        require_meant(old, new)
     assert not is_drastic(None, new)
