@@ -123,8 +123,12 @@ class TicketCourier:
             if self._to.at_home:
                 # The ticket is in this very transaction, and its reference is unique there.
                 return
+        lag = self._to.helpdesk.search_lag
+        if lag is None:
+            # Whoever reads the mails has to see to it: nothing can be looked up from here.
+            return
         # What was made in doubt is looked at once nothing can be hidden any more: there may be two.
-        pause = timedelta(0) if sure else self._to.helpdesk.search_lag
+        pause = timedelta(0) if sure else lag
         verify = Delivery(channel=Channel.VERIFY, incident=task.row.incident, action=VERIFY)
         deliveries.queue_later(tx, verify, entry=task.row.entry, due=self._outbox.clock.now() + pause)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from monitor.actions.outbox import Outbox, guarded, parcel_of
 from monitor.actions.ticket_task import Addressee, Task, load, rejection
@@ -53,7 +54,8 @@ class Verifier:
         """Return the ticket that is kept, others closed; None if there is surely none."""
         found = self._to.helpdesk.find(task.story.reference)
         if not found:
-            if self._outbox.clock.now() < task.row.created_at + self._to.helpdesk.search_lag:
+            lag = self._to.helpdesk.search_lag or timedelta(0)
+            if self._outbox.clock.now() < task.row.created_at + lag:
                 raise DeliveryError(Fate.NOT_SENT, NOT_LISTED)
             return None
         kept, *extra = found

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from monitor.actions.append import append
+from monitor.actions.clerk import Clerk, Duty
 from monitor.actions.deliver import Deliverer
 from monitor.actions.desk import StoredDesk
 from monitor.checks import KINDS as CHECKS
 from monitor.checks.contract import Options
-from monitor.clock import HouseClock
+from monitor.clock import Clock, HouseClock
 from monitor.inventory import Configuration, Settings
 from monitor.inventory.fields import split_listen
 from monitor.journal.consequences import Channel
 from monitor.prober import ResolverSettings, Sentinel
 from monitor.prober.name_servers import parse_server
+from monitor.station.delivering import Office
 from monitor.store.database import Database
 from monitor.subscribers.operators import AppriseMessenger
 from monitor.tickets import KINDS
 from monitor.tickets.desk import DESK
-from monitor.tickets.port import HelpdeskTools
+from monitor.tickets.port import Helpdesk, HelpdeskTools
 
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
@@ -67,25 +70,46 @@ def new_heartbeat_key() -> str:
     return secrets.token_hex(32)
 
 
-def deliverer_of(
-    configuration: Configuration,
-    database: Database,
-    clock: HouseClock,
-    installation: str,
-    on_result: Callable[[str], None],
-) -> Deliverer:
-    """Return what carries tickets to the configured helpdesk and messages to the operators."""
-    settings = configuration.settings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an office is made of."""
+
+    configuration: Configuration
+    database: Database
+    clock: HouseClock
+    installation: str
+
+
+def office_of(wanted: Wanted, *, on_result: Callable[[str], None], on_news: Callable[[], None]) -> Office:
+    """Return who carries tickets to the configured helpdesk and messages to the operators, and who reads its answers.
+
+    `on_result` is told the result of every ticket's action, `on_news` on another thread that something was put on record.
+    """
+    helpdesk = helpdesk_of(wanted.configuration, wanted.database, wanted.clock)
+    return Office(
+        deliverer=_deliverer(wanted, helpdesk, on_result),
+        clerk=Clerk(_duties(wanted, helpdesk), wanted.clock, on_news),
+    )
+
+
+def helpdesk_of(configuration: Configuration, database: Database, clock: Clock) -> Helpdesk:
+    """Return the configured helpdesk."""
     page = configuration.fleet.site.url
     tools = HelpdeskTools(book=StoredDesk(database, page), now=clock.now, page=page)
+    settings = configuration.settings
+    return KINDS[settings.helpdesk_kind].build(settings.helpdesk, tools)
+
+
+def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], None]) -> Deliverer:
+    settings, clock = wanted.configuration.settings, wanted.clock
     fallback = settings.helpdesk.fallback
     return Deliverer(
-        database=database,
-        helpdesk=KINDS[settings.helpdesk_kind].build(settings.helpdesk, tools),
+        database=wanted.database,
+        helpdesk=helpdesk,
         operators=AppriseMessenger(settings.operators),
         clock=clock,
         lived=clock.lived,
-        installation=installation,
+        installation=wanted.installation,
         append=lambda tx, entries: append(tx, entries, clock.now()),
         department=settings.helpdesk.department,
         language=settings.helpdesk.language,
@@ -93,6 +117,12 @@ def deliverer_of(
         at_home=_at_home(settings),
         on_result=on_result,
     )
+
+
+def _duties(wanted: Wanted, helpdesk: Helpdesk) -> tuple[Duty, ...]:
+    """Return what the clerk has to do again and again."""
+    del wanted, helpdesk
+    return ()
 
 
 def _at_home(settings: Settings) -> frozenset[Channel]:

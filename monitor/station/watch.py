@@ -19,7 +19,6 @@ import uvloop
 
 from monitor import __version__
 from monitor.actions.asking import Order, Told
-from monitor.actions.deliver import Deliverer
 from monitor.checks import is_passive
 from monitor.checks.contract import Tools
 from monitor.checks.policy import TargetPolicy
@@ -37,13 +36,14 @@ from monitor.prober import PER_HOST, Prober, Resolver, Sentinels, Toolbox
 from monitor.scheduling import Scheduler
 from monitor.station.bureau import Bureau, Digests, Housekeeping, Mail, Received
 from monitor.station.crew import Crew
+from monitor.station.delivering import Delivering, Office
 from monitor.station.following import FollowedFile
 from monitor.station.heartbeats import digests
 from monitor.station.lifeline import follow_supervisor, only_watch
 from monitor.station.lookout import Listener, Lookout
 from monitor.station.memory import give_back
 from monitor.station.names import DATABASE
-from monitor.station.opening import deliverer_of, resolver_settings, sentinels_of
+from monitor.station.opening import Wanted, office_of, resolver_settings, sentinels_of
 from monitor.station.outlook import Outlook
 from monitor.station.recorder import Recorder
 from monitor.station.remote import Remote
@@ -124,9 +124,8 @@ class _Watch:
         )
         self._prober: Prober | None = None
         self._crew: Crew | None = None
-        self._deliverer: Deliverer | None = None
-        self._relief = asyncio.Event()
-        self._installation = ""
+        self._delivering: Delivering | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._toolbox = Toolbox(clock)
         self._lent: Tools | None = None
         self._outlook = Outlook(clock, hand=self._recorder.put, look_again=self._look_again)
@@ -144,7 +143,10 @@ class _Watch:
             )
             self._crew = self._crew_of(self._prober)
             self._crew.remember(await self._persistently(self._bureau.memories))
-            self._installation = await self._persistently(self._bureau.installation)
+            self._loop = asyncio.get_running_loop()
+            self._delivering = Delivering(
+                partial(self._office, await self._persistently(self._bureau.installation))
+            )
             self._order = (await self._persistently(self._bureau.mail)).order
             await self._put_in_force(anew=False)
             await self._tell_configuration()
@@ -154,7 +156,7 @@ class _Watch:
             gc.freeze()
             self._keep_rhythms()
             recording = asyncio.create_task(self._recorder.run())
-            delivering = asyncio.create_task(self._deliver())
+            delivering = asyncio.create_task(self._delivering.run())
             seeing = asyncio.create_task(self._outlook.run())
             for task in (recording, delivering, seeing):
                 task.add_done_callback(self._must_not_end)
@@ -192,7 +194,8 @@ class _Watch:
 
     def _leave(self) -> None:
         self._stop.set()
-        self._relief.set()
+        if self._delivering is not None:
+            self._delivering.end()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -279,8 +282,8 @@ class _Watch:
         turned, kept, mail = await self._when_free(self._round) or (False, None, Mail())
         if turned:
             self._news()
-        if mail.deliveries and self._deliverer is not None:
-            self._deliverer.wake()
+        if mail.deliveries and self._delivering is not None:
+            self._delivering.wake()
         if mail.order is not None and mail.order != self._order:
             self._apply_soon(mail.order)
         if kept is None:
@@ -310,13 +313,13 @@ class _Watch:
 
     async def _recheck(self) -> None:
         """Heal what went wrong at the helpdesk in the last days: tickets that are lost there, or stand there twice."""
-        if self._deliverer is not None:
-            await self._when_free(self._deliverer.recheck)
+        if self._delivering is not None:
+            await self._when_free(self._delivering.recheck)
 
     def _news(self) -> None:
         """Something was decided: let readers see it now, and deliver what follows from it."""
-        if self._deliverer is not None:
-            self._deliverer.wake()
+        if self._delivering is not None:
+            self._delivering.wake()
         self._is_untold = True
         if self._publishing is None or self._publishing.done():
             self._publishing = asyncio.create_task(self._publish_news())
@@ -375,9 +378,9 @@ class _Watch:
             await self._renew(before, configuration)
             await self._tell_configuration()
         give_back()
-        if self._deliverer is not None:
+        if self._delivering is not None:
             # What the helpdesk refused may have been refused because of what was just mended.
-            await self._persistently(self._deliverer.appeal)
+            await self._persistently(self._delivering.appeal)
         self._news()
         _log.info("applied %s: %d checks", self._configuration.path, len(self._plans))
 
@@ -387,8 +390,8 @@ class _Watch:
         if is_wired_anew and self._prober is not None:
             self._prober.use(await self._tools(after.settings))
         await self._put_in_force(anew=is_wired_anew)
-        if _addressees(before) != _addressees(after):
-            self._relief.set()
+        if self._delivering is not None and _addressees(before) != _addressees(after):
+            self._delivering.relieve()
 
     async def _tools(self, settings: Settings) -> Tools:
         longest = max((plan.timeout.total_seconds() for plan in self._plans.values()), default=0.0)
@@ -407,20 +410,19 @@ class _Watch:
         self._instruments.configured(is_valid=not problem)
         await self._persistently(partial(self._bureau.tell_configuration, told))
 
-    async def _deliver(self) -> None:
-        """Deliver until the end; when another helpdesk is configured, by somebody else who knows it."""
-        while not self._stop.is_set():
-            self._relief.clear()
-            self._deliverer = deliverer_of(
-                self._configuration,
-                self._database,
-                self._bureau.clock,
-                self._installation,
-                self._instruments.ticket,
-            )
-            await self._deliverer.run(self._relief)
-            if not self._stop.is_set():
-                await self._deliverer.last_calls()
+    def _office(self, installation: str) -> Office:
+        wanted = Wanted(
+            configuration=self._configuration,
+            database=self._database,
+            clock=self._bureau.clock,
+            installation=installation,
+        )
+        return office_of(wanted, on_result=self._instruments.ticket, on_news=self._tell_news)
+
+    def _tell_news(self) -> None:
+        """Somebody on another thread put something on record."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._news)
 
     async def _put_in_force(self, *, anew: bool) -> None:
         """Hand the applied fleet to everybody who looks; untouched checks keep their turns and streaks.

@@ -47,9 +47,9 @@ class Manner:
 BLIND = Manner(searchable=False, careful=False, search_lag=timedelta(0))
 
 
-def manner_of(action: Action, search_lag: timedelta) -> Manner:
-    """Return how a ticket's action is treated when nobody knows what became of it."""
-    if action is Action.COMMENT:
+def manner_of(action: Action, search_lag: timedelta | None) -> Manner:
+    """Return how a ticket's action is treated when nobody knows what became of it; without a lag nothing can be looked up."""
+    if action is Action.COMMENT or search_lag is None:
         return BLIND
     return Manner(searchable=True, careful=action is Action.CREATE, search_lag=search_lag)
 

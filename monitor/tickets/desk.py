@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from monitor.errors import BusyError, NotFoundError, StoreError
+from monitor.language.phrases import Phrase
 from monitor.tickets.port import (
     Action,
     DeliveryError,
@@ -25,8 +26,9 @@ from monitor.tickets.port import (
 
 
 class DeskOptions(HelpdeskOptions):
-    """The desk counts priorities in our own words; `priorities` may still send one to another."""
+    """The desk counts priorities in our own words; `priorities` may still send one to another, `departments` as well."""
 
+    departments: Mapping[str, str] = Field(default_factory=dict)
     priorities: Mapping[Priority, Priority] = Field(default_factory=dict)
 
 
@@ -35,15 +37,20 @@ class Desk:
 
     name = "desk"
     search_lag = timedelta(0)
+    records = None
 
     def __init__(self, options: DeskOptions, book: DeskBook, now: Callable[[], datetime]) -> None:
-        self._priorities = options.priorities
+        self._options = options
         self._book = book
         self._now = now
 
     def perform(self, order: Order) -> Receipt:
         """Record one action; the same order again changes nothing and answers the same."""
-        ours = replace(order, priority=self._priorities.get(order.priority, order.priority))
+        ours = replace(
+            order,
+            priority=self._options.priorities.get(order.priority, order.priority),
+            department=self._options.departments.get(order.department, order.department),
+        )
         record = self._book.open if order.action is Action.CREATE else self._book.act
         try:
             return record(ours, self._now())
@@ -54,6 +61,10 @@ class Desk:
             raise DeliveryError(Fate.MISSING, str(error)) from error
         except StoreError as error:
             raise DeliveryError(Fate.UNCERTAIN, f"the desk's database failed: {error}") from error
+
+    def inspect(self) -> tuple[Phrase, ...]:
+        """Nothing can be missing: whatever it needs is made with the database."""
+        return ()
 
     def find(self, reference: str) -> tuple[Found, ...]:
         """Return the ticket of this reference, if there is one."""

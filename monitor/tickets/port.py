@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from monitor.errors import VigiaError
 from monitor.identifiers import IncidentId
+from monitor.language.phrases import Phrase
 
 
 class Priority(StrEnum):
@@ -45,9 +46,10 @@ class Action(StrEnum):
 class Order:
     """One action on one ticket, with all that a helpdesk needs.
 
-    `reference` is our own name of the ticket (`VG-<install8>-<ULID>`): letters, digits and `-`. `ticket` is the
-    helpdesk's id, empty for `create`. `key` is `<reference>-<action>-<seq>`, the same for every attempt. What is `internal` is
-    for the department alone.
+    `reference` is our own name of the ticket (`VG-<install8>-<ULID>`): letters, digits and `-`; it is empty for a ticket that
+    we did not open, of which only the priority is ever raised. `ticket` is the helpdesk's id, empty for `create`. `key` is
+    `<reference>-<action>-<seq>`, the same for every attempt. `department` is the id that we know it by. What is `internal` is for
+    the department alone.
     """
 
     action: Action
@@ -82,6 +84,57 @@ class Found:
     answered_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A ticket of anybody in the departments that we follow, as the helpdesk keeps it.
+
+    `department` is our id of it. `answered_at` is the first word to the requester by a person who is neither the requester nor
+    we; `reference` is empty for what we did not open. Moments are in UTC, whatever zone the helpdesk writes.
+    """
+
+    ticket: str
+    url: str
+    department: str
+    subject: str
+    requester: str
+    priority: Priority
+    status: TicketStatus
+    opened_at: datetime
+    answered_at: datetime | None
+    closed_at: datetime | None
+    reference: str = ""
+
+
+class Deed(StrEnum):
+    """What a person may have done on a ticket at the helpdesk."""
+
+    ANSWER = "answer"
+    NOTE = "note"
+    ASSIGNED = "assigned"
+    PRIORITY = "priority"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One thing that a person did or wrote on a ticket; what we did ourselves is none.
+
+    `key` is the helpdesk's own name of it, the same whenever it is read. `body` is what was written, plain text of at most
+    `WORD_LIMIT` characters; for an assignment the person, for a merge the ticket that is kept, for a priority ours.
+    """
+
+    key: str
+    deed: Deed
+    author: str
+    at: datetime
+    body: str = ""
+
+
+WORD_LIMIT = 4000
+
+
 class Fate(StrEnum):
     """How sure we are of what became of an action that did not succeed.
 
@@ -107,22 +160,46 @@ class DeliveryError(VigiaError):
         self.retry_after = retry_after
 
 
+class Records(Protocol):
+    """What a helpdesk lets us read of its tickets. Calls block as those of Helpdesk do, and raise the same error."""
+
+    def cases(self, since: datetime) -> tuple[Case, ...]:
+        """Return every ticket of the followed departments that was opened or changed at `since` or later, in any order."""
+
+    def words(self, ticket: str) -> tuple[Word, ...]:
+        """Return what people did on one ticket, oldest first; one that is gone raises DeliveryError with `missing`."""
+
+
 class Helpdesk(Protocol):
-    """One helpdesk product. Calls block; a total deadline of 30 s holds for each."""
+    """One helpdesk product. Calls block; a total deadline of 30 s holds for each exchange."""
 
     @property
     def name(self) -> str:
         """The kind, as in the configuration."""
 
     @property
-    def search_lag(self) -> timedelta:
-        """How long after its creation a ticket may still be missing in `find`."""
+    def search_lag(self) -> timedelta | None:
+        """How long after its creation a ticket may still be missing in `find`; None if nothing can be looked up there."""
+
+    @property
+    def records(self) -> Records | None:
+        """How its tickets are read; None if they cannot be."""
+
+    def inspect(self) -> tuple[Phrase, ...]:
+        """Return everything about it that would keep a ticket from being opened and found again, each with its remedy.
+
+        Reads only: credentials, the department's queue, the field for the reference, every priority and status that we would
+        use. Raises DeliveryError if it cannot be asked.
+        """
 
     def perform(self, order: Order) -> Receipt:
         """Carry out one action, or raise DeliveryError with its fate."""
 
     def find(self, reference: str) -> tuple[Found, ...]:
-        """Return every ticket that carries exactly this reference, lowest id first, or raise DeliveryError."""
+        """Return every ticket that carries exactly this reference, lowest id first, or raise DeliveryError.
+
+        Nothing is found where nothing can be looked up. One that people merged into another is not found under its own id.
+        """
 
 
 def reference_of(installation: str, incident: IncidentId) -> str:
@@ -134,7 +211,8 @@ class HelpdeskOptions(BaseModel):
     """The keys that every helpdesk takes; each product adds its own.
 
     `priorities` tells how the product counts what we call low, normal, high and urgent; a word that is left out is
-    sent as it is. `fallback` holds Apprise URLs.
+    sent as the product's own default for it. `departments` tells how it calls each of our departments, where that is not the name that its
+    kind was configured with. `fallback` holds Apprise URLs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -142,6 +220,7 @@ class HelpdeskOptions(BaseModel):
     department: str = "soporte"
     language: Literal["es", "en"] = "es"
     priorities: Mapping[Priority, str | int] = Field(default_factory=dict)
+    departments: Mapping[str, str | int] = Field(default_factory=dict)
     fallback: tuple[SecretStr, ...] = ()
 
 

@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from monitor.checks.options.durations import Duration
-from monitor.language.refusals import RefusalError
+from monitor.language.phrases import Phrase
+from monitor.tickets.client import Client, HttpOptions, Reply, link, raise_for_status
 from monitor.tickets.port import (
     Action,
     DeliveryError,
     Fate,
     Found,
     HelpdeskKind,
-    HelpdeskOptions,
     HelpdeskTools,
     Order,
     Priority,
@@ -35,48 +31,33 @@ from monitor.tickets.port import (
     TicketStatus,
 )
 
-if TYPE_CHECKING:
-    from monitor.tickets.line import Answer
-
-TOTAL_DEADLINE = timedelta(seconds=30)
-SEARCH_LAG = timedelta(seconds=30)
+# No ticket is ever called so: whoever answers an empty list to it can look tickets up.
+_NOBODY = "VG-NOBODY"
 
 
-class WebhookOptions(HelpdeskOptions):
-    """Where to, the shared secret, and the authority that signed the other side's certificate if it is a private one.
+class WebhookOptions(HttpOptions):
+    """Where to, and the shared secret."""
 
-    Plain http is only for loopback and private networks; it is checked again for each connection. `timeout` holds for a
-    whole call. `search_lag` is how long a ticket may be missing in the answer to a look-up after it was made.
-    """
-
-    url: str
     # What is shorter could not be hidden in what we show without hiding half of every sentence.
     secret: SecretStr = Field(min_length=4)
-    ca_file: str | None = None
-    timeout: Duration = Field(default=TOTAL_DEADLINE, gt=timedelta(0), le=TOTAL_DEADLINE)
-    search_lag: Duration = SEARCH_LAG
-
-    @field_validator("url")
-    @classmethod
-    def _url_is_safe(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RefusalError("configuration.webhook.form", found=url)
-        if parts.username or parts.password or parts.fragment:
-            raise RefusalError("configuration.webhook.user")
-        if parts.scheme == "http" and _is_public(parts.hostname):
-            raise RefusalError("configuration.webhook.clear", found=url)
-        return url
 
 
 class Webhook:
     """Speaks to one URL; every call opens a line of its own and ends within the configured `timeout`."""
 
     name = "webhook"
+    records = None
 
     def __init__(self, options: WebhookOptions, now: Callable[[], datetime]) -> None:
         self._options = options
         self._now = now
+        self._client = Client(options, now)
+
+    def inspect(self) -> tuple[Phrase, ...]:
+        """Ask for a ticket that nobody has: that shows whether the other side accepts us and can look tickets up."""
+        if self.find(_NOBODY):
+            return (Phrase("helpdesk.webhook.lists_anything"),)
+        return ()
 
     @property
     def search_lag(self) -> timedelta:
@@ -102,17 +83,12 @@ class Webhook:
         found = (self._found(ticket) for ticket in listing.tickets if ticket.reference == reference)
         return tuple(sorted(found, key=lambda ticket: (len(ticket.ticket), ticket.ticket)))
 
-    def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+    def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Reply:
         signed = headers | {
             "Content-Type": "application/json",
-            "User-Agent": "vigia",
             "Vigia-Signature": sign(self._options.secret.get_secret_value(), self._now(), body),
         }
-        # The client is needed when there is something to say, which for most of a service's life there is not.
-        from monitor.tickets.line import Call, exchange  # noqa: PLC0415
-
-        call = Call(method=method, url=url, headers=signed, body=body, ca_file=self._options.ca_file)
-        return exchange(call, self._options.timeout)
+        return self._client.send(method, url, body, signed)
 
     def _body(self, order: Order) -> bytes:
         fields = {
@@ -122,7 +98,7 @@ class Webhook:
             "subject": order.subject,
             "body": order.body,
             "priority": self._options.priorities.get(order.priority, order.priority.value),
-            "department": order.department,
+            "department": self._options.departments.get(order.department, order.department),
             **({"internal": True} if order.internal else {}),
         }
         return json.dumps(fields, ensure_ascii=False).encode()
@@ -131,7 +107,7 @@ class Webhook:
         return Found(
             ticket=str(ticket.id),
             reference=ticket.reference,
-            url=_link(ticket.url),
+            url=link(ticket.url),
             status=TicketStatus(ticket.status) if ticket.status in set(TicketStatus) else TicketStatus.OPEN,
             priority=self._priority(ticket.priority),
             answered_at=ticket.answered_at,
@@ -149,41 +125,6 @@ def sign(secret: str, moment: datetime, body: bytes) -> str:
     seconds = str(int(moment.timestamp()))
     digest = hmac.new(secret.encode(), seconds.encode() + b"." + body, hashlib.sha256).hexdigest()
     return f"t={seconds},v1={digest}"
-
-
-def raise_for_status(answer: Answer, action: Action | None, now: datetime) -> None:
-    """Raise DeliveryError with the fate that an answer's status tells; `action` is None for a look-up."""
-    if 200 <= answer.status < 300:
-        return
-    wait = retry_after(answer.headers.get("retry-after", ""), now)
-    raise DeliveryError(
-        _fate(answer.status, action, wait), f"the helpdesk answers {answer.status}", retry_after=wait
-    )
-
-
-def _fate(status: int, action: Action | None, wait: timedelta | None) -> Fate:
-    if status in (401, 403) or 300 <= status < 400:
-        return Fate.FORBIDDEN
-    if status in (425, 429) or (status == 503 and wait is not None):
-        return Fate.NOT_SENT
-    if status == 409:
-        return Fate.CONFLICT
-    if status in (404, 410) and action not in (None, Action.CREATE):
-        return Fate.MISSING
-    # 408 says that the other side gave up waiting for us, not what it did with what it had.
-    return Fate.REFUSED if 400 <= status < 500 and status != 408 else Fate.UNCERTAIN
-
-
-def retry_after(value: str, now: datetime) -> timedelta | None:
-    """Return how long the other side asks us to wait, by seconds or by date; None if it does not say."""
-    if value.isascii() and value.isdigit():
-        return timedelta(seconds=min(int(value[:9]), 86_400))
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(aware - now, timedelta(0))
 
 
 class _Made(BaseModel):
@@ -221,20 +162,7 @@ def _receipt(body: bytes, order: Order) -> Receipt:
     ticket = str(made.id)
     if not ticket or len(ticket) > 200 or not ticket.isprintable():
         raise DeliveryError(Fate.UNCERTAIN, "the helpdesk's answer names no usable ticket")
-    return Receipt(ticket=ticket, url=_link(made.url))
-
-
-def _link(url: str) -> str:
-    """Only what a browser may safely follow is kept of a link that somebody else gives us."""
-    return url if url.startswith(("https://", "http://")) and url.isprintable() and len(url) <= 2000 else ""
-
-
-def _is_public(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return not (address.is_loopback or address.is_private)
+    return Receipt(ticket=ticket, url=link(made.url))
 
 
 def _build(options: WebhookOptions, tools: HelpdeskTools) -> Webhook:

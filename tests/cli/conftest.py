@@ -18,7 +18,7 @@ import pytest
 from monitor.cli import main
 from monitor.clock import SystemClock
 from monitor.inventory import Configuration, load
-from monitor.station.opening import deliverer_of
+from monitor.station.opening import Wanted, office_of
 from monitor.store.database import Database
 from tests.actions.builders import Lookout
 from tests.conftest import SteppingClock
@@ -145,9 +145,13 @@ def installation(tmp_path: Path, config: Path) -> Iterator[Installation]:
 def deliver(configuration: Configuration, lookout: Lookout) -> None:
     """Carry out what is due at the built-in desk."""
     results: list[str] = []
-    deliverer = deliverer_of(
-        configuration, lookout.database, lookout.bureau.clock, "TESTHAUS", results.append
+    wanted = Wanted(
+        configuration=configuration,
+        database=lookout.database,
+        clock=lookout.bureau.clock,
+        installation="TESTHAUS",
     )
+    deliverer = office_of(wanted, on_result=results.append, on_news=lambda: None).deliverer
     while deliverer.step():
         lookout.clock.step(timedelta(milliseconds=1))
     assert results == ["done"]

@@ -15,9 +15,10 @@ import pytest
 import trustme
 from pydantic import SecretStr, ValidationError
 
+from monitor.tickets.client import retry_after
 from monitor.tickets.line import _may_be_called
 from monitor.tickets.port import Action, DeliveryError, Fate, Order, Priority, TicketStatus
-from monitor.tickets.webhook import Webhook, WebhookOptions, retry_after, sign
+from monitor.tickets.webhook import Webhook, WebhookOptions, sign
 from tests.conftest import SteppingClock
 from tests.servers.helpdesk import SECRET, Helpdesk
 

@@ -1,0 +1,175 @@
+"""How we speak to any helpdesk over HTTP: where to, what an answer's status says of an action's fate, and what can be read in it."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from pydantic import Field, field_validator
+
+from monitor.checks.options.durations import Duration
+from monitor.language.refusals import RefusalError
+from monitor.tickets.port import Action, DeliveryError, Fate, HelpdeskOptions
+
+TOTAL_DEADLINE = timedelta(seconds=30)
+SEARCH_LAG = timedelta(seconds=30)
+
+
+class HttpOptions(HelpdeskOptions):
+    """The keys of every helpdesk that is spoken to over HTTP.
+
+    Plain http is only for loopback and private networks; it is checked again for each connection. `ca_file` is the authority that
+    signed the other side's certificate, if it is a private one. `timeout` holds for a whole exchange. `search_lag` is how long a
+    ticket may be missing in the answer to a look-up after it was made.
+    """
+
+    url: str
+    ca_file: str | None = None
+    timeout: Duration = Field(default=TOTAL_DEADLINE, gt=timedelta(0), le=TOTAL_DEADLINE)
+    search_lag: Duration = SEARCH_LAG
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_safe(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise RefusalError("configuration.helpdesk.form", found=url)
+        if parts.username or parts.password or parts.fragment:
+            raise RefusalError("configuration.helpdesk.user")
+        if parts.scheme == "http" and _is_public(parts.hostname):
+            raise RefusalError("configuration.helpdesk.clear", found=url)
+        return url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer with a status of 200 to 299; `headers` by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body decoded; what is no JSON, such as a page that asks to sign in, leaves the fate uncertain."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise DeliveryError(Fate.UNCERTAIN, "the helpdesk's answer cannot be read") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request below the helpdesk's URL.
+
+    `action` is what it does to a ticket, None if it only reads: that decides what a 404 means. Of `json` and `form` at most one is
+    given. `query` may repeat a name.
+    """
+
+    method: str
+    path: str = ""
+    action: Action | None = None
+    query: tuple[tuple[str, str], ...] = ()
+    json: object = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Client:
+    """One helpdesk's address with everything that each request to it carries; every request opens a line of its own.
+
+    `headers` gives the credentials, which go nowhere else: no redirect is followed, no proxy, netrc or other setting of the
+    machine has a say, and no error quotes them.
+    """
+
+    def __init__(
+        self,
+        options: HttpOptions,
+        now: Callable[[], datetime],
+        headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self._options = options
+        self._now = now
+        self._headers = headers
+
+    def ask(self, ask: Ask) -> Reply:
+        """Return the answer to one request, or raise DeliveryError with the fate that its status tells."""
+        body, kind = _body(ask)
+        answer = self.send(ask.method, self._url(ask), body, {**self._headers(), **kind, **ask.headers})
+        raise_for_status(answer, ask.action, self._now())
+        return answer
+
+    def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Return whatever comes back from `url`, or raise DeliveryError if nothing whole does."""
+        # The library is needed when there is something to say, which for most of a service's life there is not.
+        from monitor.tickets.line import Call, exchange  # noqa: PLC0415
+
+        sent = {"User-Agent": "vigia", **headers}
+        call = Call(method=method, url=url, headers=sent, body=body, ca_file=self._options.ca_file)
+        answer = exchange(call, self._options.timeout)
+        return Reply(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def _url(self, ask: Ask) -> str:
+        url = self._options.url.rstrip("/") + ask.path
+        return f"{url}?{urlencode(ask.query)}" if ask.query else url
+
+
+def raise_for_status(answer: Reply, action: Action | None, now: datetime) -> None:
+    """Raise DeliveryError with the fate that an answer's status tells; `action` is None for a look-up."""
+    if 200 <= answer.status < 300:
+        return
+    wait = retry_after(answer.headers.get("retry-after", ""), now)
+    raise DeliveryError(
+        _fate(answer.status, action, wait), f"the helpdesk answers {answer.status}", retry_after=wait
+    )
+
+
+def retry_after(value: str, now: datetime) -> timedelta | None:
+    """Return how long the other side asks us to wait, by seconds or by date; None if it does not say."""
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=min(int(value[:9]), 86_400))
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(aware - now, timedelta(0))
+
+
+def link(url: str) -> str:
+    """Only what a browser may safely follow is kept of a link that somebody else gives us."""
+    return url if url.startswith(("https://", "http://")) and url.isprintable() and len(url) <= 2000 else ""
+
+
+def _body(ask: Ask) -> tuple[bytes, dict[str, str]]:
+    if ask.form is not None:
+        return urlencode(ask.form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    if ask.json is not None:
+        return json.dumps(ask.json, ensure_ascii=False).encode(), {"Content-Type": "application/json"}
+    return b"", {}
+
+
+def _fate(status: int, action: Action | None, wait: timedelta | None) -> Fate:
+    if status in (401, 403) or 300 <= status < 400:
+        return Fate.FORBIDDEN
+    if status in (425, 429) or (status == 503 and wait is not None):
+        return Fate.NOT_SENT
+    if status == 409:
+        return Fate.CONFLICT
+    if status in (404, 410) and action not in (None, Action.CREATE):
+        return Fate.MISSING
+    # 408 says that the other side gave up waiting for us, not what it did with what it had.
+    return Fate.REFUSED if 400 <= status < 500 and status != 408 else Fate.UNCERTAIN
+
+
+def _is_public(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not (address.is_loopback or address.is_private)
