@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from monitor.actions import arm
 from monitor.fleet import CheckPlan, Fleet, Group, PlannedWindow, Server, Site
+from monitor.health.flapping import LOOKS
 from monitor.health.state import Attempts, Policy
 from monitor.health.words import CheckImpact, Service, Status
 from monitor.identifiers import CheckKey, GroupId, IncidentId, ServerId
@@ -167,6 +168,10 @@ class Lookout:
     def all_well(self) -> None:
         """Find every check healthy, twice: enough for anything that failed."""
         self.see(*(f"{check.key} ok" for check in self.fleet.checks()), times=2)
+
+    def all_steady(self) -> None:
+        """Find every check healthy until nobody remembers that any came and went."""
+        self.see(*(f"{check.key} ok" for check in self.fleet.checks()), times=LOOKS)
 
     def wait(self, span: timedelta, every: timedelta = timedelta(seconds=30)) -> None:
         """Let time pass without a look, keeping house as watch does."""

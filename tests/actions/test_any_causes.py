@@ -171,10 +171,8 @@ def test_every_failure_is_told_of_exactly_once_and_everything_ends(begin, steps:
         require_each_failure_in_its_place(lookout)
     cancel_all(lookout)
     lookout.bureau.keep_house()
-    # So many good looks also end what came and went.
-    for _ in range(10):
-        lookout.all_well()
-        lookout.bureau.keep_house()
+    lookout.all_steady()
+    lookout.bureau.keep_house()
     lookout.wait(RESOLVE_AFTER + MINUTE, every=MINUTE)
     require_every_end(lookout)
     require_one_ticket_each(lookout)

@@ -195,7 +195,7 @@ def test_one_incident_a_server_one_ticket_an_incident_and_an_end_for_each(begin,
         require_one_at_a_time(lookout)
     cancel_all(lookout)
     lookout.bureau.keep_house()
-    lookout.all_well()
+    lookout.all_steady()
     lookout.wait(RESOLVE_AFTER + MINUTE, every=MINUTE)
     require_every_end(lookout)
     require_one_ticket_each(lookout)

@@ -136,7 +136,7 @@ def test_words_break_no_rule_of_incidents_tickets_and_intervals(begin, steps: li
         say(lookout, Say(verb="release", place=SERVERS.index(server), minutes=1))
     cancel_all(lookout)
     lookout.bureau.keep_house()
-    lookout.all_well()
+    lookout.all_steady()
     lookout.wait(RESOLVE_AFTER + MINUTE, every=MINUTE)
     require_every_end(lookout)
     require_one_ticket_each(lookout)
@@ -156,7 +156,7 @@ def test_no_word_makes_us_forget_a_new_fault(begin, steps: list[Step | Say]):
         say(lookout, Say(verb="release", place=SERVERS.index(server), minutes=1))
     cancel_all(lookout)
     lookout.bureau.keep_house()
-    lookout.all_well()
+    lookout.all_steady()
     for server in SERVERS:
         lookout.see(f"{server}/http down", times=6)
         with lookout.database.reading() as tx:
