@@ -21,6 +21,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 SECRET = "a secret that both sides share"
+OURS = ("create", "comment", "priority", "resolve", "reopen")
+"""What we do to a ticket; whatever else stands on one was done by people."""
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Ticket:
     status: str
     listed_at: datetime
     messages: list[tuple[str, str]] = field(default_factory=list)
+    internal: set[int] = field(default_factory=set)
 
 
 class Helpdesk:
@@ -49,6 +52,7 @@ class Helpdesk:
         self.lag = lag
         self.honours_keys = honours_keys
         self.drops_references = False
+        self.knows_us = True
         self.modes: deque[str] = deque()
         self.get_modes: deque[str] = deque()
         self.tickets: list[Ticket] = []
@@ -110,6 +114,8 @@ class Helpdesk:
         ticket = next((each for each in self.tickets if str(each.id) == fields["ticket"]), None)
         if ticket is None:
             return None
+        if fields.get("internal"):
+            ticket.internal.add(len(ticket.messages))
         ticket.messages.append((fields["action"], fields["body"]))
         ticket.priority = fields["priority"]
         ticket.status = {"resolve": "closed", "reopen": "open"}.get(fields["action"], ticket.status)
@@ -152,6 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.helpdesk.check(self.headers, b"")
         reference = parse_qs(urlsplit(self.path).query)["reference"][0]
         self.helpdesk.asked.append(("find", reference))
+        if not self.helpdesk.knows_us:
+            self._json(401, {})
+            return
         mode = self.helpdesk.get_modes.popleft() if self.helpdesk.get_modes else "ok"
         if mode == "ok":
             self._json(200, {"tickets": self.helpdesk.listing(reference)})
@@ -169,6 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not key.startswith(f"{fields['reference']}-"):
             self.helpdesk.complaints.append(f"the key {key} is not one of {fields['reference']}")
         self.helpdesk.asked.append((fields["action"], key))
+        if not self.helpdesk.knows_us:
+            self._json(401, {})
+            return
         mode = self.helpdesk.modes.popleft() if self.helpdesk.modes else "ok"
         acts = mode in ("ok", "hang", "reset", "drip", "endless", "html", "500", "twice", "lose")
         made = self.helpdesk.act(fields, key) if acts else None
