@@ -74,6 +74,7 @@ class Deliverer:
         lived: Callable[[datetime, datetime], timedelta] = difference,
         department: str = "soporte",
         language: str = "es",
+        public: bool = False,
         fallback: Messenger | None = None,
         at_home: frozenset[Channel] = frozenset(),
         chance: Callable[[], float] = random.random,
@@ -84,7 +85,7 @@ class Deliverer:
 
         `append` makes a batch of entries and hands it to the journal inside the transaction it is given. `lived` tells how much time passed
         between two moments of `clock`, whatever was done to that one meanwhile. `language` is
-        that of the tickets; messages speak the site's first one. Without `fallback` the operators hear what it would.
+        that of the tickets; messages speak the site's first one. `public` tells that follow-ups on tickets are no internal notes. Without `fallback` the operators hear what it would.
         `at_home` are the channels from which no byte leaves the house: the helpdesk's when its tickets lie in
         `database`, those for people when nobody asked to be told.
         `on_result` is told `done`, a fate, `rejected` or `duplicate` for every ticket's action. `checkpoint` is told the name
@@ -107,6 +108,7 @@ class Deliverer:
             department=department,
             language=language,
             at_home=Channel.TICKET in at_home,
+            public=public,
         )
         self._at_home = at_home
         self._couriers: Mapping[Channel, _Courier] = {

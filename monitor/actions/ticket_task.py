@@ -22,13 +22,17 @@ from monitor.tickets.wording import Story
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:
-    """The helpdesk and how it is spoken to; one that is `at_home` keeps its tickets in our own database."""
+    """The helpdesk and how it is spoken to; one that is `at_home` keeps its tickets in our own database.
+
+    `public` tells that follow-ups are for whoever may read the ticket.
+    """
 
     helpdesk: Helpdesk
     installation: str
     department: str
     language: str
     at_home: bool = False
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,7 @@ def load(tx: Transaction, row: DeliveryRow, to: Addressee, fleets: LatestFleet) 
             department=to.department,
             language=to.language,
             replaces=replaced,
+            public=to.public,
         ),
         entry=entries[row.entry],
         ticket=ticket,

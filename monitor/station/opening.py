@@ -113,6 +113,7 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
         append=lambda tx, entries: append(tx, entries, clock.now()),
         department=settings.helpdesk.department,
         language=settings.helpdesk.language,
+        public=settings.helpdesk.follow_ups == "public",
         fallback=AppriseMessenger(fallback) if fallback else None,
         at_home=_at_home(settings),
         on_result=on_result,

@@ -41,7 +41,7 @@ def order_of(action: Action, seq: int, story: Story, entry: Entry, present: Pres
     match action:
         case Action.COMMENT:
             order = words.order(present, wording.comment(story, entry), present.priority)
-            return replace(order, internal=isinstance(entry.body, IncidentAcknowledged))
+            return replace(order, internal=order.internal or isinstance(entry.body, IncidentAcknowledged))
         case Action.PRIORITY:
             return _rise(words, entry, present)
         case Action.RESOLVE:
@@ -63,6 +63,7 @@ def duplicate_order(story: Story, extra: Found, kept: str) -> Order:
         priority=extra.priority,
         department=story.department,
         language=story.language,
+        internal=not story.public,
     )
 
 
@@ -116,6 +117,7 @@ class _Words:
             priority=priority,
             department=story.department,
             language=story.language,
+            internal=self.action is not Action.CREATE and not story.public,
         )
 
 

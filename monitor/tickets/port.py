@@ -212,13 +212,15 @@ class HelpdeskOptions(BaseModel):
 
     `priorities` tells how the product counts what we call low, normal, high and urgent; a word that is left out is
     sent as the product's own default for it. `departments` tells how it calls each of our departments, where that is not the name that its
-    kind was configured with. `fallback` holds Apprise URLs.
+    kind was configured with. `follow_ups` says whether what follows the creation is for the department alone, so that it never counts as an
+    answer, or for whoever opened the ticket. `fallback` holds Apprise URLs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     department: str = "soporte"
     language: Literal["es", "en"] = "es"
+    follow_ups: Literal["internal", "public"] = "internal"
     priorities: Mapping[Priority, str | int] = Field(default_factory=dict)
     departments: Mapping[str, str | int] = Field(default_factory=dict)
     fallback: tuple[SecretStr, ...] = ()

@@ -36,7 +36,8 @@ _MOST_EVIDENCE = 20
 class Story:
     """One incident as it stands, with the entries that led there, oldest first, told in one language.
 
-    `department` is the id that the helpdesk was configured with. `replaces` is the ticket that got lost, if this
+    `department` is the id that the helpdesk was configured with. `public` tells that what follows the creation is for whoever may read the
+    ticket, and not for the department alone. `replaces` is the ticket that got lost, if this
     one is made in its place.
     """
 
@@ -47,6 +48,7 @@ class Story:
     department: str
     language: str
     replaces: str = ""
+    public: bool = False
 
 
 def subject(story: Story) -> str:

@@ -204,7 +204,7 @@ def test_one_that_fails_inside_takes_back_its_own_part_alone(home: Home) -> None
     assert len(home.states(Channel.TICKET)) == 1
 
 
-def test_who_has_an_incident_in_hand_is_a_word_for_the_department_alone(home: Home) -> None:
+def test_what_follows_a_creation_is_for_the_department_alone(home: Home) -> None:
     home.queue(opened(0))
     home.steps()
     whole = builders.incident(name(0), ServerId("server0"))
@@ -217,5 +217,5 @@ def test_who_has_an_incident_in_hand_is_a_word_for_the_department_alone(home: Ho
     assert [(message.action, message.internal) for message in messages] == [
         ("create", False),
         ("comment", True),
-        ("comment", False),
+        ("comment", True),
     ]

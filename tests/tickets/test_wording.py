@@ -154,9 +154,25 @@ def test_a_ticket_hears_who_has_it_in_hand_and_nobody_else_does(language: str) -
     assert first.body.startswith("ana")
     assert "14:10" not in first.body
     assert "14:10" in second.body
-    plain = order(Action.COMMENT, told, builders.updated(told.incident, Reason.EASED, LATER))
-    assert plain is not None
-    assert not plain.internal
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_follow_ups_are_internal_unless_they_are_meant_for_everybody(public: bool) -> None:
+    told = replace(story(), public=public)
+    whole = told.incident
+    follow_ups = (
+        (Action.COMMENT, builders.updated(whole, Reason.EASED, LATER)),
+        (Action.RESOLVE, builders.resolved(whole, LATER)),
+        (Action.REOPEN, builders.reopened(whole, LATER)),
+    )
+    orders = [order(action, told, entry) for action, entry in follow_ups]
+    assert [one is not None and one.internal for one in orders] == [not public] * 3
+    created = order(Action.CREATE, told, builders.opened(whole))
+    assert created is not None
+    assert not created.internal
+    held = order(Action.COMMENT, told, builders.acknowledged(whole, LATER))
+    assert held is not None
+    assert held.internal
 
 
 def test_a_ticket_that_is_made_late_says_who_has_it_in_hand() -> None:
