@@ -11,6 +11,8 @@ VigiaError                  anything that this product raises on purpose
 ├── AlreadyRunningError     another watch holds the data directory
 ├── TargetFaultError        (checks.contract) trouble at the target of a look: becomes an observation with a cause
 ├── OwnFaultError           (checks.contract) our own trouble during a look: unknown, never an incident
+├── LineError               (line) no connection to the outside stands, so nothing was sent
+├── PostError               (post) a letter was not taken or a mailbox not read, and how sure we are of that
 └── DeliveryError           (tickets.port) a helpdesk did not confirm an action, and how sure we are of its fate
 """
 

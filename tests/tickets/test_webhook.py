@@ -15,8 +15,8 @@ import pytest
 import trustme
 from pydantic import SecretStr, ValidationError
 
+from monitor.line import may_be_called
 from monitor.tickets.client import retry_after
-from monitor.tickets.line import _may_be_called
 from monitor.tickets.port import Action, DeliveryError, Fate, Order, Priority, TicketStatus
 from monitor.tickets.webhook import Webhook, WebhookOptions, sign
 from tests.conftest import SteppingClock
@@ -246,7 +246,7 @@ def test_an_address_that_is_not_safe_is_refused(url: str) -> None:
     ],
 )
 def test_where_a_call_may_go(address: str, plain: bool, allowed: bool) -> None:
-    assert _may_be_called(address, plain=plain) is allowed
+    assert may_be_called(address, plain=plain) is allowed
 
 
 @pytest.mark.parametrize(
