@@ -19,6 +19,9 @@ from monitor.tickets.port import Action, DeliveryError, Fate, HelpdeskOptions
 
 TOTAL_DEADLINE = timedelta(seconds=30)
 SEARCH_LAG = timedelta(seconds=30)
+LONG_ANSWER = 8 * 1024 * 1024
+# A page of tickets with everything that was said on them.
+LIST_LIMIT = 8 * 1024 * 1024
 
 
 class HttpOptions(HelpdeskOptions):
@@ -68,7 +71,7 @@ class Ask:
     """One request below the helpdesk's URL.
 
     `action` is what it does to a ticket, None if it only reads: that decides what a 404 means. Of `json` and `form` at most one is
-    given. `query` may repeat a name.
+    given. `query` may repeat a name. What is read may be a list, and longer than the answer to an action.
     """
 
     method: str
@@ -78,6 +81,7 @@ class Ask:
     json: object = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    long: bool = False
 
 
 class Client:
@@ -100,17 +104,23 @@ class Client:
     def ask(self, ask: Ask) -> Reply:
         """Return the answer to one request, or raise DeliveryError with the fate that its status tells."""
         body, kind = _body(ask)
-        answer = self.send(ask.method, self._url(ask), body, {**self._headers(), **kind, **ask.headers})
+        headers = {**self._headers(), **kind, **ask.headers}
+        answer = self.send(ask.method, self._url(ask), body, headers, long=ask.long)
         raise_for_status(answer, ask.action, self._now())
         return answer
 
-    def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def send(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], *, long: bool = False
+    ) -> Reply:
         """Return whatever comes back from `url`, or raise DeliveryError if nothing whole does."""
         # The library is needed when there is something to say, which for most of a service's life there is not.
-        from monitor.tickets.line import Call, exchange  # noqa: PLC0415
+        from monitor.tickets.line import ANSWER_LIMIT, Call, exchange  # noqa: PLC0415
 
         sent = {"User-Agent": "vigia", **headers}
-        call = Call(method=method, url=url, headers=sent, body=body, ca_file=self._options.ca_file)
+        limit = LIST_LIMIT if method == "GET" else ANSWER_LIMIT
+        call = Call(
+            method=method, url=url, headers=sent, body=body, ca_file=self._options.ca_file, limit=limit
+        )
         answer = exchange(call, self._options.timeout)
         return Reply(status=answer.status, headers=answer.headers, body=answer.body)
 

@@ -25,7 +25,7 @@ ANSWER_LIMIT = 256 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back: status, headers by lower-case name, and a whole body of at most `ANSWER_LIMIT` bytes."""
+    """What came back: status, headers by lower-case name, and a whole body within the limit of its call."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,13 +34,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request; `ca_file` replaces the certificate authorities that everybody trusts."""
+    """One request; `ca_file` replaces the certificate authorities that everybody trusts.
+
+    `limit` is how many bytes the body of the answer may have.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes
     ca_file: str | None = None
+    limit: int = ANSWER_LIMIT
 
 
 def exchange(call: Call, within: timedelta) -> Answer:
@@ -73,12 +77,12 @@ def _ask(session: requests.Session, line: Line, call: Call) -> Answer:
         stream=True,
         verify=call.ca_file or True,
     ) as response:
-        body = response.raw.read(ANSWER_LIMIT + 1, decode_content=False)
+        body = response.raw.read(call.limit + 1, decode_content=False)
         # A body without a length ends with the connection, so a line that was cut looks like a whole answer.
         if line.cut:
             raise TimeoutError
-        if len(body) > ANSWER_LIMIT:
-            raise DeliveryError(Fate.UNCERTAIN, f"the answer is longer than {ANSWER_LIMIT} bytes")
+        if len(body) > call.limit:
+            raise DeliveryError(Fate.UNCERTAIN, f"the answer is longer than {call.limit} bytes")
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(status=response.status_code, headers=headers, body=body)
 

@@ -1,0 +1,52 @@
+"""What a helpdesk answers, taken in by its shape: whatever does not fit leaves the fate uncertain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from monitor.tickets.client import Reply
+from monitor.tickets.port import WORD_LIMIT, DeliveryError, Fate
+
+
+class Shape(BaseModel):
+    """A part of an answer; what a product adds beside it is left alone."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
+
+
+def read(shape: type[ShapeT], reply: Reply) -> ShapeT:
+    """Return the body of an answer as this shape, or raise DeliveryError with `uncertain`."""
+    try:
+        return shape.model_validate_json(reply.body)
+    except ValidationError as error:
+        raise DeliveryError(Fate.UNCERTAIN, "the helpdesk's answer cannot be read") from error
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# A moment in UTC, whatever offset it was written with; one without any is taken for UTC.
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+
+
+def shortened(words: str) -> str:
+    """Return what somebody wrote as a `Word` may hold it."""
+    plain = words.strip()
+    return plain if len(plain) <= WORD_LIMIT else plain[: WORD_LIMIT - 1] + "…"
+
+
+def short_subject(subject: str, limit: int) -> str:
+    """Return a subject that a product takes; our reference stands at its beginning and is never lost."""
+    return subject if len(subject) <= limit else subject[: limit - 1] + "…"
+
+
+def is_number(ticket: str) -> bool:
+    """May this be a ticket of a product that counts its tickets? Anything else is none, and belongs in no address."""
+    return ticket.isascii() and ticket.isdigit() and len(ticket) <= 9
