@@ -19,7 +19,6 @@ from monitor.tickets.port import Action, DeliveryError, Fate, HelpdeskOptions
 
 TOTAL_DEADLINE = timedelta(seconds=30)
 SEARCH_LAG = timedelta(seconds=30)
-LONG_ANSWER = 8 * 1024 * 1024
 # A page of tickets with everything that was said on them.
 LIST_LIMIT = 8 * 1024 * 1024
 
@@ -81,7 +80,6 @@ class Ask:
     json: object = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    long: bool = False
 
 
 class Client:
@@ -105,19 +103,19 @@ class Client:
         """Return the answer to one request, or raise DeliveryError with the fate that its status tells."""
         body, kind = _body(ask)
         headers = {**self._headers(), **kind, **ask.headers}
-        answer = self.send(ask.method, self._url(ask), body, headers, long=ask.long)
+        answer = self.send(ask.method, self._url(ask), body, headers, long=ask.action is None)
         raise_for_status(answer, ask.action, self._now())
         return answer
 
     def send(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], *, long: bool = False
     ) -> Reply:
-        """Return whatever comes back from `url`, or raise DeliveryError if nothing whole does."""
+        """Return whatever comes back from `url`, or raise DeliveryError if nothing whole does; a `long` answer may be a list."""
         # The library is needed when there is something to say, which for most of a service's life there is not.
         from monitor.tickets.line import ANSWER_LIMIT, Call, exchange  # noqa: PLC0415
 
         sent = {"User-Agent": "vigia", **headers}
-        limit = LIST_LIMIT if method == "GET" else ANSWER_LIMIT
+        limit = LIST_LIMIT if long else ANSWER_LIMIT
         call = Call(
             method=method, url=url, headers=sent, body=body, ca_file=self._options.ca_file, limit=limit
         )
