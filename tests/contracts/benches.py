@@ -15,7 +15,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from monitor.store.database import Database
-from monitor.tickets.port import HelpdeskTools
+from monitor.tickets.port import HelpdeskTools, Priority
+from tests.conftest import SteppingClock
 
 Thing = TypeVar("Thing", bound="_Closing")
 
@@ -50,15 +51,19 @@ class Keeper:
 class Ground:
     """What a bench is built on: a directory of this test alone, what the session keeps, and what the helpdesk is lent.
 
-    `tools.now` is a clock that stands still unless the test steps it. It begins at the present, because a real product has a clock of its
-    own.
+    `tools.now` is `clock.now`: it stands still unless the test steps it. It begins at the present, because a real product has a clock of
+    its own.
     """
 
     directory: Path
     keeper: Keeper
     database: Database
     tools: HelpdeskTools
-    step: Callable[[timedelta], datetime]
+    clock: SteppingClock
+
+    def step(self, by: timedelta) -> datetime:
+        """Let time pass for our side, and for a product that goes by our clock."""
+        return self.clock.step(by)
 
 
 class Ability(StrEnum):
@@ -77,11 +82,12 @@ class Bench(Protocol):
     """One helpdesk that runs, and what people do there. Inherit from it, and say only what differs.
 
     `options` stand below `helpdesk:` of the configuration. `lacks` names what the product cannot do, each with the reason in words;
-    `KEYS` is to know an `Order.key` again.
+    `KEYS` is to know an `Order.key` again. `counts` says as what a priority is read back where the product knows fewer than four.
     """
 
     options: dict[str, Any]
     lacks: ClassVar[Mapping[Ability, str]] = MappingProxyType({})
+    counts: ClassVar[Mapping[Priority, Priority]] = MappingProxyType({})
 
     def close(self) -> None:
         """End whatever this bench started; what the keeper keeps stays."""
@@ -140,3 +146,6 @@ BENCHES: Mapping[str, Callable[[Ground], Bench]] = {
     "desk": _desk,
     "webhook": _webhook,
 }
+
+# The programs that a bench cannot do without, as in tools/system-packages: without them its tests are skipped by these names.
+NEEDS: Mapping[str, tuple[str, ...]] = {}

@@ -8,17 +8,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import socket
-import struct
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.servers.spoiling import Spoiling
 
 SECRET = "a secret that both sides share"
 OURS = ("create", "comment", "priority", "resolve", "reopen")
@@ -40,7 +39,7 @@ class Ticket:
 class Helpdesk:
     """One server. `modes` are used up one a POST, `get_modes` one a GET; without one it does what it should.
 
-    Modes of a POST: ok, hang, reset, drip, endless, html and 500 act and then spoil the answer; html_only, 429, 503, 401, 409, 422,
+    Modes of a POST: ok, hang, reset, drip, endless, half, html and 500 act and then spoil the answer; html_only, 429, 503, 401, 409, 422,
     302, 500_only and close do not act; twice makes two tickets; lose makes one and forgets it. `late` acts when the other side
     has long hung up.
     """
@@ -138,7 +137,7 @@ class Helpdesk:
         if seconds != str(int(self.now().timestamp())):
             self.complaints.append(f"the signature is of another moment: {seconds}")
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Spoiling]:
         desk = self
 
         class Handler(_Handler):
@@ -147,27 +146,30 @@ class Helpdesk:
         return Handler
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Spoiling):
     helpdesk: Helpdesk
-    protocol_version = "HTTP/1.1"
 
-    def log_message(self, *_args: object) -> None:
-        """Keep the test's output clean."""
+    @property
+    def released(self) -> threading.Event:
+        return self.helpdesk.released
 
-    def do_GET(self) -> None:
+    def asked(self) -> None:
+        self._look_up() if self.command == "GET" else self._act()
+
+    def _look_up(self) -> None:
         self.helpdesk.check(self.headers, b"")
         reference = parse_qs(urlsplit(self.path).query)["reference"][0]
         self.helpdesk.asked.append(("find", reference))
         if not self.helpdesk.knows_us:
-            self._json(401, {})
+            self.json(401, {})
             return
         mode = self.helpdesk.get_modes.popleft() if self.helpdesk.get_modes else "ok"
         if mode == "ok":
-            self._json(200, {"tickets": self.helpdesk.listing(reference)})
+            self.json(200, {"tickets": self.helpdesk.listing(reference)})
         else:
-            self._spoil(mode)
+            self.spoil(mode)
 
-    def do_POST(self) -> None:
+    def _act(self) -> None:
         length = int(self.headers["Content-Length"])
         body = self.rfile.read(length)
         if len(body) < length:
@@ -179,84 +181,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.helpdesk.complaints.append(f"the key {key} is not one of {fields['reference']}")
         self.helpdesk.asked.append((fields["action"], key))
         if not self.helpdesk.knows_us:
-            self._json(401, {})
+            self.json(401, {})
             return
         mode = self.helpdesk.modes.popleft() if self.helpdesk.modes else "ok"
-        acts = mode in ("ok", "hang", "reset", "drip", "endless", "html", "500", "twice", "lose")
+        acts = mode in ("ok", "hang", "reset", "drip", "endless", "half", "html", "500", "twice", "lose")
         made = self.helpdesk.act(fields, key) if acts else None
         if mode == "twice":
             self.helpdesk.act(fields, f"{key}-again")
         if mode == "lose":
             self.helpdesk.tickets.pop()
         if mode in ("ok", "twice", "lose"):
-            self._json(*((201, made) if made else (404, {"error": "no such ticket"})))
+            self.json(*((201, made) if made else (404, {"error": "no such ticket"})))
             return
         if mode == "late":
-            self._wait_for_the_end()
+            self.wait_for_the_end()
             self.helpdesk.act(fields, key)
             return
-        self._spoil(mode)
-
-    def _spoil(self, mode: str) -> None:
-        self.close_connection = True
-        spoilers: dict[str, Callable[[], None]] = {
-            "hang": self._wait_for_the_end,
-            "reset": self._reset,
-            "drip": self._drip,
-            "endless": self._endless,
-            "html": self._html,
-            "html_only": self._html,
-            "500": lambda: self._json(500, {}),
-            "500_only": lambda: self._json(500, {}),
-            "429": lambda: self._json(429, {}, ("Retry-After", "7")),
-            "503": lambda: self._json(503, {}, ("Retry-After", "20")),
-            "302": lambda: self._json(302, {}, ("Location", f"{self.helpdesk.url}/elsewhere")),
-            "close": lambda: None,
-        }
-        spoilers.get(mode, lambda: self._json(int(mode), {}))()
-
-    def _json(self, status: int, content: object, *headers: tuple[str, str]) -> None:
-        self._answer(status, json.dumps(content).encode(), ("Content-Type", "application/json"), *headers)
-
-    def _html(self) -> None:
-        self._answer(200, b"<html><p>Please sign in.</p></html>", ("Content-Type", "text/html"))
-
-    def _answer(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
-        self.send_response(status)
-        for name, value in (*headers, ("Content-Length", str(len(body)))):
-            self.send_header(name, value)
-        with suppress(OSError):
-            self.end_headers()
-            self.wfile.write(body)
-
-    def _wait_for_the_end(self) -> None:
-        """Keep silent until the other side hangs up or the test is over."""
-        self.connection.settimeout(0.02)
-        while not self.helpdesk.released.is_set():
-            try:
-                if not self.connection.recv(1):
-                    return
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-
-    def _reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-
-    def _drip(self) -> None:
-        """One byte of the head at a time, each well within any time-out of a single wait."""
-        self._trickle(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 4000)
-
-    def _endless(self) -> None:
-        self._trickle(b"HTTP/1.1 200 OK\r\n\r\n" + b"{" * 4000)
-
-    def _trickle(self, data: bytes) -> None:
-        for byte in data:
-            try:
-                self.connection.sendall(bytes((byte,)))
-            except OSError:
-                return
-            if self.helpdesk.released.wait(0.02):
-                return
+        self.spoil(mode)
