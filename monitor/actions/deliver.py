@@ -28,11 +28,13 @@ from monitor.actions.verify import Verifier
 from monitor.clock import Clock
 from monitor.errors import BusyError, StoreError
 from monitor.identifiers import IncidentId
+from monitor.incidents.problem import Problem
 from monitor.journal.consequences import Channel, Delivery
 from monitor.store import deliveries, readings
 from monitor.store.database import Database
 from monitor.store.deliveries import DeliveryRow
 from monitor.subscribers.port import Messenger
+from monitor.tickets.classes import SHIPPED, Grade
 from monitor.tickets.port import Helpdesk
 
 _LOG = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class Deliverer:
         department: str = "soporte",
         language: str = "es",
         public: bool = False,
+        classes: Mapping[Problem, Grade] = SHIPPED,
         fallback: Messenger | None = None,
         at_home: frozenset[Channel] = frozenset(),
         chance: Callable[[], float] = random.random,
@@ -85,7 +88,7 @@ class Deliverer:
 
         `append` makes a batch of entries and hands it to the journal inside the transaction it is given. `lived` tells how much time passed
         between two moments of `clock`, whatever was done to that one meanwhile. `language` is
-        that of the tickets; messages speak the site's first one. `public` tells that follow-ups on tickets are no internal notes. Without `fallback` the operators hear what it would.
+        that of the tickets; messages speak the site's first one. `public` tells that follow-ups on tickets are no internal notes, `classes` who is to treat which problem. Without `fallback` the operators hear what it would.
         `at_home` are the channels from which no byte leaves the house: the helpdesk's when its tickets lie in
         `database`, those for people when nobody asked to be told.
         `on_result` is told `done`, a fate, `rejected` or `duplicate` for every ticket's action. `checkpoint` is told the name
@@ -109,6 +112,7 @@ class Deliverer:
             language=language,
             at_home=Channel.TICKET in at_home,
             public=public,
+            classes=classes,
         )
         self._at_home = at_home
         self._couriers: Mapping[Channel, _Courier] = {

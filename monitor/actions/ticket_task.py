@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.actions.outbox import LatestFleet
 from monitor.errors import NotFoundError
 from monitor.identifiers import IncidentId
 from monitor.incidents.incident import Incident
+from monitor.incidents.problem import Problem
 from monitor.journal.consequences import Channel, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketRejected
 from monitor.store import deliveries, journal, readings
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.store.readings import TicketRow
+from monitor.tickets.classes import SHIPPED, Grade
 from monitor.tickets.orders import Present
-from monitor.tickets.port import Action, Helpdesk, Priority, reference_of
-from monitor.tickets.wording import Story
+from monitor.tickets.port import Action, Helpdesk, reference_of
+from monitor.tickets.priorities import Priority
+from monitor.tickets.story import Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:
     """The helpdesk and how it is spoken to; one that is `at_home` keeps its tickets in our own database.
 
-    `public` tells that follow-ups are for whoever may read the ticket.
+    `public` tells that follow-ups are for whoever may read the ticket; `classes` is the table of classes.
     """
 
     helpdesk: Helpdesk
@@ -33,6 +37,7 @@ class Addressee:
     language: str
     at_home: bool = False
     public: bool = False
+    classes: Mapping[Problem, Grade] = field(default_factory=lambda: SHIPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,11 @@ class Task:
         """The ticket at the helpdesk; None before it exists."""
         if self.ticket is None:
             return None
-        return Present(ticket=self.ticket.ticket, priority=Priority(self.ticket.priority))
+        return Present(
+            ticket=self.ticket.ticket,
+            priority=Priority(self.ticket.priority),
+            department=self.ticket.department,
+        )
 
 
 def load(tx: Transaction, row: DeliveryRow, to: Addressee, fleets: LatestFleet) -> Task:
@@ -72,6 +81,7 @@ def load(tx: Transaction, row: DeliveryRow, to: Addressee, fleets: LatestFleet) 
             language=to.language,
             replaces=replaced,
             public=to.public,
+            classes=to.classes,
         ),
         entry=entries[row.entry],
         ticket=ticket,

@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 VERIFY = "verify"
 UNCERTAIN = "uncertain"
+NO_TICKET = "a problem of its class opens no ticket"
 
 
 class TicketCourier:
@@ -49,7 +50,7 @@ class TicketCourier:
             self._misfit(claimed, error)
             return
         if order is None:
-            self._needless(claimed)
+            self._needless(claimed, NO_TICKET if task.ticket is None else "the ticket has it already")
         elif step is Step.LOOK:
             self._look(task, order, manner)
         else:
@@ -172,8 +173,8 @@ class TicketCourier:
         self._outbox.record(work)
         self._on_result(DeliveryState.REJECTED)
 
-    def _needless(self, row: DeliveryRow) -> None:
-        after = delivery.after_success(parcel_of(row), "the ticket has it already")
+    def _needless(self, row: DeliveryRow, detail: str) -> None:
+        after = delivery.after_success(parcel_of(row), detail)
         self._outbox.record(lambda tx: self._outbox.put(tx, row, after))
 
     def _entry(self, task: Task, order: Order, receipt: Receipt) -> Entry:

@@ -32,7 +32,7 @@ from monitor.station.shapes import evidence_shape, incident_shape
 from monitor.store import journal, readings
 from monitor.store.database import Transaction
 from monitor.store.readings import TicketRow
-from monitor.tickets.wording import evidence_so_far
+from monitor.tickets.story import evidence_so_far
 
 _NAMES = 20
 _FAILING = (Status.DEGRADED_PERFORMANCE, Status.PARTIAL_OUTAGE, Status.MAJOR_OUTAGE)

@@ -20,12 +20,15 @@ _TEXTS = (
     ("servers", EACH, "description"),
     ("windows", EACH, "title"),
     ("support", "departments", EACH, "name"),
+    ("support", "plans", EACH, "name"),
 )
 _LISTS_OF_NAMES = (
     ("site", "languages"),
     ("servers", EACH, "depends_on"),
     ("servers", EACH, "plans"),
     ("windows", EACH, "servers"),
+    ("support", "channels", EACH, "plans"),
+    ("support", "unanswered", "departments"),
 )
 
 
@@ -33,7 +36,8 @@ def relations(value: Plain, marks: Marks) -> Iterator[Finding]:
     """Yield every place that does not agree with another."""
     for name in _NAMED:
         yield from _twice(find(value, name, EACH, "id"), marks, "duplicate_id")
-    yield from _twice(find(value, "support", "departments", EACH, "id"), marks, "duplicate_id")
+    for name in ("departments", "plans"):
+        yield from _twice(find(value, "support", name, EACH, "id"), marks, "duplicate_id")
     for pattern in _LISTS_OF_NAMES:
         for path, names in items(value, *pattern):
             texts = (((*path, *below), name) for below, name in find(names, EACH))
@@ -80,7 +84,20 @@ def _strangers(value: Plain) -> Iterator[Finding]:
     yield from _unknown(find(value, "servers", EACH, "depends_on", EACH), servers, "unknown_parent")
     yield from _unknown(find(value, "windows", EACH, "servers", EACH), servers, "unknown_server")
     if departments:
-        yield from _unknown(find(value, "helpdesk", "department"), departments, "unknown_department")
+        yield from _unknown(_addressed(value), departments, "unknown_department")
+    promised = find(value, "support", "unanswered", "departments", EACH)
+    yield from _unknown(promised, departments, "unknown_department")
+    plans = [name for _, name in find(value, "support", "plans", EACH, "id")]
+    if plans:
+        yield from _unknown(find(value, "support", "channels", EACH, "plans", EACH), plans, "unknown_plan")
+
+
+def _addressed(value: Plain) -> Iterator[tuple[Path, str]]:
+    """Yield every department that tickets are addressed to."""
+    yield from find(value, "helpdesk", "department")
+    for _, classes in items(value, "helpdesk", "classes"):
+        for problem in classes if isinstance(classes, dict) else ():
+            yield from find(value, "helpdesk", "classes", problem, "department")
 
 
 def _unknown(named: Iterable[tuple[Path, str]], known: list[str], key: str) -> Iterator[Finding]:

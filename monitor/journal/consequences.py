@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from monitor.identifiers import IncidentId
-from monitor.incidents.incident import Audience, Impact, Incident, Origin
+from monitor.incidents.incident import Audience, Incident, Origin
 from monitor.journal.entries import Body, Entry, IncidentRetracted, IncidentUpdated, Kind, Reason
 
 
@@ -59,7 +59,8 @@ class Delivery:
 def consequences(entry: Entry, incident: Incident | None) -> tuple[Delivery, ...]:
     """Return what follows from `entry`, in order; `incident` is the one it is about, as it stands after the entry.
 
-    Tickets are for faults that we detected ourselves and that customers see. Our own troubles reach operators alone.
+    Tickets are for what we detected ourselves about a server; whether a matter of the staff has one is asked of the table of classes when
+    it is delivered, for that is configuration and this is not. Our own troubles reach operators alone.
     A drill has no consequences outside. While an operator has the incident in hand, operators hear no more of it; a ticket that
     was refused is another matter, and is told.
     """
@@ -76,7 +77,7 @@ def _in_hand(delivery: Delivery, entry: Entry, incident: Incident) -> bool:
 
 
 def _all(entry: Entry, incident: Incident) -> tuple[Delivery, ...]:
-    if incident.audience is Audience.OPERATORS:
+    if incident.audience is Audience.OPERATORS and not incident.servers:
         return tuple(_tell(incident, told) for told in _OWN_TROUBLES.get(entry.kind, ()))
     if incident.origin is not Origin.DETECTED or entry.kind not in _FAULTS:
         return ()
@@ -92,13 +93,13 @@ def _updated(incident: Incident, body: Body) -> tuple[Delivery, ...]:
         return ()
     comment = (_ticket(incident, "comment"),)
     told = (_tell(incident, Told.WORSENED),) if body.reason is Reason.WORSENED else ()
-    return comment + _raised(incident, body.impact, body.reason) + told
+    return comment + _raised(incident, body.reason) + told
 
 
-def _raised(incident: Incident, impact: Impact, reason: Reason) -> tuple[Delivery, ...]:
-    """An outage asks for the highest priority; whoever delivers leaves out what the ticket has already."""
+def _raised(incident: Incident, reason: Reason) -> tuple[Delivery, ...]:
+    """What grows worse may ask for a higher priority; whoever delivers leaves out what the ticket has already."""
     worse = reason in (Reason.JOINED, Reason.WORSENED, Reason.RELAPSED, Reason.UNSTABLE)
-    return (_ticket(incident, "priority"),) if worse and impact.severity >= Impact.MAJOR.severity else ()
+    return (_ticket(incident, "priority"),) if worse else ()
 
 
 def _resolved(incident: Incident, _body: Body) -> tuple[Delivery, ...]:

@@ -23,6 +23,7 @@ from monitor.station.delivering import Office
 from monitor.store.database import Database
 from monitor.subscribers.operators import AppriseMessenger
 from monitor.tickets import KINDS
+from monitor.tickets.classes import graded
 from monitor.tickets.desk import DESK
 from monitor.tickets.port import Helpdesk, HelpdeskTools
 
@@ -114,6 +115,7 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
         department=settings.helpdesk.department,
         language=settings.helpdesk.language,
         public=settings.helpdesk.follow_ups == "public",
+        classes=graded(settings.helpdesk.classes),
         fallback=AppriseMessenger(fallback) if fallback else None,
         at_home=_at_home(settings),
         on_result=on_result,

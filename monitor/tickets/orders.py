@@ -4,38 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from monitor.incidents.incident import Impact
-from monitor.journal.entries import Entry, IncidentAcknowledged, IncidentReopened, IncidentUpdated
+from monitor.journal.entries import Entry, IncidentAcknowledged
 from monitor.tickets import wording
-from monitor.tickets.port import Action, Found, Order, Priority, TicketStatus
-from monitor.tickets.wording import Story
-
-_PRIORITIES = {
-    Impact.CRITICAL: Priority.URGENT,
-    Impact.MAJOR: Priority.URGENT,
-    Impact.MINOR: Priority.HIGH,
-    Impact.NONE: Priority.NORMAL,
-}
+from monitor.tickets.port import Action, Found, Order, TicketStatus
+from monitor.tickets.priorities import Priority, higher_of, lower_of
+from monitor.tickets.story import Story, department, impact_at, is_for_staff, opens_ticket, priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """The ticket as we know it: its id at the helpdesk and the priority that we gave it last."""
+    """The ticket as we know it: its id at the helpdesk, the priority that we gave it last and the department that it was opened in.
+
+    The department is empty for the one that its class has now.
+    """
 
     ticket: str
     priority: Priority
-
-
-def priority_of(impact: Impact) -> Priority:
-    """Return how urgent an incident of this impact is."""
-    return _PRIORITIES[impact]
+    department: str = ""
 
 
 def order_of(action: Action, seq: int, story: Story, entry: Entry, present: Present | None) -> Order | None:
-    """Return what to ask of the helpdesk; None if the ticket has it already. Only a creation needs no `present` ticket."""
+    """Return what to ask of the helpdesk; None if the ticket has it already, or if there is to be none.
+
+    Only a creation needs no `present` ticket, and a matter of the staff: the table of classes may have spared it.
+    """
     words = _Words(action=action, seq=seq, story=story)
     if action is Action.CREATE:
         return _creation(words)
+    if present is None and is_for_staff(story):
+        return None
     if present is None:
         raise ValueError(f"there is no ticket yet to {action}")
     match action:
@@ -47,7 +44,7 @@ def order_of(action: Action, seq: int, story: Story, entry: Entry, present: Pres
         case Action.RESOLVE:
             return words.order(present, wording.resolution(story, entry), present.priority)
         case Action.REOPEN:
-            higher = higher_of(present.priority, priority_of(_impact(story, entry)))
+            higher = higher_of(present.priority, priority(story, entry))
             return words.order(present, wording.reopening(story, entry), higher)
 
 
@@ -61,7 +58,7 @@ def duplicate_order(story: Story, extra: Found, kept: str) -> Order:
         subject=wording.subject(story),
         body=wording.duplicate(story.language, kept),
         priority=extra.priority,
-        department=story.department,
+        department=department(story),
         language=story.language,
         internal=not story.public,
     )
@@ -94,11 +91,6 @@ def status_after(order: Order) -> TicketStatus | None:
             return None
 
 
-def higher_of(one: Priority, other: Priority) -> Priority:
-    """Return the more urgent of two priorities."""
-    return max(one, other, key=list(Priority).index)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Words:
     action: Action
@@ -115,28 +107,25 @@ class _Words:
             subject=wording.subject(story),
             body=body,
             priority=priority,
-            department=story.department,
+            department=(present and present.department) or department(story),
             language=story.language,
             internal=self.action is not Action.CREATE and not story.public,
         )
 
 
-def _creation(words: _Words) -> Order:
-    incident = words.story.incident
+def _creation(words: _Words) -> Order | None:
+    story = words.story
+    if not opens_ticket(story):
+        return None
+    wanted = priority(story)
     # What is over needs no haste, but it is not passed over in silence either.
-    priority = priority_of(incident.impact) if incident.open else Priority.NORMAL
-    return words.order(None, wording.creation(words.story), priority)
+    given = wanted if story.incident.open else lower_of(wanted, Priority.NORMAL)
+    return words.order(None, wording.creation(story), given)
 
 
 def _rise(words: _Words, entry: Entry, present: Present) -> Order | None:
-    impact = _impact(words.story, entry)
-    wanted = priority_of(impact)
+    impact = impact_at(words.story, entry)
+    wanted = priority(words.story, entry)
     if not words.story.incident.open or higher_of(wanted, present.priority) is present.priority:
         return None
     return words.order(present, wording.rise(words.story, impact, wanted), wanted)
-
-
-def _impact(story: Story, entry: Entry) -> Impact:
-    if isinstance(entry.body, IncidentUpdated | IncidentReopened):
-        return entry.body.impact
-    return story.incident.impact

@@ -6,22 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from monitor.errors import VigiaError
 from monitor.identifiers import IncidentId
+from monitor.incidents.problem import Problem
 from monitor.language.phrases import Phrase
-
-
-class Priority(StrEnum):
-    """Priorities as the product counts them; each helpdesk maps them to its own."""
-
-    LOW = "low"
-    NORMAL = "normal"
-    HIGH = "high"
-    URGENT = "urgent"
+from monitor.tickets.classes import ProblemClass, require_order
+from monitor.tickets.priorities import Priority as Priority  # noqa: PLC0414 - part of the port
 
 
 class TicketStatus(StrEnum):
@@ -213,7 +207,7 @@ class HelpdeskOptions(BaseModel):
     `priorities` tells how the product counts what we call low, normal, high and urgent; a word that is left out is
     sent as the product's own default for it. `departments` tells how it calls each of our departments, where that is not the name that its
     kind was configured with. `follow_ups` says whether what follows the creation is for the department alone, so that it never counts as an
-    answer, or for whoever opened the ticket. `fallback` holds Apprise URLs.
+    answer, or for whoever opened the ticket. `classes` changes the table of classes (`monitor.tickets.classes`). `fallback` holds Apprise URLs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -223,6 +217,7 @@ class HelpdeskOptions(BaseModel):
     follow_ups: Literal["internal", "public"] = "internal"
     priorities: Mapping[Priority, str | int] = Field(default_factory=dict)
     departments: Mapping[str, str | int] = Field(default_factory=dict)
+    classes: Annotated[dict[Problem, ProblemClass], AfterValidator(require_order)] = Field(default={})
     fallback: tuple[SecretStr, ...] = ()
 
 
@@ -236,7 +231,13 @@ class DeskBook(Protocol):
         """Record a comment, a priority, a resolution or a reopening once per `order.key`."""
 
     def find(self, reference: str) -> tuple[Found, ...]:
-        """Return the ticket with this reference, if there is one."""
+        """Return the ticket that is kept under this reference, if there is one."""
+
+    def cases(self, since: datetime) -> tuple[Case, ...]:
+        """Return every ticket that was opened or changed at `since` or later."""
+
+    def words(self, ticket: str) -> tuple[Word, ...]:
+        """Return what people of the departments did on one ticket, oldest first; NotFoundError for one that never was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

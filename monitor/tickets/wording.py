@@ -6,25 +6,25 @@ Pure. A ticket that is made late tells the whole story so far; each later action
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from monitor.errors import NotFoundError
 from monitor.fleet import Fleet, Server
-from monitor.identifiers import CheckKey, ServerId
-from monitor.incidents.incident import CheckEvidence, Incident, Update
+from monitor.identifiers import ServerId
+from monitor.incidents.incident import CheckEvidence, Update
 from monitor.journal.entries import (
     Entry,
     IncidentAcknowledged,
-    IncidentOpened,
     IncidentReopened,
     IncidentRetracted,
     IncidentUpdated,
     Reason,
 )
 from monitor.language import moments, text
+from monitor.tickets.classes import urgency
+from monitor.tickets.story import Story, department, evidence_so_far, is_for_staff, problem
 
 _SHORTEST_FENCE = 3
 # A ticket about more servers names each in a list, and shows the evidence of so many checks.
@@ -32,27 +32,11 @@ _MOST_TOLD = 3
 _MOST_EVIDENCE = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """One incident as it stands, with the entries that led there, oldest first, told in one language.
-
-    `department` is the id that the helpdesk was configured with. `public` tells that what follows the creation is for whoever may read the
-    ticket, and not for the department alone. `replaces` is the ticket that got lost, if this
-    one is made in its place.
-    """
-
-    incident: Incident
-    entries: tuple[Entry, ...]
-    fleet: Fleet
-    reference: str
-    department: str
-    language: str
-    replaces: str = ""
-    public: bool = False
-
-
 def subject(story: Story) -> str:
     """Return `[VG-…] <server>: <what>`, the same for the whole life of a ticket as long as its impact is."""
+    if is_for_staff(story):
+        title = story.incident.title.get(story.language, "")
+        return _line(text("ticket.subject.staff", story.language, reference=story.reference, title=title))
     return _line(
         text(
             "ticket.subject",
@@ -69,6 +53,7 @@ def creation(story: Story) -> str:
     evidence = evidence_so_far(story.entries)
     newest = story.incident.updates[-1] if story.incident.updates else None
     parts = [
+        _urgency(story),
         _opening(story),
         _facts(story),
         _published(story, newest),
@@ -76,9 +61,9 @@ def creation(story: Story) -> str:
         _links(story),
     ]
     if (held := story.incident.acknowledged) is not None:
-        parts.insert(1, _in_hand(story, held.author, held.until))
+        parts.insert(2, _in_hand(story, held.author, held.until))
     if story.replaces:
-        parts.insert(1, text("ticket.replaces", story.language, ticket=story.replaces))
+        parts.insert(2, text("ticket.replaces", story.language, ticket=story.replaces))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -128,8 +113,9 @@ def resolution(story: Story, entry: Entry) -> str:
     incident = story.incident
     ended = getattr(entry.body, "ended_at", None) or incident.ended_at or entry.moment
     words = text(
-        "ticket.resolution",
+        "ticket.resolution.staff" if is_for_staff(story) else "ticket.resolution",
         story.language,
+        title=incident.title.get(story.language, ""),
         server=_servers(story),
         since=_moment(story, incident.started_at),
         ended=_moment(story, ended),
@@ -166,17 +152,15 @@ def duplicate(language: str, kept: str) -> str:
     return text("ticket.duplicate", language, ticket=kept)
 
 
-def evidence_so_far(entries: tuple[Entry, ...]) -> tuple[CheckEvidence, ...]:
-    """Return the newest evidence of every check that ever failed in these entries, in the order in which they joined."""
-    newest: dict[CheckKey, CheckEvidence] = {}
-    for entry in entries:
-        if isinstance(entry.body, IncidentOpened | IncidentUpdated | IncidentReopened):
-            newest |= {evidence.check: evidence for evidence in entry.body.evidence}
-    return tuple(newest.values())
+def _urgency(story: Story) -> str:
+    kind = problem(story)
+    return urgency(kind, story.classes[kind], story.language)
 
 
 def _opening(story: Story) -> str:
     incident = story.incident
+    if is_for_staff(story):
+        return _staff_opening(story)
     values: Mapping[str, object] = {
         "server": _servers(story),
         "what": _what(story, incident.impact),
@@ -191,6 +175,16 @@ def _opening(story: Story) -> str:
         duration=moments.duration(incident.ended_at - incident.started_at, story.language),
         **values,
     )
+
+
+def _staff_opening(story: Story) -> str:
+    """The first word that operators read says it all; it may be settled since."""
+    incident = story.incident
+    words = incident.updates[0].text.get(story.language, "") if incident.updates else ""
+    if incident.open or incident.ended_at is None:
+        return words
+    over = text("ticket.creation.settled", story.language, ended=_moment(story, incident.ended_at))
+    return f"{words}\n\n{over}"
 
 
 def _facts(story: Story) -> str:
@@ -228,6 +222,8 @@ def _about(story: Story, identity: ServerId) -> Iterator[str]:
 
 def _published(story: Story, update: Update | None) -> str:
     """What customers read meanwhile, so that nobody tells them something else."""
+    if is_for_staff(story):
+        return ""
     words = "" if update is None else update.text.get(story.language, "")
     return _fact(story, "published", words) if words else ""
 
@@ -301,7 +297,9 @@ def _phase(story: Story, name: str) -> str:
 def _links(story: Story) -> str:
     site = story.fleet.site.url.rstrip("/")
     root = site if story.language == story.fleet.site.languages[0] else f"{site}/{story.language}"
-    lines = [_fact(story, "incident_page", f"{root}/incidents/{story.incident.id}")]
+    # What customers do not read of has no page.
+    pages = () if is_for_staff(story) else (f"{root}/incidents/{story.incident.id}",)
+    lines = [_fact(story, "incident_page", page) for page in pages]
     if len(story.incident.servers) <= _MOST_TOLD:
         lines += [
             _fact(story, "server_page", f"{root}/servers/{server}") for server in story.incident.servers
@@ -328,10 +326,11 @@ def _group(story: Story, server: Server) -> str:
 
 
 def _department(story: Story) -> str:
-    for department in story.fleet.departments:
-        if department.id == story.department:
-            return department.name.get(story.language) or next(iter(department.name.values()), department.id)
-    return story.department
+    wanted = department(story)
+    for one in story.fleet.departments:
+        if one.id == wanted:
+            return one.name.get(story.language) or next(iter(one.name.values()), one.id)
+    return wanted
 
 
 def _what(story: Story, impact: str) -> str:

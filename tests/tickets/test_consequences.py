@@ -29,7 +29,7 @@ def test_a_fault_asks_for_a_ticket_and_a_message() -> None:
 @pytest.mark.parametrize(
     ("reason", "impact", "wanted"),
     [
-        (Reason.JOINED, Impact.MINOR, ["ticket comment"]),
+        (Reason.JOINED, Impact.MINOR, ["ticket comment", "ticket priority"]),
         (Reason.JOINED, Impact.MAJOR, ["ticket comment", "ticket priority"]),
         (Reason.WORSENED, Impact.CRITICAL, ["ticket comment", "ticket priority", "operators worsened"]),
         (Reason.EASED, Impact.MAJOR, ["ticket comment"]),
@@ -51,10 +51,17 @@ def test_the_end_and_a_return_are_told_to_both() -> None:
 
 
 def test_our_own_troubles_reach_operators_alone() -> None:
-    own = {"audience": Audience.OPERATORS}
+    own = {"audience": Audience.OPERATORS, "servers": ()}
     assert asked(builders.opened(WHOLE), **own) == ["operators opened"]
     assert asked(builders.resolved(WHOLE, LATER), **own) == ["operators resolved"]
     assert asked(builders.updated(WHOLE, Reason.WORSENED, LATER), **own) == []
+
+
+def test_a_matter_of_the_staff_asks_for_a_ticket_of_its_class_as_well() -> None:
+    staff = {"audience": Audience.OPERATORS}
+    assert asked(builders.opened(WHOLE), **staff) == ["ticket create", "operators opened"]
+    assert asked(builders.resolved(WHOLE, LATER), **staff) == ["ticket resolve", "operators resolved"]
+    assert asked(builders.acknowledged(WHOLE, LATER), **staff) == ["ticket comment"]
 
 
 def test_a_rejected_action_is_told_to_operators() -> None:
@@ -78,7 +85,7 @@ HELD = Acknowledgement(author="ana", at=builders.START, until=None)
 
 def test_who_has_it_in_hand_is_told_to_the_ticket_alone() -> None:
     assert asked(builders.acknowledged(WHOLE, LATER)) == ["ticket comment"]
-    assert asked(builders.acknowledged(WHOLE, LATER), audience=Audience.OPERATORS) == []
+    assert asked(builders.acknowledged(WHOLE, LATER), audience=Audience.OPERATORS, servers=()) == []
 
 
 @pytest.mark.parametrize(
@@ -107,7 +114,7 @@ def test_a_refused_ticket_is_told_although_it_is_in_hand() -> None:
     [
         (True, {}, ["ticket resolve", "operators retracted"]),
         (False, {}, ["ticket comment", "operators retracted"]),
-        (True, {"audience": Audience.OPERATORS}, ["operators retracted"]),
+        (True, {"audience": Audience.OPERATORS, "servers": ()}, ["operators retracted"]),
         (True, {"origin": Origin.OPERATOR}, []),
         (True, {"drill": True}, []),
     ],

@@ -13,7 +13,7 @@ from monitor.journal.entries import Entry, Reason
 from monitor.tickets import orders, wording
 from monitor.tickets.orders import Present
 from monitor.tickets.port import Action, Order, Priority
-from monitor.tickets.wording import Story
+from monitor.tickets.story import Story
 from tests.tickets import builders
 
 REFERENCE = f"VG-TESTHAUS-{builders.INCIDENT}"
@@ -203,7 +203,6 @@ def test_a_resolution_before_its_beginning_lasts_nothing() -> None:
         (Impact.CRITICAL, Priority.URGENT),
         (Impact.MAJOR, Priority.URGENT),
         (Impact.MINOR, Priority.HIGH),
-        (Impact.NONE, Priority.NORMAL),
     ],
 )
 def test_how_urgent_a_ticket_is_follows_from_its_incident(impact: Impact, priority: Priority) -> None:

@@ -1,0 +1,82 @@
+"""The story of one incident, as tickets tell it, and its place in the table of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from monitor.fleet import Fleet
+from monitor.identifiers import CheckKey
+from monitor.incidents.incident import Audience, CheckEvidence, Impact, Incident, Origin
+from monitor.incidents.problem import Problem, problem_of
+from monitor.journal.entries import Entry, IncidentOpened, IncidentReopened, IncidentUpdated
+from monitor.tickets.classes import SHIPPED, Grade
+from monitor.tickets.priorities import Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One incident as it stands, with the entries that led there, oldest first, told in one language.
+
+    `department` is the id that the helpdesk was configured with; a class may have another. `public` tells that what follows the creation
+    is for whoever may read the ticket, and not for the department alone. `replaces` is the ticket that got lost, if this
+    one is made in its place.
+    """
+
+    incident: Incident
+    entries: tuple[Entry, ...]
+    fleet: Fleet
+    reference: str
+    department: str
+    language: str
+    replaces: str = ""
+    public: bool = False
+    classes: Mapping[Problem, Grade] = field(default_factory=lambda: SHIPPED)
+
+
+def problem(story: Story, entry: Entry | None = None) -> Problem:
+    """Return what kind of problem it was with this entry; what it is now without one."""
+    entries = story.entries
+    if entry in entries:
+        entries = entries[: entries.index(entry) + 1]
+    impact = story.incident.impact if entry is None else impact_at(story, entry)
+    servers = len(story.incident.servers)
+    return problem_of(impact, servers, evidence_so_far(entries), story.fleet)
+
+
+def impact_at(story: Story, entry: Entry) -> Impact:
+    """Return how bad it was with this entry."""
+    if isinstance(entry.body, IncidentUpdated | IncidentReopened):
+        return entry.body.impact
+    return story.incident.impact
+
+
+def priority(story: Story, entry: Entry | None = None) -> Priority:
+    """Return how urgent it was with this entry; how urgent it is now without one."""
+    return story.classes[problem(story, entry)].priority
+
+
+def department(story: Story) -> str:
+    """Return our id of the department that it goes to."""
+    return story.classes[problem(story)].department or story.department
+
+
+def is_for_staff(story: Story) -> bool:
+    """Is it a matter that customers do not read of?"""
+    return story.incident.audience is Audience.OPERATORS
+
+
+def opens_ticket(story: Story) -> bool:
+    """Does the table have a ticket opened for it? What customers notice always has one, and what a person asked one for."""
+    if not is_for_staff(story) or story.incident.origin is Origin.OPERATOR:
+        return True
+    return story.classes[problem(story)].ticket
+
+
+def evidence_so_far(entries: Iterable[Entry]) -> tuple[CheckEvidence, ...]:
+    """Return the newest evidence of every check that ever failed in these entries, in the order in which they joined."""
+    newest: dict[CheckKey, CheckEvidence] = {}
+    for entry in entries:
+        if isinstance(entry.body, IncidentOpened | IncidentUpdated | IncidentReopened):
+            newest |= {evidence.check: evidence for evidence in entry.body.evidence}
+    return tuple(newest.values())
