@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -48,9 +49,12 @@ class HttpCheck:
     def _has_credentials(self) -> bool:
         return self.options.basic is not None or self.options.bearer is not None
 
-    async def look(self, tools: Tools, deadline: float) -> Look:
+    def look(self, tools: Tools, deadline: float) -> Coroutine[Any, Any, Look]:
         if self.options.family != "both":
-            return await self._look(tools, _FAMILIES[self.options.family], deadline)
+            return self._look(tools, _FAMILIES[self.options.family], deadline)
+        return self._look_over_both(tools, deadline)
+
+    async def _look_over_both(self, tools: Tools, deadline: float) -> Look:
         looks = await asyncio.gather(*(self._look_apart(tools, family, deadline) for family in _APART))
         return _together(dict(zip(_APART, looks, strict=True)))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import select
 from functools import cache
 
@@ -17,6 +18,8 @@ from monitor.observation import Cause
 
 # What the loop gives to libcurl at one go, so that others have their turn as well.
 _AT_ONCE = 256
+# The loop counts in milliseconds.
+_TICK_S = 0.001
 _ENDED = select.EPOLLERR | select.EPOLLHUP
 # What libcurl waits for, in the words of an epoll; of a socket that is not named here it wants nothing.
 _EVENTS = {
@@ -41,7 +44,10 @@ class CurlEngine:
         self._watched: set[int] = set()
         self._running: dict[pycurl.Curl, asyncio.Future[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        # The timer rings at the moment that libcurl wants, or earlier, and then once more.
         self._timer: asyncio.Handle | None = None
+        self._rings_at = math.inf
+        self._wanted_at = math.inf
 
     async def transfer(self, curl: pycurl.Curl) -> None:
         """Run one transfer to its end, or raise pycurl.error; who is cancelled takes the handle off the engine at once.
@@ -64,7 +70,8 @@ class CurlEngine:
             self._multi.remove_handle(curl)
             ended.cancel()
         self._multi.close()
-        self._set_timer(-1)
+        if self._timer is not None:
+            self._timer.cancel()
         if self._loop is not None:
             self._loop.remove_reader(self._sockets.fileno())
         self._sockets.close()
@@ -76,35 +83,51 @@ class CurlEngine:
         return self._loop
 
     def _watch(self, wanted: int, descriptor: int, _multi: object, _data: object) -> None:
-        """Wait for what libcurl wants of a socket; it says so before it closes one."""
+        """Wait for what libcurl wants of a socket; it says so before it closes one, which then leaves the epoll by itself."""
         events = _EVENTS.get(wanted)
         if events is None:
             self._watched.discard(descriptor)
-            with _left_already:
-                self._sockets.unregister(descriptor)
-            return
-        if descriptor in self._watched:
+        elif descriptor in self._watched:
             self._sockets.modify(descriptor, events)
         else:
-            self._sockets.register(descriptor, events)
             self._watched.add(descriptor)
+            try:
+                self._sockets.register(descriptor, events)
+            except FileExistsError:
+                # It was let go of and is still open.
+                self._sockets.modify(descriptor, events)
 
     def _set_timer(self, milliseconds: int) -> None:
+        """Let libcurl go on after so long, never if that is negative; it changes its mind several times in each look."""
+        if self._loop is None or milliseconds < 0:
+            self._wanted_at = math.inf
+            return
+        now = self._loop.time()
+        self._wanted_at = now + milliseconds / 1000
+        if self._wanted_at < self._rings_at:
+            self._ring_at(self._wanted_at, now)
+
+    def _ring_at(self, moment: float, now: float) -> None:
+        assert self._loop is not None, "libcurl only asks for time when there is a transfer"  # noqa: S101
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if self._loop is None or milliseconds < 0:
-            return
+        self._rings_at = moment
         # libcurl must not be called from within its own call.
         self._timer = (
-            self._loop.call_later(milliseconds / 1000, self._timer_ended)
-            if milliseconds
-            else self._loop.call_soon(self._timer_ended)
+            self._loop.call_at(moment, self._timer_rang)
+            if moment > now
+            else self._loop.call_soon(self._timer_rang)
         )
 
-    def _timer_ended(self) -> None:
-        self._timer = None
-        self._go_on([(pycurl.SOCKET_TIMEOUT, 0)])
+    def _timer_rang(self) -> None:
+        assert self._loop is not None, "who set the timer had a loop"  # noqa: S101
+        self._timer, self._rings_at = None, math.inf
+        now = self._loop.time()
+        if self._wanted_at < now + _TICK_S:
+            self._wanted_at = math.inf
+            self._go_on([(pycurl.SOCKET_TIMEOUT, 0)])
+        elif self._wanted_at < math.inf:
+            self._ring_at(self._wanted_at, now)
 
     def _sockets_ready(self) -> None:
         self._go_on(self._sockets.poll(0, _AT_ONCE))
@@ -113,7 +136,12 @@ class CurlEngine:
         """Let libcurl go on with the sockets that are ready, and wake whose transfers ended by it."""
         try:
             for descriptor, events in ready:
-                self._multi.socket_action(descriptor, _of_libcurl(events))
+                if events and descriptor not in self._watched:
+                    # libcurl has let go of it without closing it.
+                    with _left_already:
+                        self._sockets.unregister(descriptor)
+                else:
+                    self._multi.socket_action(descriptor, _of_libcurl(events))
             _, done, failed = self._multi.info_read()
         except pycurl.error as error:
             self._fail(error)

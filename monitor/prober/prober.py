@@ -27,6 +27,7 @@ from monitor.observation import (
     sound_measures,
     sound_memory,
 )
+from monitor.prober.gates import Gate
 from monitor.prober.lag import LATE_S, LagWatch
 from monitor.prober.limits import Limits, OverdueError
 
@@ -82,9 +83,9 @@ class Prober:
         self._tools = tools
         self._clock = clock
         self._deliver = deliver
-        self._slots = asyncio.Semaphore(concurrency)
+        self._gate = Gate(concurrency)
         self._per_host = per_host
-        self._host_slots: dict[ServerId, asyncio.Semaphore] = {}
+        self._gates: dict[ServerId, Gate] = {}
         self._entries: dict[CheckKey, _Entry] = {}
         self._memories: dict[CheckKey, Mapping[str, str]] = {}
         self._lag = LagWatch()
@@ -113,7 +114,7 @@ class Prober:
                 # What is known of one target says nothing about another.
                 self._memories.pop(key, None)
         servers = {key.server for key in self._entries}
-        self._host_slots = {server: slots for server, slots in self._host_slots.items() if server in servers}
+        self._gates = {server: gate for server, gate in self._gates.items() if server in servers}
 
     def use(self, tools: Tools) -> None:
         """Look with these tools from now on; looks that are under way go on with what they have."""
@@ -149,7 +150,6 @@ class Prober:
             return False
         self._lag.start()
         entry.running = asyncio.create_task(self._run(key, entry, due))
-        entry.running.add_done_callback(lambda task: self._ended(key, task))
         return True
 
     async def look_once(self, plan: CheckPlan, check: Check, *, whole: bool = False) -> Observation:
@@ -170,26 +170,40 @@ class Prober:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _run(self, key: CheckKey, entry: _Entry, due: float) -> None:
-        host = self._host_slots.get(key.server)
-        if host is None:
-            host = self._host_slots[key.server] = asyncio.Semaphore(self._per_host)
-        async with host, self._slots:
-            if self.on_start is not None:
-                self.on_start(key, max(0.0, self._clock.monotonic() - due))
-            observation = await self._observe(entry.plan, entry.check)
+        gate = self._gates.get(key.server)
+        if gate is None:
+            gate = self._gates[key.server] = Gate(self._per_host)
+        task = entry.running
+        try:
+            if not gate.enter():
+                await gate.wait()
+            try:
+                if not self._gate.enter():
+                    await self._gate.wait()
+                try:
+                    if self.on_start is not None:
+                        self.on_start(key, max(0.0, self._clock.monotonic() - due))
+                    observation = await self._observe(entry.plan, entry.check)
+                finally:
+                    self._gate.leave()
+            finally:
+                gate.leave()
+            self._hand_over(key, observation)
+        except Exception as error:  # noqa: BLE001 - nobody awaits a look, and the next one of this check shall begin
+            _log.error("a look at %s was lost on its way to the record: %s", key, _summary(error))
+        finally:
+            present = self._entries.get(key)
+            if present is not None and present.running is task:
+                present.running = None
+
+    def _hand_over(self, key: CheckKey, observation: Observation) -> None:
         if observation.remember is not None:
             self._memories[key] = observation.remember
         # The inventory may have been applied anew meanwhile.
-        if (present := self._entries.get(key)) is not None:
+        present = self._entries.get(key)
+        if present is not None:
             present.looked_at = observation.started_at
         self._deliver(observation)
-
-    def _ended(self, key: CheckKey, task: asyncio.Task[None]) -> None:
-        entry = self._entries.get(key)
-        if entry is not None and entry.running is task:
-            entry.running = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a look at %s was lost on its way to the record: %s", key, _summary(error))
 
     async def _observe(self, plan: CheckPlan, check: Check, *, whole: bool = False) -> Observation:
         started_at, began = self._clock.now(), self._clock.monotonic()

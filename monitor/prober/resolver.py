@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -292,12 +292,17 @@ def _found(tasks: list[asyncio.Task[Answer]]) -> bool:
 
 
 def _of_family(addresses: tuple[str, ...], family: Family, name: str) -> tuple[str, ...]:
-    kept = addresses
-    if family is not Family.ANY:
-        kept = tuple([address for address in addresses if (":" in address) is (family is Family.IPV6)])
+    kept = _kept(addresses, family)
     if not kept:
         raise TargetFaultError(Cause.NAME, _absent(name, family))
     return kept if len(kept) == 1 else _preferred(kept)
+
+
+@lru_cache(maxsize=8192)
+def _kept(addresses: tuple[str, ...], family: Family) -> tuple[str, ...]:
+    if family is Family.ANY:
+        return addresses
+    return tuple([address for address in addresses if (":" in address) is (family is Family.IPV6)])
 
 
 def _preferred(addresses: tuple[str, ...]) -> tuple[str, ...]:

@@ -327,7 +327,9 @@ def test_no_free_descriptor_is_our_own_trouble(tmp_path: Path) -> None:
 
     async def main() -> list[Observation]:
         async with peers.peer(peers.answer()) as found, looker(tmp_path) as looking:
+            # What both kinds need is read while files can be opened.
             await looking.look("http", {"url": f"http://127.0.0.1:{found.port}/"})
+            await looking.look("tcp", {"port": found.port})
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
             try:

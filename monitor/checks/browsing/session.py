@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import takewhile
@@ -65,8 +65,7 @@ class Session:
         """Return the request of a look without steps."""
         options = self.options
         headers, body = said(options, {})
-        headers = (*self._credentials(), *headers)
-        return Hop(url=options.url, method=options.asked_by, headers=headers, body=body)
+        return Hop(options.url, options.asked_by, self._credentials() + headers, body)
 
     def step_hop(self, url: str, step: HttpStep, values: Mapping[str, str]) -> Hop:
         """Return the request of a step to a clean URL: what is configured for all steps goes only to the check's own origin."""
@@ -136,7 +135,7 @@ class Session:
         headers = self._with_cookies(hop)
         through = None if options.proxy is None else _proxy_of(options)
 
-        async def fetch(address: str, within: float | None) -> Exchange:
+        def fetch(address: str, within: float | None) -> Awaitable[Exchange]:
             if origin is not None:
                 origin.judge(hop, address)
             request = Request(
@@ -152,7 +151,7 @@ class Session:
                 version=options.version,
                 connect_within=within,
             )
-            return await self.tools.transport.fetch(request, self.deadline)
+            return self.tools.transport.fetch(request, self.deadline)
 
         host = hop.host if through is None else through[0]
         try:
@@ -281,7 +280,9 @@ def _without(text: str, value: str, shown: str) -> str:
 
 def said(sent: HttpSent, values: Mapping[str, str]) -> tuple[Headers, bytes | None]:
     """Return the headers and the body that the options of a request ask for, names in braces filled."""
-    headers = tuple([(name, filled(value, values)) for name, value in sent.headers.items()])
+    headers = (
+        tuple([(name, filled(value, values)) for name, value in sent.headers.items()]) if sent.headers else ()
+    )
     if not sent.sends:
         return headers, None
     kind, text = _written(sent, values)
