@@ -11,6 +11,8 @@ from monitor.errors import NotFoundError
 from monitor.health.state import Policy
 from monitor.health.words import CheckImpact, Service
 from monitor.identifiers import CheckKey, GroupId, ServerId
+from monitor.support.hours import Hours
+from monitor.support.reach import Support
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +86,12 @@ class PlannedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Department:
-    """A department of the helpdesk that customers know by name."""
+    """A department of the helpdesk that customers know by name. Without `hours` of its own those of all hold."""
 
     id: str
     name: Mapping[str, str]
     email: str = ""
+    hours: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ class Fleet:
     servers: tuple[Server, ...]
     windows: tuple[PlannedWindow, ...] = ()
     departments: tuple[Department, ...] = ()
+    support: Support = field(default_factory=Support)
 
     def server(self, server: ServerId) -> Server:
         """Return one server; an unknown id raises NotFoundError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from monitor.fleet import CheckPlan, Department, Fleet, Group, PlannedWindow, Se
 from monitor.identifiers import GroupId, ServerId
 from monitor.inventory import model
 from monitor.inventory.fields import Language as SpokenLanguage
-from monitor.inventory.fields import split_listen
+from monitor.inventory.fields import minutes_of, split_listen, weekdays_of
 from monitor.inventory.helpdesk import ChosenHelpdesk
 from monitor.inventory.settings import Keep, ResolverChoice, Settings
 from monitor.language import LANGUAGES
+from monitor.support.escalation import Promise
+from monitor.support.hours import Hours, Shift
+from monitor.support.reach import Support, Way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +58,11 @@ def fleet_of(file: model.File, checks: Sequence[tuple[CheckPlan, ...]], bound: B
                 id=department.id,
                 name=in_all_languages(department.name, default),
                 email=department.email or "",
+                hours=_hours(department.hours) if department.hours else None,
             )
             for department in file.support.departments
         ),
+        support=_support(file.support, default),
     )
 
 
@@ -76,6 +82,7 @@ def settings_of(file: model.File, helpdesk: ChosenHelpdesk, bound: Bound) -> Set
         resolver=_resolver(file.resolver),
         targets=TargetPolicy(refuse=tuple(file.targets.refuse), allow=tuple(file.targets.allow)),
         operators=tuple(file.notify.operators),
+        heads={each.id: each.head for each in file.support.departments if each.head is not None},
         sentinels=tuple(sentinel.model_dump(exclude_none=True) for sentinel in file.sentinels),
     )
 
@@ -95,6 +102,43 @@ def _site(file: model.File, bound: Bound) -> Site:
         languages=tuple(file.site.languages),
         metrics_networks=tuple(file.metrics.allow),
         demo=file.demo,
+    )
+
+
+def _support(support: model.Support, default: str) -> Support:
+    return Support(
+        hours=_hours(support.hours),
+        ways=tuple(
+            Way(
+                kind=channel.kind,
+                plans=tuple(channel.plans),
+                number=channel.number or "",
+                url=channel.url or "",
+                email=channel.email or "",
+            )
+            for channel in support.channels
+        ),
+        plans={plan.id: in_all_languages(plan.name, default) for plan in support.plans},
+        promise=Promise(
+            after=support.unanswered.after,
+            in_service=support.unanswered.count == "service",
+            departments=tuple(support.unanswered.departments),
+        ),
+        average_over=support.average_over,
+    )
+
+
+def _hours(hours: model.Hours) -> Hours:
+    return Hours(
+        shifts=tuple(
+            Shift(
+                days=weekdays_of(shift.days), opens=minutes_of(shift.opens), closes=minutes_of(shift.closes)
+            )
+            for shift in (hours, *hours.also)
+        ),
+        country=hours.holidays or "",
+        closed=tuple(date.fromisoformat(day) for day in hours.closed),
+        open=tuple(date.fromisoformat(day) for day in hours.open),
     )
 
 

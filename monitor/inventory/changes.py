@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -40,7 +40,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One thing that becomes different: `kind` is site, group, server, check, window or department."""
+    """One thing that becomes different: `kind` is site, group, server, check, window, department or support."""
 
     what: What
     kind: str
@@ -53,7 +53,7 @@ def changes(before: Fleet | None, after: Fleet) -> tuple[Change, ...]:
 
     Before anything was applied everything is new.
     """
-    old = before or Fleet(site=after.site, groups=(), servers=())
+    old = before or Fleet(site=after.site, groups=(), servers=(), support=after.support)
     return tuple(
         change
         for found in (
@@ -63,6 +63,7 @@ def changes(before: Fleet | None, after: Fleet) -> tuple[Change, ...]:
             _compared("check", _checks(old), _checks(after)),
             _compared("window", _by_id(old.windows), _by_id(after.windows)),
             _compared("department", _by_id(old.departments), _by_id(after.departments)),
+            _compared("support", {"": old.support}, {"": after.support}),
         )
         for change in found
     )
@@ -142,4 +143,6 @@ def _words(value: object) -> str:
         return ", ".join(f"{name}: {_words(each)}" for name, each in value.items() if each is not None)
     if isinstance(value, tuple | list):
         return ", ".join(_words(each) for each in value)
+    if is_dataclass(value):
+        return ", ".join(f"{name}: {words}" for name, words in _facts(value))
     return str(value)

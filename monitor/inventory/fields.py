@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from babel.core import get_global
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -28,8 +29,10 @@ from monitor.maintenance.recurrence import parse_rule
 
 IDENTIFIER = r"^[a-z0-9][a-z0-9-]{0,62}$"
 CHECK_NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
-WEEKDAYS = r"^(mon|tue|wed|thu|fri|sat|sun)([,-](mon|tue|wed|thu|fri|sat|sun))*$"
+_WEEKDAY = "(mon|tue|wed|thu|fri|sat|sun)"
+WEEKDAYS = rf"^{_WEEKDAY}(-{_WEEKDAY})?(,{_WEEKDAY}(-{_WEEKDAY})?)*$"
 COUNTRY = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 AUTO = "auto"
 MOST_PROBERS = 64
 _DURATION = r"^[0-9]{1,9}(ms|s|m|h|d)$"
@@ -188,6 +191,36 @@ def _clock(value: str) -> str:
     return value
 
 
+def _date(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise RefusalError("configuration.date", found=value) from None
+
+
+def _country(value: str) -> str:
+    # The codes of countries that have money of their own: all that there are.
+    if value.partition("-")[0] not in get_global("territory_currencies"):
+        raise RefusalError("configuration.country", found=value)
+    return value
+
+
+def weekdays_of(written: str) -> tuple[int, ...]:
+    """Return the days of the week (0 is Monday) that `mon-fri` or `mon,wed,fri` names; `sat-mon` goes over Sunday."""
+    found: set[int] = set()
+    for part in written.split(","):
+        first, _, last = part.partition("-")
+        start, end = _DAYS.index(first), _DAYS.index(last or first)
+        found |= {day % 7 for day in range(start, (end if end >= start else end + 7) + 1)}
+    return tuple(sorted(found))
+
+
+def minutes_of(written: str) -> int:
+    """Return the minutes from midnight to a time of day such as `08:30`."""
+    hours, _, minutes = written.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
 def _spread(value: object) -> object:
     """A text without languages is the same in all of them."""
     if isinstance(value, str):
@@ -224,7 +257,8 @@ Length = Annotated[
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 CheckName = Annotated[str, Field(pattern=CHECK_NAME)]
 Weekdays = Annotated[str, Field(pattern=WEEKDAYS)]
-Country = Annotated[str, Field(pattern=COUNTRY)]
+Country = Annotated[str, Field(pattern=COUNTRY), AfterValidator(_country)]
+Date = Annotated[str, AfterValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 ListenAddress = Annotated[str, AfterValidator(_listen)]
 Probers = Annotated[
     int | Literal["auto"],

@@ -17,6 +17,7 @@ from monitor.inventory.fields import (
     CheckName,
     ClockTime,
     Country,
+    Date,
     Email,
     Host,
     Identifier,
@@ -36,6 +37,7 @@ from monitor.inventory.fields import (
     WindowRule,
     Zone,
     lasting,
+    minutes_of,
 )
 from monitor.language.refusals import RefusalError
 
@@ -48,6 +50,8 @@ Timeout = Annotated[Length, lasting(timedelta(milliseconds=100), 10 * _MINUTE)]
 Retry = Annotated[Length, lasting(_SECOND, timedelta(hours=1))]
 Settling = Annotated[Length, lasting(timedelta(0), 7 * _DAY)]
 Keeping = Annotated[Length, lasting(_DAY, _FOR_LONG)]
+Promised = Annotated[Length, lasting(timedelta(hours=1), 30 * _DAY)]
+Averaging = Annotated[Length, lasting(_DAY, _YEAR)]
 WindowLength = Annotated[Length, lasting(_MINUTE, _DAY)]
 Times = Annotated[int, Field(ge=1, le=100)]
 
@@ -224,15 +228,31 @@ class Window(Model):
     title: Texts = Field(description="What customers read: one text, or one a language.")
 
 
-class Hours(Model):
-    """When people answer."""
+class Shift(Model):
+    """A part of some days of the week."""
 
     days: Weekdays = Field(default="mon-fri", description="Days of the week: mon-fri, or mon,wed,fri.")
     opens: ClockTime = Field(default="08:00", alias="from", description="When the day begins, as a text.")
     closes: ClockTime = Field(default="18:00", alias="to", description="When the day ends, as a text.")
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> Self:
+        if minutes_of(self.opens) >= minutes_of(self.closes):
+            raise RefusalError("configuration.shift", opens=self.opens, closes=self.closes)
+        return self
+
+
+class Hours(Shift):
+    """When people answer."""
+
+    also: list[Shift] = Field(
+        default=[], description="Further parts: the afternoon after a pause, or Saturday morning."
+    )
     holidays: Country | None = Field(
         default=None, description="The country whose holidays are free, such as EC."
     )
+    closed: list[Date] = Field(default=[], description="Further dates that are free: 2026-12-24.")
+    open: list[Date] = Field(default=[], description="Holidays on which people answer all the same.")
 
 
 class Department(Model):
@@ -241,6 +261,31 @@ class Department(Model):
     id: Identifier = Field(description="The id that the helpdesk's settings name it by.")
     name: Texts = Field(description="What customers read: one text, or one a language.")
     email: Email | None = Field(default=None, description="Its address for customers.")
+    hours: Hours | None = Field(default=None, description="Its own service hours, instead of those of all.")
+    head: OperatorUrl | None = Field(
+        default=None, description="An Apprise URL: who hears of tickets that nobody answers in time."
+    )
+
+
+class SupportPlan(Model):
+    """A plan as customers know it."""
+
+    id: Identifier = Field(description="The id that channels name it by.")
+    name: Texts = Field(description="What customers read: one text, or one a language.")
+
+
+class Unanswered(Model):
+    """Within what time every ticket is answered."""
+
+    after: Promised = Field(
+        default=_DAY, description="How long a ticket waits before its priority is raised."
+    )
+    count: Literal["clock", "service"] = Field(
+        default="clock", description="What counts as waiting: all time, or service hours alone."
+    )
+    departments: list[Identifier] = Field(
+        default=[], description="The departments that it holds for; all if left out."
+    )
 
 
 class Channel(Model):
@@ -258,7 +303,14 @@ class Support(Model):
 
     hours: Hours = Field(default_factory=Hours, description="Service hours, in the zone of the site.")
     departments: list[Department] = Field(default=[], description="The departments of the helpdesk.")
+    plans: list[SupportPlan] = Field(default=[], description="The names of plans that channels speak of.")
     channels: list[Channel] = Field(default=[], description="The ways to reach people.")
+    unanswered: Unanswered = Field(
+        default_factory=Unanswered, description="What becomes of a ticket that nobody answers."
+    )
+    average_over: Averaging = Field(
+        default=30 * _DAY, description="The time over which the average time to answer is taken."
+    )
 
 
 class Notify(Model):

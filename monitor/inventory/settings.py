@@ -37,7 +37,7 @@ class Settings:
     """How we run. `resolver` is None for the system's; `data` counts from the folder in which we were started.
 
     `helpdesk` holds the options of the kind `helpdesk_kind`, its references filled. `sentinels` are validated and
-    otherwise as written. `probers` is how many processes look, None to decide by what is planned.
+    otherwise as written. `heads` are the Apprise URLs of those who answer for a department, by its id. `probers` is how many processes look, None to decide by what is planned.
     """
 
     listen_host: str
@@ -49,6 +49,7 @@ class Settings:
     probers: int | None = None
     resolver: ResolverChoice | None = None
     operators: tuple[SecretStr, ...] = ()
+    heads: Mapping[str, SecretStr] = field(default_factory=dict)
     targets: TargetPolicy = field(default_factory=TargetPolicy)
     sentinels: tuple[Mapping[str, object], ...] = field(default=())
 
