@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from monitor.tickets.client import Reply
-from monitor.tickets.port import WORD_LIMIT, DeliveryError, Fate
+from monitor.tickets.port import WORD_LIMIT, DeliveryError, Fate, Order
 
 
 class Shape(BaseModel):
@@ -50,3 +50,8 @@ def short_subject(subject: str, limit: int) -> str:
 def is_number(ticket: str) -> bool:
     """May this be a ticket of a product that counts its tickets? Anything else is none, and belongs in no address."""
     return ticket.isascii() and ticket.isdigit() and len(ticket) <= 9
+
+
+def body_of(order: Order) -> str:
+    """Return what opens a ticket; the reference stands in it, too, for people who search."""
+    return order.body if order.reference in order.body else f"{order.body}\n\n{order.reference}"

@@ -103,7 +103,8 @@ class Client:
         """Return the answer to one request, or raise DeliveryError with the fate that its status tells."""
         body, kind = _body(ask)
         headers = {**self._headers(), **kind, **ask.headers}
-        answer = self.send(ask.method, self._url(ask), body, headers, long=ask.action is None)
+        long = ask.action is None or ask.method == "GET"
+        answer = self.send(ask.method, self._url(ask), body, headers, long=long)
         raise_for_status(answer, ask.action, self._now())
         return answer
 
