@@ -164,16 +164,17 @@ def test_a_fault_of_one_server_never_joins_the_incident_of_another(lookout: Look
     assert second.impact is Impact.CRITICAL
 
 
-def test_a_certificate_near_its_end_is_told_to_operators_alone(lookout: Lookout):
+def test_a_certificate_near_its_end_is_told_to_operators_and_the_helpdesk_alone(lookout: Lookout):
     lookout.see(*WELL)
     lookout.see("gye1/tls ending", times=3)
     incident = lookout.incident()
     assert (incident.audience, incident.impact) == (Audience.OPERATORS, Impact.NONE)
-    assert lookout.told() == []
+    assert lookout.told() == ["create"]
     assert lookout.told(channel="operators") == ["opened"]
     assert lookout.status() is Status.OPERATIONAL
     lookout.see("gye1/tls ok", times=2)
     assert lookout.incident().stage is Stage.RESOLVED
+    assert lookout.told() == ["create", "resolve"]
     assert lookout.told(channel="operators") == ["opened", "resolved"]
 
 

@@ -163,7 +163,7 @@ def test_what_comes_and_goes_for_half_an_hour_without_an_incident_is_a_matter_fo
     assert matter.open
     assert "gye1.nodored.com" in matter.title["en"]
     assert "coming and going" in matter.updates[0].text["en"]
-    assert lookout.told(matter.id) == []
+    assert lookout.told(matter.id) == ["create"]
     lookout.see("gye1/http ok", times=21)
     assert not operators(lookout)[0].open
 

@@ -123,11 +123,11 @@ class TestAcknowledge:
         acknowledge(failing)
         assert failing.incident().updates == before
 
-    def test_a_matter_of_the_staff_can_be_taken_in_hand_and_has_no_ticket(self, lookout: Lookout):
+    def test_a_matter_of_the_staff_can_be_taken_in_hand_and_its_ticket_says_so(self, lookout: Lookout):
         lookout.see(*WELL)
         lookout.see("gye1/tls ending", times=3)
         acknowledge(lookout)
-        assert lookout.told() == []
+        assert lookout.told() == ["create", "comment"]
 
     def test_what_is_over_or_unknown_and_moments_that_passed_are_refused(self, failing: Lookout):
         with pytest.raises(RefusedError, match="past already"):
