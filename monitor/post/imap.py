@@ -1,0 +1,185 @@
+"""Read what came into a mailbox, on a line with one deadline for the whole visit."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import socket
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from monitor.checks.mailing.imap_session import mailbox_word
+from monitor.line import Line, LineError
+from monitor.post.port import WITHIN, ImapOptions, Outcome, PostError, Security
+from monitor.post.securing import context_of
+
+LETTER_LIMIT = 512 * 1024
+"""So many bytes of each letter are read; words come before what is attached to them."""
+_SAID_LIMIT = 64 * 1024 * 1024
+_VALIDITY = re.compile(rb"[0-9]{1,10}")
+_UID = re.compile(rb"\bUID ([0-9]{1,10})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a mailbox was read: every letter up to `uid`, as it counts while `validity` stays the same."""
+
+    validity: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """One letter as it lies in a mailbox, at most `LETTER_LIMIT` bytes of it."""
+
+    place: Place
+    raw: bytes
+
+
+class Mailbox:
+    """A mailbox that is open."""
+
+    def __init__(self, client: imaplib.IMAP4, options: ImapOptions) -> None:
+        self._client = client
+        self._options = options
+        self._validity = self._opened()
+
+    def _opened(self) -> int:
+        self._said("SELECT", *self._client.select(mailbox_word(self._options.mailbox)))
+        [told, *_] = self._client.response("UIDVALIDITY")[1] or [None]
+        if not isinstance(told, bytes) or not _VALIDITY.fullmatch(told):
+            raise PostError(Outcome.NOT_SENT, "the mailbox does not say how it counts its letters")
+        return int(told)
+
+    def new(self, since: Place | None, most: int) -> Iterator[Arrived]:
+        """Give the letters that came after `since`, oldest first and at most so many; all of them if the mailbox counts anew."""
+        read = since.uid if since is not None and since.validity == self._validity else 0
+        [found, *_] = self._said("SEARCH", *self._client.uid("SEARCH", f"UID {read + 1}:*"))
+        numbers = sorted({int(word) for word in (found or b"").split() if word.isdigit() and len(word) <= 10})
+        # `n:*` names the last letter even where that one is older.
+        for uid in [number for number in numbers if number > read][:most]:
+            raw = self._letter(uid)
+            if raw is not None:
+                yield Arrived(place=Place(self._validity, uid), raw=raw)
+
+    def _letter(self, uid: int) -> bytes | None:
+        answer = self._said(
+            "FETCH", *self._client.uid("FETCH", str(uid), f"(UID BODY.PEEK[]<0.{LETTER_LIMIT}>)")
+        )
+        for part in answer:
+            if isinstance(part, tuple) and len(part) == 2 and _is_about(uid, part[0], answer):
+                return bytes(part[1])[:LETTER_LIMIT]
+        # Somebody else took it away meanwhile.
+        return None
+
+    def settle(self, places: Iterable[Place]) -> None:
+        """Mark letters as seen, or move them where what is handled lies; that they are read is remembered elsewhere."""
+        numbers = ",".join(str(place.uid) for place in places if place.validity == self._validity)
+        if not numbers:
+            return
+        self._said("STORE", *self._client.uid("STORE", numbers, "+FLAGS.SILENT", r"(\Seen)"))
+        if self._options.handled:
+            self._move(numbers, mailbox_word(self._options.handled))
+
+    def _move(self, numbers: str, target: str) -> None:
+        # What a server offers may only show after signing in.
+        [offers, *_] = self._said("CAPABILITY", *self._client.capability())
+        offered = (offers or b"").upper().split()
+        self._client.create(target)
+        if b"MOVE" in offered:
+            self._said("MOVE", *self._client.uid("MOVE", numbers, target))
+            return
+        self._said("COPY", *self._client.uid("COPY", numbers, target))
+        self._said("STORE", *self._client.uid("STORE", numbers, "+FLAGS.SILENT", r"(\Deleted)"))
+        if b"UIDPLUS" in offered:
+            self._said("EXPUNGE", *self._client.uid("EXPUNGE", numbers))
+
+    def _said(self, command: str, status: str, answer: Any) -> list[Any]:
+        if status != "OK":
+            raise PostError(Outcome.REFUSED, f"the mail server refuses {command}")
+        return list(answer)
+
+
+@contextmanager
+def opened(options: ImapOptions, within: timedelta = WITHIN) -> Iterator[Mailbox]:
+    """Lend the mailbox, or raise PostError; also what its use runs into is one."""
+    line = Line(within, plain=options.security is Security.NONE)
+    try:
+        with line.limited():
+            client = _Client(options, line)
+            try:
+                _sign_in(client, options)
+                yield Mailbox(client, options)
+            finally:
+                with suppress(imaplib.IMAP4.error, OSError):
+                    client.logout()
+    except LineError as error:
+        raise PostError(Outcome.FORBIDDEN if error.forbidden else Outcome.NOT_SENT, error.detail) from error
+    except ssl.SSLCertVerificationError as error:
+        raise PostError(Outcome.NOT_SENT, "the mail server's certificate is not accepted") from error
+    except (imaplib.IMAP4.error, OSError, ValueError) as error:
+        words = (
+            "the mailbox gave no whole answer in time"
+            if line.cut or not line.left()
+            else "the mailbox could not be read"
+        )
+        raise PostError(Outcome.NOT_SENT, words) from error
+
+
+def _sign_in(client: _Client, options: ImapOptions) -> None:
+    if options.security is Security.STARTTLS:
+        if "STARTTLS" not in client.capabilities:
+            raise PostError(Outcome.FORBIDDEN, "the mail server offers no STARTTLS")
+        client.starttls(client.tls)
+    if options.password is not None:
+        try:
+            client.login(options.user, options.password.get_secret_value())
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            # The library quotes what the server said, which may be anything; and its cause would be told with ours.
+            raise PostError(
+                Outcome.FORBIDDEN, "the mail server does not accept our user and password"
+            ) from None
+
+
+class _Client(imaplib.IMAP4):
+    """The library's client over our line, with a limit to what it takes in."""
+
+    def __init__(self, options: ImapOptions, line: Line) -> None:
+        self._options = options
+        self._line = line
+        self._left = _SAID_LIMIT
+        self.tls = None if options.security is Security.NONE else context_of(options)
+        super().__init__(options.host, options.port)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        del timeout
+        connection = self._line.connect(self._options.host, self._options.port)
+        if self.tls is None or self._options.security is not Security.TLS:
+            return connection
+        return self.tls.wrap_socket(connection, server_hostname=self._options.host)
+
+    def read(self, size: int) -> bytes:
+        self._count(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        said = super().readline()
+        self._count(len(said))
+        return said
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise self.abort("the mail server talks without end")
+
+
+def _is_about(uid: int, head: bytes, answer: list[Any]) -> bool:
+    """A server may tell of other letters meanwhile; the number stands before the letter or behind it."""
+    said = [head, *(part for part in answer if isinstance(part, bytes))]
+    return any(int(found) == uid for part in said for found in _UID.findall(part))
