@@ -1,21 +1,37 @@
-"""The built-in desk: where its helpdesk keeps the tickets, and what a person may do with one."""
+"""The built-in desk as a helpdesk: where its tickets are kept, and what of them is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from datetime import datetime
+from operator import attrgetter
 
+from monitor.actions.people import OURSELVES
 from monitor.errors import NotFoundError
-from monitor.identifiers import IncidentId
-from monitor.journal.entries import Entry, Kind, TicketUpdated
-from monitor.store import desk, readings
+from monitor.store import desk
 from monitor.store.database import Database, Transaction
-from monitor.store.desk import DeskTicket, NewMessage, NewTicket
-from monitor.tickets.port import Found, Order, Priority, Receipt, TicketStatus
+from monitor.store.desk import DeskChange, DeskMessage, DeskTicket, Hand, NewMessage, NewTicket, Side
+from monitor.tickets.port import (
+    WORD_LIMIT,
+    Action,
+    Case,
+    Deed,
+    Found,
+    Order,
+    Priority,
+    Receipt,
+    TicketStatus,
+    Word,
+)
 
-AUTHOR = "vigia"
-
-Append = Callable[[Transaction, Sequence[Entry]], object]
+_DEEDS = {
+    desk.Deed.ASSIGNED: Deed.ASSIGNED,
+    desk.Deed.PRIORITY: Deed.PRIORITY,
+    desk.Deed.CLOSED: Deed.CLOSED,
+    desk.Deed.REOPENED: Deed.REOPENED,
+    desk.Deed.MERGED: Deed.MERGED,
+}
+_WHOM = (desk.Deed.ASSIGNED, desk.Deed.PRIORITY, desk.Deed.MERGED)
 
 
 class StoredDesk:
@@ -23,7 +39,7 @@ class StoredDesk:
 
     def __init__(self, database: Database, page: str) -> None:
         self._database = database
-        self._page = page.rstrip("/")
+        self._page = page
 
     def open(self, order: Order, at: datetime) -> Receipt:
         """Record a new ticket, or return the one that already carries this reference."""
@@ -37,79 +53,105 @@ class StoredDesk:
             return self._receipt(desk.open_ticket(tx, new, _message(order, at)))
 
     def act(self, order: Order, at: datetime) -> Receipt:
-        """Record a comment, a priority, a resolution or a reopening once per `order.key`."""
+        """Record a comment, a priority, a resolution or a reopening once per `order.key`; NotFoundError if it was merged away."""
         ticket = _number(order.ticket)
         with self._database.writing() as tx:
-            desk.act(tx, ticket, _message(order, at), order.priority)
+            present = desk.show(tx, ticket)
+            if present.merged_into is not None:
+                raise NotFoundError(f"ticket {ticket} of the desk was merged into {present.merged_into}")
+            if desk.say(tx, ticket, _message(order, at)) is not None:
+                _carry_out(tx, ticket, order, at)
         return self._receipt(ticket)
 
     def find(self, reference: str) -> tuple[Found, ...]:
-        """Return the ticket with this reference, if there is one."""
+        """Return the ticket that is kept under this reference, if there is one."""
         with self._database.reading() as tx:
-            ticket = desk.find(tx, reference)
+            ticket = desk.find(tx, reference) if reference else None
         if ticket is None:
             return ()
         found = Found(
             ticket=str(ticket.id),
-            reference=ticket.reference,
-            url=self._url(ticket.id),
+            reference=reference,
+            url=page_of(self._page, ticket.id),
             status=TicketStatus(ticket.status),
             priority=Priority(ticket.priority),
             answered_at=ticket.answered_at,
         )
         return (found,)
 
+    def cases(self, since: datetime) -> tuple[Case, ...]:
+        """Return every ticket that was opened or changed at `since` or later."""
+        with self._database.reading() as tx:
+            return tuple(self._case(each) for each in desk.changed_since(tx, since))
+
+    def words(self, ticket: str) -> tuple[Word, ...]:
+        """Return what people of the departments did on one ticket, oldest first; NotFoundError for one that never was."""
+        number = _number(ticket)
+        with self._database.reading() as tx:
+            desk.show(tx, number)
+            said, done = desk.messages(tx, number), desk.changes(tx, number)
+        return tuple(sorted((*_said(said), *_done(done)), key=attrgetter("at")))
+
+    def _case(self, ticket: DeskTicket) -> Case:
+        return Case(
+            ticket=str(ticket.id),
+            url=page_of(self._page, ticket.id),
+            department=ticket.department,
+            subject=ticket.subject,
+            requester=ticket.requester or OURSELVES,
+            priority=Priority(ticket.priority),
+            status=TicketStatus(ticket.status),
+            opened_at=ticket.opened_at,
+            answered_at=ticket.answered_at,
+            closed_at=ticket.closed_at,
+            reference=ticket.reference,
+        )
+
     def _receipt(self, ticket: int) -> Receipt:
-        return Receipt(ticket=str(ticket), url=self._url(ticket))
-
-    def _url(self, ticket: int) -> str:
-        return f"{self._page}/ops/tickets/{ticket}"
+        return Receipt(ticket=str(ticket), url=page_of(self._page, ticket))
 
 
-def reply(tx: Transaction, append: Append, ticket: int, message: NewMessage) -> DeskTicket:
-    """Let a person write on a ticket; a word that is not internal answers it, and the journal says so."""
-    after = desk.reply(
-        tx, ticket, author=message.author, body=message.body, internal=message.internal, at=message.at
-    )
-    if not message.internal:
-        _record(tx, append, after, message)
-    return after
+def page_of(page: str, ticket: int) -> str:
+    """Return where people read a ticket of the desk; `page` is the address of the site."""
+    return f"{page.rstrip('/')}/ops/tickets/{ticket}"
 
 
-def close(tx: Transaction, append: Append, ticket: int, message: NewMessage) -> DeskTicket:
-    """Let a person close a ticket with a last word; the journal says so."""
-    after = desk.close(tx, ticket, author=message.author, body=message.body, at=message.at)
-    _record(tx, append, after, message)
-    return after
-
-
-def _record(tx: Transaction, append: Append, ticket: DeskTicket, message: NewMessage) -> None:
-    known = readings.ticket(tx, ticket.reference)
-    if known is None:
-        return
-    body = TicketUpdated(
-        incident=IncidentId(known.incident),
-        reference=ticket.reference,
-        action=message.action,
-        priority=ticket.priority,
-        status=ticket.status,
-        answered_at=ticket.answered_at,
-    )
-    entry = Entry(
-        kind=Kind.TICKET_UPDATED, moment=message.at, subject=known.incident, body=body, actor=message.author
-    )
-    append(tx, (entry,))
+def _carry_out(tx: Transaction, ticket: int, order: Order, at: datetime) -> None:
+    hand = Hand(author=OURSELVES, at=at, side=Side.US)
+    desk.change(tx, ticket, desk.Deed.PRIORITY, order.priority.value, hand)
+    if order.action is Action.RESOLVE:
+        desk.change(tx, ticket, desk.Deed.CLOSED, TicketStatus.CLOSED.value, hand)
+    if order.action is Action.REOPEN and desk.show(tx, ticket).status == TicketStatus.CLOSED:
+        desk.change(tx, ticket, desk.Deed.REOPENED, TicketStatus.OPEN.value, hand)
 
 
 def _message(order: Order, at: datetime) -> NewMessage:
     return NewMessage(
-        author=AUTHOR,
+        author=OURSELVES,
+        side=Side.US,
         body=order.body,
         at=at,
         action=order.action,
         key=order.key,
         internal=order.internal,
     )
+
+
+def _said(messages: tuple[DeskMessage, ...]) -> Iterator[Word]:
+    for each in messages:
+        if each.side is Side.STAFF and each.body:
+            deed = Deed.NOTE if each.internal else Deed.ANSWER
+            body = each.body[:WORD_LIMIT]
+            yield Word(key=f"message-{each.id}", deed=deed, author=each.author, at=each.at, body=body)
+
+
+def _done(changes: tuple[DeskChange, ...]) -> Iterator[Word]:
+    for each in changes:
+        if each.side is Side.STAFF and each.deed in _DEEDS:
+            body = each.after if each.deed in _WHOM else ""
+            yield Word(
+                key=f"deed-{each.id}", deed=_DEEDS[each.deed], author=each.author, at=each.at, body=body
+            )
 
 
 def _number(ticket: str) -> int:

@@ -31,7 +31,7 @@ _ROOMS = {
     "uptime": "availability",
     "incident": "incidents",
     "ticket": "tickets",
-    "desk": "tickets",
+    "desk": "desk",
     "window": "windows",
     "force": "forcing",
     "heartbeat": "heartbeats",

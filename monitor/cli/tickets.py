@@ -1,17 +1,12 @@
-"""ticket: the tickets of incidents. desk: the helpdesk that is built in."""
+"""ticket: the tickets of incidents, at whichever helpdesk."""
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
-from typing import Any
 
 import click
 
-from monitor.actions import desk as desk_actions
-from monitor.actions.append import append
 from monitor.cli.common import (
-    clock,
     config_option,
     data_option,
     json_option,
@@ -19,16 +14,10 @@ from monitor.cli.common import (
     print_json,
     print_table,
     reading,
-    writing,
 )
 from monitor.errors import NotFoundError
-from monitor.station.shapes import delivery_shape, desk_shape, message_shape, ticket_shape
+from monitor.station.shapes import delivery_shape, ticket_shape
 from monitor.store import deliveries, readings
-from monitor.store import desk as desk_store
-from monitor.store.desk import DeskTicket, NewMessage
-
-# As far as the database counts.
-TICKET = click.IntRange(min=1, max=2**63 - 1)
 
 
 @click.group()
@@ -110,123 +99,3 @@ def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: boo
             click.echo(
                 f"    {attempt.number}. {began} – {ended}  {attempt.outcome or 'under way'}  {attempt.detail}"
             )
-
-
-@click.group()
-def desk() -> None:
-    """The built-in helpdesk: list, reply, assign, close."""
-
-
-@desk.command("list")
-@click.option("--all", "closed", is_flag=True, help="Closed tickets as well.")
-@config_option
-@data_option
-@json_option
-def list_desk(config: Path, data: Path | None, *, closed: bool, as_json: bool) -> None:
-    """List what needs somebody, the most urgent and oldest first; as JSON everything."""
-    with reading(config, data) as tx:
-        found = desk_store.list_tickets(tx, closed=closed or as_json)
-        messages = {each.id: desk_store.messages(tx, each.id) for each in found} if as_json else {}
-        zone = readings.zone(tx)
-    if as_json:
-        print_json(
-            [
-                {**desk_shape(each), "messages": [message_shape(word) for word in messages[each.id]]}
-                for each in found
-            ]
-        )
-        return
-    print_table(
-        "Desk",
-        ("id", "priority", "status", "assignee", "opened", "answered", "subject"),
-        (
-            (
-                each.id,
-                each.priority,
-                each.status,
-                each.assignee or "–",
-                local(each.opened_at, zone),
-                local(each.answered_at, zone),
-                each.subject,
-            )
-            for each in found
-        ),
-        nothing="Nothing needs anybody.",
-    )
-
-
-def _author(name: str | None) -> str:
-    if name:
-        return name
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # In a container the user may be a number without a name.
-        return "operator"
-
-
-@desk.command()
-@click.argument("number", type=TICKET, metavar="TICKET")
-@click.argument("words", metavar="TEXT")
-@click.option("--internal", is_flag=True, help="For the department alone: it is no answer to the customer.")
-@click.option("--as", "author", default=None, help="Who writes; by default the user of this machine.")
-@config_option
-@data_option
-@json_option
-def reply(
-    number: int,
-    words: str,
-    author: str | None,
-    config: Path,
-    data: Path | None,
-    *,
-    internal: bool,
-    as_json: bool,
-) -> None:
-    """Write on a ticket."""
-    moment = clock.now()
-    message = NewMessage(author=_author(author), body=words, at=moment, action="reply", internal=internal)
-    with writing(config, data) as tx:
-        after = desk_actions.reply(tx, lambda tx, entries: append(tx, entries, moment), number, message)
-    _confirm(after, as_json=as_json)
-
-
-@desk.command()
-@click.argument("number", type=TICKET, metavar="TICKET")
-@click.argument("person", metavar="PERSON")
-@config_option
-@data_option
-@json_option
-def assign(number: int, person: str, config: Path, data: Path | None, *, as_json: bool) -> None:
-    """Hand a ticket to a person; `-` for nobody."""
-    with writing(config, data) as tx:
-        after = desk_store.assign(tx, number, None if person == "-" else person)
-    _confirm(after, as_json=as_json)
-
-
-@desk.command()
-@click.argument("number", type=TICKET, metavar="TICKET")
-@click.argument("words", metavar="TEXT", default="")
-@click.option("--as", "author", default=None, help="Who closes; by default the user of this machine.")
-@config_option
-@data_option
-@json_option
-def close(
-    number: int, words: str, author: str | None, config: Path, data: Path | None, *, as_json: bool
-) -> None:
-    """Close a ticket, with a last word if you like."""
-    moment = clock.now()
-    message = NewMessage(author=_author(author), body=words, at=moment, action="close")
-    with writing(config, data) as tx:
-        after = desk_actions.close(tx, lambda tx, entries: append(tx, entries, moment), number, message)
-    _confirm(after, as_json=as_json)
-
-
-def _confirm(after: DeskTicket, *, as_json: bool) -> None:
-    shape: dict[str, Any] = desk_shape(after)
-    if as_json:
-        print_json(shape)
-    else:
-        click.echo(
-            f"{after.id}  {after.status} · {after.priority} · {after.assignee or 'nobody'}  {after.subject}"
-        )

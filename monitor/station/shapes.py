@@ -17,7 +17,8 @@ from monitor.observation import Observation
 from monitor.station.heartbeats import Awaited
 from monitor.status.snapshot import CheckView, ServerView, Snapshot
 from monitor.store.deliveries import Attempt, DeliveryRow
-from monitor.store.desk import DeskMessage, DeskTicket
+from monitor.store.desk import DeskChange, DeskMessage, DeskTicket
+from monitor.store.desk_requesters import Requester
 from monitor.store.observations import Figure
 from monitor.store.readings import TicketRow
 
@@ -240,7 +241,7 @@ def ticket_shape(ticket: TicketRow) -> Shape:
     return {
         "id": ticket.ticket,
         "reference": ticket.reference,
-        "incidents": [ticket.incident],
+        "incidents": list(ticket.incidents),
         "helpdesk": ticket.helpdesk,
         "department": ticket.department,
         "priority": ticket.priority,
@@ -294,7 +295,7 @@ def delivery_shape(row: DeliveryRow, attempts: Iterable[Attempt]) -> Shape:
 
 
 def desk_shape(ticket: DeskTicket) -> Shape:
-    """Return one ticket of the built-in desk."""
+    """Return one ticket of the built-in desk; `revision` counts its changes."""
     return {
         "id": ticket.id,
         "reference": ticket.reference,
@@ -303,18 +304,54 @@ def desk_shape(ticket: DeskTicket) -> Shape:
         "priority": ticket.priority,
         "status": ticket.status,
         "assignee": ticket.assignee,
+        "requester": ticket.requester,
+        "channel": ticket.channel,
+        "incident": ticket.incident,
+        "merged_into": ticket.merged_into,
+        "follows": ticket.follows,
         "opened_at": instant(ticket.opened_at),
         "first_answer_at": instant(ticket.answered_at),
         "closed_at": instant(ticket.closed_at),
+        "changed_at": instant(ticket.changed_at),
+        "revision": ticket.revision,
     }
 
 
 def message_shape(message: DeskMessage) -> Shape:
-    """Return one message on a ticket of the desk."""
+    """Return one message on a ticket of the desk; `side` is `us`, `staff` or `requester`."""
     return {
+        "ticket": message.ticket,
         "author": message.author,
+        "side": message.side,
         "internal": message.internal,
         "body": message.body,
+        "whole": message.whole,
         "at": instant(message.at),
         "action": message.action,
+    }
+
+
+def change_shape(change: DeskChange) -> Shape:
+    """Return one thing that was done to a ticket of the desk."""
+    return {
+        "ticket": change.ticket,
+        "deed": change.deed,
+        "author": change.author,
+        "side": change.side,
+        "at": instant(change.at),
+        "before": change.before,
+        "after": change.after,
+    }
+
+
+def requester_shape(requester: Requester) -> Shape:
+    """Return one registered address of the desk."""
+    return {
+        "address": requester.address,
+        "name": requester.name,
+        "plan": requester.plan,
+        "language": requester.language,
+        "places": list(requester.places),
+        "added_at": instant(requester.added_at),
+        "disabled_at": instant(requester.disabled_at),
     }

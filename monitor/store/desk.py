@@ -1,25 +1,59 @@
-"""The built-in desk's tickets and their messages.
+"""The built-in desk's tickets, what is written on them and what is done to them.
 
-Every action of ours has a key that is unique among all messages, so that the same order twice changes nothing. People
-write messages without a key.
+Every action of ours has a key that is unique among all messages, so that the same order twice changes nothing; so has every
+letter by its Message-ID. Each change raises the ticket's `revision` by one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from monitor.errors import NotFoundError
 from monitor.identifiers import milliseconds
 from monitor.store.columns import instant
-from monitor.store.database import Row, Transaction
+from monitor.store.database import Row, Transaction, Value
 
-_COLUMNS = "id, reference, subject, department, priority, status, assignee, opened_ms, answered_ms, closed_ms"
+_TICKETS = (
+    "SELECT id, COALESCE(reference, '') AS reference, subject, department, priority, status, assignee, requester, channel,"
+    " incident, merged_into, follows, opened_ms, answered_ms, closed_ms, changed_ms, revision FROM desk_tickets "
+)
+_MESSAGES = (
+    "SELECT id, ticket, author, side, internal, body, whole, at_ms, action, message_id FROM desk_messages "
+)
+
+
+class Side(StrEnum):
+    """Who speaks on a ticket: the service itself, people of a department, or who asks."""
+
+    US = "us"
+    STAFF = "staff"
+    REQUESTER = "requester"
+
+
+class Deed(StrEnum):
+    """What can be done to a ticket beside writing on it; `opened` is for those that people opened for a requester."""
+
+    OPENED = "opened"
+    ASSIGNED = "assigned"
+    PRIORITY = "priority"
+    MOVED = "moved"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    LINKED = "linked"
+    MERGED = "merged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskTicket:
-    """One ticket of the desk; `answered_at` is the first word of a person that the customer may read."""
+    """One ticket of the desk.
+
+    `status` is `open` (it needs an answer), `answered` or `closed`. `answered_at` is the first word of a person that the requester
+    may read. `reference` is empty for a ticket that we did not open, `requester` for one that we did. `incident` is the one that it
+    was linked to, `merged_into` the ticket that took it in, `follows` the closed one that it goes on from.
+    """
 
     id: int
     reference: str
@@ -31,11 +65,21 @@ class DeskTicket:
     opened_at: datetime
     answered_at: datetime | None
     closed_at: datetime | None
+    requester: str = ""
+    channel: str = "ticket"
+    incident: str | None = None
+    merged_into: int | None = None
+    follows: int | None = None
+    changed_at: datetime | None = None
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskMessage:
-    """One message on a ticket; an `internal` one is for the department alone. `action` says what came with it."""
+    """One message on a ticket; an `internal` one is for the department alone. `action` says what came with it.
+
+    `whole` is all that arrived, where `body` shows less of it, else empty.
+    """
 
     id: int
     author: str
@@ -43,16 +87,37 @@ class DeskMessage:
     body: str
     at: datetime
     action: str
+    ticket: int = 0
+    side: Side = Side.STAFF
+    whole: str = ""
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskChange:
+    """One thing that was done to a ticket: what it was and what it became, as text; empty for nothing."""
+
+    id: int
+    ticket: int
+    deed: Deed
+    author: str
+    side: Side
+    at: datetime
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTicket:
-    """What a ticket is opened with, beside its first message."""
+    """What a ticket is opened with, beside its first message; `channel` is `ticket`, `mail`, `phone` or `chat`."""
 
     reference: str
     subject: str
     priority: str
     department: str
+    requester: str = ""
+    channel: str = "ticket"
+    follows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,129 +130,283 @@ class NewMessage:
     action: str
     key: str | None = None
     internal: bool = False
+    side: Side = Side.STAFF
+    whole: str = ""
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """Who does something to a ticket, for whom, and when."""
+
+    author: str
+    at: datetime
+    side: Side = Side.STAFF
 
 
 def open_ticket(tx: Transaction, new: NewTicket, first: NewMessage) -> int:
     """Record a ticket with its first message; return its number, or that of the one which carries the reference already."""
-    present = find(tx, new.reference)
+    present = find(tx, new.reference) if new.reference else None
     if present is not None:
         return present.id
+    at = milliseconds(first.at)
     rows = tx.rows(
-        "INSERT INTO desk_tickets (reference, subject, department, priority, status, opened_ms)"
-        " VALUES (?, ?, ?, ?, 'open', ?) RETURNING id",
-        (new.reference, new.subject, new.department, new.priority, milliseconds(first.at)),
+        "INSERT INTO desk_tickets"
+        " (reference, subject, department, priority, status, requester, channel, follows, opened_ms, changed_ms)"
+        " VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?) RETURNING id",
+        (
+            new.reference or None,
+            new.subject,
+            new.department,
+            new.priority,
+            new.requester,
+            new.channel,
+            new.follows,
+            at,
+            at,
+        ),
     )
     ticket = int(rows[0]["id"])
-    _say(tx, ticket, first)
+    _write(tx, ticket, first)
     return ticket
 
 
-def act(tx: Transaction, ticket: int, message: NewMessage, priority: str) -> bool:
-    """Record one action of ours (comment, priority, resolve, reopen); False if its key has acted already.
+def say(tx: Transaction, ticket: int, message: NewMessage) -> int | None:
+    """Add a message and return its number; None if its key or its Message-ID has been said already.
 
-    `priority` holds from now on, whatever the action is. Raises NotFoundError for a number that was never given.
+    A word of the staff that the requester may read answers an open ticket; one of the requester lets an answered one need an answer.
     """
     show(tx, ticket)
-    if not _say(tx, ticket, message):
-        return False
+    number = _write(tx, ticket, message)
+    if number is None:
+        return None
+    answers = message.side is Side.STAFF and not message.internal
+    asks = message.side is Side.REQUESTER
     tx.execute(
-        "UPDATE desk_tickets SET priority = :priority,"
-        " status = CASE :action WHEN 'resolve' THEN 'closed' WHEN 'reopen' THEN 'open' ELSE status END,"
-        " closed_ms = CASE :action WHEN 'resolve' THEN :at WHEN 'reopen' THEN NULL ELSE closed_ms END"
-        " WHERE id = :ticket",
-        {"priority": priority, "action": message.action, "at": milliseconds(message.at), "ticket": ticket},
+        "UPDATE desk_tickets SET changed_ms = :at, revision = revision + 1,"
+        " answered_ms = IIF(:answers, COALESCE(answered_ms, :at), answered_ms),"
+        " status = CASE WHEN :answers AND status = 'open' THEN 'answered' WHEN :asks AND status = 'answered' THEN 'open'"
+        " ELSE status END WHERE id = :ticket",
+        {"at": milliseconds(message.at), "answers": answers, "asks": asks, "ticket": ticket},
     )
-    return True
+    return number
 
 
-def reply(
-    tx: Transaction, ticket: int, *, author: str, body: str, internal: bool, at: datetime
-) -> DeskTicket:
-    """Add what a person writes. A word that customers may read answers an open ticket."""
-    show(tx, ticket)
-    _say(tx, ticket, NewMessage(author=author, body=body, at=at, action="reply", internal=internal))
-    if not internal:
+_COLUMNS = {
+    Deed.ASSIGNED: "assignee",
+    Deed.PRIORITY: "priority",
+    Deed.MOVED: "department",
+    Deed.CLOSED: "status",
+    Deed.REOPENED: "status",
+    Deed.LINKED: "incident",
+    Deed.MERGED: "merged_into",
+}
+
+
+def change(tx: Transaction, ticket: int, deed: Deed, after: str | int | None, hand: Hand) -> DeskTicket:
+    """Let a deed make `after` of what it changes, and return the ticket; what is so already is no deed and leaves no trace."""
+    column = _COLUMNS[deed]
+    before = getattr(show(tx, ticket), column)
+    if before == after:
+        return show(tx, ticket)
+    at = milliseconds(hand.at)
+    tx.execute(
+        f"UPDATE desk_tickets SET {column} = :after, changed_ms = :at, revision = revision + 1 WHERE id = :ticket",  # noqa: S608 - a constant
+        {"after": after, "at": at, "ticket": ticket},
+    )
+    if column == "status":
         tx.execute(
-            "UPDATE desk_tickets SET answered_ms = COALESCE(answered_ms, ?),"
-            " status = CASE status WHEN 'open' THEN 'answered' ELSE status END WHERE id = ?",
-            (milliseconds(at), ticket),
+            "UPDATE desk_tickets SET closed_ms = IIF(status = 'closed', ?, NULL) WHERE id = ?", (at, ticket)
         )
+    note(tx, ticket, deed, (_told(before), _told(after)), hand)
     return show(tx, ticket)
 
 
-def close(tx: Transaction, ticket: int, *, author: str, body: str, at: datetime) -> DeskTicket:
-    """Let a person close a ticket; one that is closed already stays as it is."""
-    present = show(tx, ticket)
-    if present.status != "closed":
-        act(tx, ticket, NewMessage(author=author, body=body, at=at, action="resolve"), present.priority)
-    return show(tx, ticket)
-
-
-def assign(tx: Transaction, ticket: int, assignee: str | None) -> DeskTicket:
-    """Hand a ticket to a person, or to nobody."""
-    tx.execute("UPDATE desk_tickets SET assignee = ? WHERE id = ?", (assignee, ticket))
-    return show(tx, ticket)
+def note(tx: Transaction, ticket: int, deed: Deed, told: tuple[str, str], hand: Hand) -> None:
+    """Put a deed into a ticket's history: what was before it, and what is after it."""
+    tx.execute(
+        "INSERT INTO desk_history (ticket, at_ms, author, side, deed, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (ticket, milliseconds(hand.at), hand.author, hand.side, deed, *told),
+    )
 
 
 def show(tx: Transaction, ticket: int) -> DeskTicket:
     """Return one ticket; raises NotFoundError for a number that was never given."""
-    row = tx.row(f"SELECT {_COLUMNS} FROM desk_tickets WHERE id = ?", (ticket,))  # noqa: S608 - a constant
+    row = tx.row(f"{_TICKETS} WHERE id = ?", (ticket,))
     if row is None:
-        raise NotFoundError(f"the desk has no ticket {ticket}")
+        raise NotFoundError(f"the desk has no ticket {ticket}; `vigia desk list` shows them")
     return _ticket(row)
 
 
+def kept(tx: Transaction, ticket: int) -> DeskTicket:
+    """Return the ticket that a number leads to: itself, or the one that it was merged into in the end."""
+    found = show(tx, ticket)
+    while found.merged_into is not None:
+        found = show(tx, found.merged_into)
+    return found
+
+
 def find(tx: Transaction, reference: str) -> DeskTicket | None:
-    """Return the ticket of a reference, if there is one."""
-    row = tx.row(f"SELECT {_COLUMNS} FROM desk_tickets WHERE reference = ?", (reference,))  # noqa: S608 - a constant
-    return None if row is None else _ticket(row)
+    """Return the ticket that is kept under one of our references, if there is one."""
+    row = tx.row("SELECT id FROM desk_tickets WHERE reference = ?", (reference,))
+    return None if row is None else kept(tx, row["id"])
 
 
-def list_tickets(tx: Transaction, *, closed: bool = False) -> tuple[DeskTicket, ...]:
-    """Return the tickets that still need somebody, the most urgent and oldest first; with `closed` those as well."""
+def taken_in(tx: Transaction, ticket: int) -> tuple[DeskTicket, ...]:
+    """Return the tickets that were merged into this one, and into those, lowest number first."""
     rows = tx.rows(
-        f"SELECT {_COLUMNS} FROM desk_tickets WHERE :closed OR status <> 'closed'"  # noqa: S608 - a constant
+        f"{_TICKETS} WHERE id IN (WITH RECURSIVE below (nested) AS (SELECT id FROM desk_tickets WHERE merged_into = ?"  # noqa: S608 - a constant
+        " UNION SELECT id FROM desk_tickets JOIN below ON merged_into = nested) SELECT nested FROM below) ORDER BY id",
+        (ticket,),
+    )
+    return tuple(map(_ticket, rows))
+
+
+def readers(tx: Transaction, ticket: int) -> tuple[str, ...]:
+    """Return the addresses of those who read what is said to the requester: his, and those of the tickets taken in."""
+    every = (show(tx, ticket), *taken_in(tx, ticket))
+    return tuple(dict.fromkeys(each.requester for each in every if each.requester))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which tickets are asked for; None asks for all. Closed ones come only if `closed`, or if a status says so."""
+
+    closed: bool = False
+    department: str | None = None
+    status: str | None = None
+    assignee: str | None = None
+    requester: str | None = None
+    incident: str | None = None
+
+
+def list_tickets(
+    tx: Transaction, *, closed: bool = False, wanted: Wanted | None = None
+) -> tuple[DeskTicket, ...]:
+    """Return the tickets that still need somebody, the most urgent and oldest first; with `closed` those as well."""
+    asked = wanted or Wanted(closed=closed)
+    rows = tx.rows(
+        f"{_TICKETS} WHERE (:closed OR :status IS NOT NULL OR status <> 'closed')"
+        " AND (:status IS NULL OR status = :status) AND (:department IS NULL OR department = :department)"
+        " AND (:assignee IS NULL OR assignee = :assignee) AND (:requester IS NULL OR requester = :requester)"
+        " AND (:incident IS NULL OR incident = :incident)"
         " ORDER BY status = 'closed', CASE priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'normal' THEN 2 ELSE 3 END,"
         " opened_ms, id",
-        {"closed": closed},
+        {
+            "closed": asked.closed,
+            "status": asked.status,
+            "department": asked.department,
+            "assignee": asked.assignee,
+            "requester": asked.requester,
+            "incident": asked.incident,
+        },
     )
-    return tuple(_ticket(row) for row in rows)
+    return tuple(map(_ticket, rows))
+
+
+def changed_since(tx: Transaction, since: datetime) -> tuple[DeskTicket, ...]:
+    """Return every ticket that was opened or changed at `since` or later, lowest number first."""
+    rows = tx.rows(f"{_TICKETS} WHERE changed_ms >= ? ORDER BY id", (milliseconds(since),))
+    return tuple(map(_ticket, rows))
 
 
 def messages(tx: Transaction, ticket: int) -> tuple[DeskMessage, ...]:
     """Return everything that was written on a ticket, oldest first."""
+    return _messages(tx, "WHERE ticket = ? ORDER BY id", (ticket,))
+
+
+def message(tx: Transaction, number: int) -> DeskMessage:
+    """Return one message; raises NotFoundError for a number that was never given."""
+    found = _messages(tx, "WHERE id = ?", (number,))
+    if not found:
+        raise NotFoundError(f"the desk has no message {number}")
+    return found[0]
+
+
+def find_message(tx: Transaction, message_id: str) -> DeskMessage | None:
+    """Return the message that came, or went out, under a Message-ID, if there is one."""
+    return next(iter(_messages(tx, "WHERE message_id = ?", (message_id,))), None)
+
+
+def name_message(tx: Transaction, number: int, message_id: str) -> None:
+    """Record the Message-ID under which a message goes out, so that an answer to it finds its ticket."""
+    tx.execute("UPDATE desk_messages SET message_id = ? WHERE id = ?", (message_id, number))
+
+
+def words_for_requesters(tx: Transaction, after: int, limit: int) -> tuple[DeskMessage, ...]:
+    """Return what requesters may read and did not write themselves, with a number above `after`, lowest first.
+
+    Tickets that nobody requested are left out.
+    """
+    return _messages(
+        tx,
+        "WHERE id > ? AND side <> 'requester' AND NOT internal AND body <> ''"
+        " AND (SELECT requester FROM desk_tickets WHERE id = ticket) <> '' ORDER BY id LIMIT ?",
+        (after, limit),
+    )
+
+
+def changes(tx: Transaction, ticket: int) -> tuple[DeskChange, ...]:
+    """Return everything that was done to a ticket, oldest first."""
     rows = tx.rows(
-        "SELECT id, author, internal, body, at_ms, action FROM desk_messages WHERE ticket = ? ORDER BY id",
+        "SELECT id, ticket, at_ms, author, side, deed, before, after FROM desk_history WHERE ticket = ? ORDER BY id",
         (ticket,),
     )
     return tuple(
-        DeskMessage(
+        DeskChange(
             id=row["id"],
+            ticket=row["ticket"],
+            deed=Deed(row["deed"]),
             author=row["author"],
-            internal=bool(row["internal"]),
-            body=row["body"],
+            side=Side(row["side"]),
             at=instant(int(row["at_ms"])),
-            action=row["action"],
+            before=row["before"],
+            after=row["after"],
         )
         for row in rows
     )
 
 
-def _say(tx: Transaction, ticket: int, message: NewMessage) -> bool:
-    changed = tx.execute(
-        "INSERT INTO desk_messages (ticket, key, author, internal, body, at_ms, action)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+def _write(tx: Transaction, ticket: int, message: NewMessage) -> int | None:
+    rows = tx.rows(
+        "INSERT INTO desk_messages (ticket, key, author, side, internal, body, whole, at_ms, action, message_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
         (
             ticket,
             message.key,
             message.author,
+            message.side,
             message.internal,
             message.body,
+            message.whole,
             milliseconds(message.at),
             message.action,
+            message.message_id,
         ),
     )
-    return changed == 1
+    return int(rows[0]["id"]) if rows else None
+
+
+def _told(value: str | int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _messages(tx: Transaction, condition: str, parameters: Sequence[Value]) -> tuple[DeskMessage, ...]:
+    return tuple(
+        DeskMessage(
+            id=row["id"],
+            ticket=row["ticket"],
+            author=row["author"],
+            side=Side(row["side"]),
+            internal=bool(row["internal"]),
+            body=row["body"],
+            whole=row["whole"],
+            at=instant(int(row["at_ms"])),
+            action=row["action"],
+            message_id=row["message_id"],
+        )
+        for row in tx.rows(_MESSAGES + condition, parameters)
+    )
 
 
 def _ticket(row: Row) -> DeskTicket:
@@ -199,7 +418,14 @@ def _ticket(row: Row) -> DeskTicket:
         priority=row["priority"],
         status=row["status"],
         assignee=row["assignee"],
+        requester=row["requester"],
+        channel=row["channel"],
+        incident=row["incident"],
+        merged_into=row["merged_into"],
+        follows=row["follows"],
         opened_at=instant(int(row["opened_ms"])),
         answered_at=instant(row["answered_ms"]),
         closed_at=instant(row["closed_ms"]),
+        changed_at=instant(int(row["changed_ms"])),
+        revision=row["revision"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from monitor.store import schema, tables
+from monitor.store import schema, tables, tables_desk
 
 MIGRATIONS = Migrations(schema.SET)
 
@@ -69,4 +69,10 @@ def _parties(database: Database) -> None:
 @MIGRATIONS(name="0.3 sentinels")
 def _sentinels(database: Database) -> None:
     for statement in tables.SENTINELS:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.4 desk")
+def _desk(database: Database) -> None:
+    for statement in tables_desk.DESK:
         database.execute(statement)

@@ -56,7 +56,13 @@ OPERATIONAL = (
     "attempts",
     "desk_tickets",
     "desk_messages",
+    "desk_history",
+    "desk_requesters",
+    "desk_places",
 )
+
+SOUGHT = ("desk_words",)
+"""Indexes of words, each made from another table and never asked for a fact."""
 
 # The time series make up nearly all of the file. A check of them takes ten seconds a gigabyte.
 SERIES = (
@@ -82,5 +88,6 @@ STEPS = (
     "0.3 flapping",
     "0.3 parties",
     "0.3 sentinels",
+    "0.4 desk",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from pydantic import Field
 
+from monitor.checks.options.durations import Duration
 from monitor.errors import BusyError, NotFoundError, StoreError
 from monitor.language.phrases import Phrase
 from monitor.tickets.port import (
     Action,
+    Case,
     DeliveryError,
     DeskBook,
     Fate,
@@ -22,14 +25,23 @@ from monitor.tickets.port import (
     Order,
     Priority,
     Receipt,
+    Word,
 )
+
+Result = TypeVar("Result")
 
 
 class DeskOptions(HelpdeskOptions):
-    """The desk counts priorities in our own words; `priorities` may still send one to another, `departments` as well."""
+    """The desk counts priorities in our own words; `priorities` may still send one to another, `departments` as well.
+
+    A word of a requester opens a ticket again that was closed no longer ago than `reopen_within`; later it is a new one. With `close_linked`
+    the tickets that belong to an incident are closed with a word to their requesters when it is resolved.
+    """
 
     departments: Mapping[str, str] = Field(default_factory=dict)
     priorities: Mapping[Priority, Priority] = Field(default_factory=dict)
+    reopen_within: Duration = Field(default=timedelta(days=14), ge=timedelta(0))
+    close_linked: bool = True
 
 
 class Desk:
@@ -37,12 +49,16 @@ class Desk:
 
     name = "desk"
     search_lag = timedelta(0)
-    records = None
 
     def __init__(self, options: DeskOptions, book: DeskBook, now: Callable[[], datetime]) -> None:
         self._options = options
         self._book = book
         self._now = now
+
+    @property
+    def records(self) -> Desk:
+        """How its tickets are read: by the functions below."""
+        return self
 
     def perform(self, order: Order) -> Receipt:
         """Record one action; the same order again changes nothing and answers the same."""
@@ -68,10 +84,26 @@ class Desk:
 
     def find(self, reference: str) -> tuple[Found, ...]:
         """Return the ticket of this reference, if there is one."""
-        try:
-            return self._book.find(reference)
-        except StoreError as error:
-            raise DeliveryError(Fate.NOT_SENT, f"the desk's database cannot be read: {error}") from error
+        return _read(lambda: self._book.find(reference))
+
+    def cases(self, since: datetime) -> tuple[Case, ...]:
+        """Return every ticket that was opened or changed at `since` or later."""
+        ours = {theirs: department for department, theirs in self._options.departments.items()}
+        found = _read(lambda: self._book.cases(since))
+        return tuple(replace(case, department=ours.get(case.department, case.department)) for case in found)
+
+    def words(self, ticket: str) -> tuple[Word, ...]:
+        """Return what people of the departments did on one ticket, oldest first."""
+        return _read(lambda: self._book.words(ticket))
+
+
+def _read(read: Callable[[], Result]) -> Result:
+    try:
+        return read()
+    except NotFoundError as error:
+        raise DeliveryError(Fate.MISSING, str(error)) from error
+    except StoreError as error:
+        raise DeliveryError(Fate.NOT_SENT, f"the desk's database cannot be read: {error}") from error
 
 
 def _build(options: DeskOptions, tools: HelpdeskTools) -> Desk:

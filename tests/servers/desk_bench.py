@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from monitor.actions import desk
-from monitor.actions.append import append
-from monitor.journal.entries import Entry
-from monitor.store import desk as stored
-from monitor.store.database import Transaction
-from monitor.store.desk import NewMessage
+from monitor.actions import desk_deeds
+from monitor.actions.desk_asking import Asked, Said, ask, hear
+from monitor.actions.desk_deeds import Person
+from monitor.store import desk
 from tests.contracts.benches import Ability, Bench, Ground
+
+CUSTOMER = "eva@cliente.example"
 
 
 class DeskBench(Bench):
     """Nothing runs: its tickets lie in the test's own database."""
 
-    lacks: ClassVar[Mapping[Ability, str]] = {
-        Ability.HTTP: "no byte leaves the house",
-        Ability.RECORDS: "the desk tells of its own tickets by its own commands",
-        Ability.MERGE: "the desk has one ticket a reference",
-        Ability.CUSTOMERS: "only we open tickets there",
-    }
+    lacks: ClassVar[Mapping[Ability, str]] = {Ability.HTTP: "no byte leaves the house"}
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
@@ -34,24 +29,39 @@ class DeskBench(Bench):
 
     def human_closes(self, ticket: str) -> None:
         with self._ground.database.writing() as tx:
-            desk.close(tx, self._append, int(ticket), self._message("close", ""))
+            desk_deeds.close(tx, int(ticket), "", self._ana())
 
     def human_answers(self, ticket: str, words: str) -> None:
         with self._ground.database.writing() as tx:
-            desk.reply(tx, self._append, int(ticket), self._message("reply", words))
+            desk_deeds.reply(tx, int(ticket), words, self._ana())
 
     def human_notes(self, ticket: str, words: str) -> None:
         with self._ground.database.writing() as tx:
-            desk.reply(tx, self._append, int(ticket), self._message("reply", words, internal=True))
+            desk_deeds.reply(tx, int(ticket), words, self._ana(), internal=True)
 
     def human_assigns(self, ticket: str, person: str) -> None:
         with self._ground.database.writing() as tx:
-            stored.assign(tx, int(ticket), person)
+            desk_deeds.assign(tx, int(ticket), person, self._ana())
 
     def human_deletes(self, ticket: str) -> None:
         with self._ground.database.writing() as tx:
-            tx.execute("DELETE FROM desk_messages WHERE ticket = ?", (int(ticket),))
+            for table in ("desk_messages", "desk_history"):
+                tx.execute(f"DELETE FROM {table} WHERE ticket = ?", (int(ticket),))  # noqa: S608 - two constants
             tx.execute("DELETE FROM desk_tickets WHERE id = ?", (int(ticket),))
+
+    def human_merges(self, ticket: str, into: str) -> None:
+        with self._ground.database.writing() as tx:
+            desk_deeds.merge(tx, int(ticket), int(into), self._ana())
+
+    def customer_opens(self, subject: str, department: str) -> str:
+        asked = Asked(requester=CUSTOMER, subject=subject, body="No funciona.", department=department)
+        with self._ground.database.writing() as tx:
+            return str(ask(tx, asked, self._ground.tools.now()).id)
+
+    def customer_writes(self, ticket: str, words: str) -> None:
+        with self._ground.database.writing() as tx:
+            said = Said(requester=CUSTOMER, body=words)
+            hear(tx, int(ticket), said, self._ground.tools.now(), timedelta(days=14))
 
     def ages(self, ticket: str, by: timedelta) -> None:
         with self._ground.database.writing() as tx:
@@ -62,12 +72,7 @@ class DeskBench(Bench):
 
     def messages(self, ticket: str) -> list[tuple[str, bool, str]]:
         with self._ground.database.reading() as tx:
-            return [(each.author, each.internal, each.body) for each in stored.messages(tx, int(ticket))]
+            return [(each.author, each.internal, each.body) for each in desk.messages(tx, int(ticket))]
 
-    def _append(self, tx: Transaction, entries: Sequence[Entry]) -> object:
-        return append(tx, entries, self._ground.tools.now())
-
-    def _message(self, action: str, words: str, *, internal: bool = False) -> NewMessage:
-        return NewMessage(
-            author="ana", body=words, at=self._ground.tools.now(), action=action, internal=internal
-        )
+    def _ana(self) -> Person:
+        return Person(name="ana", at=self._ground.tools.now())

@@ -23,7 +23,8 @@ from monitor.station import shapes
 from monitor.station.heartbeats import Awaited
 from monitor.station.reader import present_measures
 from monitor.store.deliveries import Attempt, DeliveryRow
-from monitor.store.desk import DeskMessage, DeskTicket
+from monitor.store.desk import Deed, DeskChange, DeskMessage, DeskTicket, Side
+from monitor.store.desk_requesters import Requester
 from monitor.store.readings import TicketRow
 from tests.actions.builders import GYE1, Lookout, look
 
@@ -147,11 +148,41 @@ def desk() -> DeskTicket:
         opened_at=NOON,
         answered_at=None,
         closed_at=None,
+        requester="eva@cliente.test",
+        channel="phone",
+        incident="01INCIDENT",
+        changed_at=NOON + MINUTE,
+        revision=3,
     )
 
 
 def message() -> DeskMessage:
-    return DeskMessage(id=1, author="ana", internal=False, body="Reiniciamos.", at=NOON, action="reply")
+    return DeskMessage(
+        id=1, ticket=7, author="ana", internal=False, body="Reiniciamos.", at=NOON, action="reply"
+    )
+
+
+def change() -> DeskChange:
+    return DeskChange(
+        id=1,
+        ticket=7,
+        deed=Deed.MOVED,
+        author="ana",
+        side=Side.STAFF,
+        at=NOON,
+        before="soporte",
+        after="comercial",
+    )
+
+
+def requester() -> Requester:
+    return Requester(
+        address="eva@cliente.test",
+        name="Eva",
+        plan="empresas",
+        places=("cliente.test", "gye1"),
+        added_at=NOON,
+    )
 
 
 def picture(lookout: Lookout) -> dict[str, Any]:
@@ -174,6 +205,8 @@ MADE: dict[str, Callable[[], Any]] = {
     "delivery": delivery,
     "desk": lambda: shapes.desk_shape(desk()),
     "message": lambda: shapes.message_shape(message()),
+    "change": lambda: shapes.change_shape(change()),
+    "requester": lambda: shapes.requester_shape(requester()),
     "heartbeat": lambda: shapes.heartbeat_shape(heartbeat()),
     "heartbeat unheard": lambda: shapes.heartbeat_shape(replace(heartbeat(), state=State.UNKNOWN, beat=None)),
 }
