@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 from monitor.tickets.desk import DESK
 from monitor.tickets.port import HelpdeskKind
+from monitor.tickets.redmine import REDMINE
 from monitor.tickets.webhook import WEBHOOK
+from monitor.tickets.whmcs import WHMCS
 
-KINDS: Mapping[str, HelpdeskKind] = {kind.name: kind for kind in (DESK, WEBHOOK)}
+KINDS: Mapping[str, HelpdeskKind] = {kind.name: kind for kind in (DESK, REDMINE, WEBHOOK, WHMCS)}
 
 __all__ = ["KINDS"]

@@ -136,16 +136,32 @@ def _desk(ground: Ground) -> Bench:
     return DeskBench(ground)
 
 
+def _redmine(ground: Ground) -> Bench:
+    from tests.servers.redmine import RedmineBench  # noqa: PLC0415
+
+    return RedmineBench(ground)
+
+
 def _webhook(ground: Ground) -> Bench:
     from tests.servers.webhook import WebhookBench  # noqa: PLC0415
 
     return WebhookBench(ground)
 
 
+def _whmcs(ground: Ground) -> Bench:
+    from tests.servers.whmcs import WhmcsBench  # noqa: PLC0415
+
+    return WhmcsBench(ground)
+
+
 BENCHES: Mapping[str, Callable[[Ground], Bench]] = {
     "desk": _desk,
+    "redmine": _redmine,
     "webhook": _webhook,
+    "whmcs": _whmcs,
 }
 
 # The programs that a bench cannot do without, as in tools/system-packages: without them its tests are skipped by these names.
-NEEDS: Mapping[str, tuple[str, ...]] = {}
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "redmine": ("/usr/share/redmine/config.ru", "/var/lib/redmine/Gemfile.lock"),
+}

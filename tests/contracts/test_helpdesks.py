@@ -45,7 +45,7 @@ def test_what_is_created_is_found_by_its_reference(stand: Stand) -> None:
         return
     [found] = stand.helpdesk.find(stand.reference)
     assert (found.ticket, found.reference) == (receipt.ticket, stand.reference)
-    assert (found.status, found.priority) == (TicketStatus.OPEN, Priority.HIGH)
+    assert (found.status, found.priority) == (TicketStatus.OPEN, stand.shown(Priority.HIGH))
     assert receipt.url.startswith(("https://", "http://"))
 
 
@@ -74,7 +74,7 @@ def test_the_same_creation_twice_is_one_ticket_or_two_that_both_show(stand: Stan
     if stand.lacks(Ability.FIND):
         assert found == []
     elif stand.lacks(Ability.KEYS):
-        assert found == [first, second]
+        assert found == list(dict.fromkeys((first, second)))
     else:
         assert found == [first] == [second]
 
