@@ -41,7 +41,15 @@ def _queue(tx: Transaction, numbered: NumberedEntry) -> None:
     entry = numbered.entry
     if entry.kind not in _ABOUT_INCIDENTS:
         return
-    deliveries.queue(tx, numbered, consequences(entry, _incident(tx, entry)))
+    incident = _incident(tx, entry)
+    deliveries.queue(tx, numbered, consequences(entry, incident, others_open=_others_open(tx, incident)))
+
+
+def _others_open(tx: Transaction, incident: Incident | None) -> bool:
+    """Is any other incident open that the same ticket tells of?"""
+    if incident is None or incident.mass is None:
+        return False
+    return any(one.open and one.id != incident.id for one in readings.gathered_by(tx, incident.mass))
 
 
 def _incident(tx: Transaction, entry: Entry) -> Incident | None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from monitor.actions import ourselves, telling
 from monitor.actions.causes import Failure, failing_descendants, note_onsets, trace
 from monitor.actions.picture import Picture
+from monitor.actions.storm import gathered
 from monitor.actions.suspense import Causes
 from monitor.fleet import Server
 from monitor.health import flapping
@@ -228,7 +229,8 @@ def _told(ground: _Ground, cases: Sequence[_Case], *, gathering: bool = False) -
     if causes.healths:
         series.save_healths(ground.tx, causes.healths.values(), ground.picture.numbers)
     ground.picture.suspense.note((case.server.id for case in cases), waiting, causes)
-    return [*entries, *(entry for case in cases for entry in _warning_entries(case))]
+    told = gathered(ground.tx, entries, ground.moment)
+    return [*told, *(entry for case in cases for entry in _warning_entries(case))]
 
 
 def _named(situation: Situation) -> Iterable[ServerId]:

@@ -40,6 +40,9 @@ class Addressee:
     classes: Mapping[Problem, Grade] = field(default_factory=lambda: SHIPPED)
 
 
+_ADDED = frozenset({Action.COMMENT, Action.PRIORITY, Action.RESOLVE, Action.REOPEN})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One delivery with what it means: the story so far, the ticket as we know it, and what waits behind it."""
@@ -66,15 +69,23 @@ def load(tx: Transaction, row: DeliveryRow, to: Addressee, fleets: LatestFleet) 
     """Return what a delivery means, all of it from one picture of the database."""
     reference = reference_of(to.installation, row.incident)
     ticket = readings.ticket(tx, reference)
-    entries = {each.number: each.entry for each in journal.entries(tx, subject=row.incident)}
-    if row.entry not in entries:
+    mass = readings.gathered_by(tx, row.incident)
+    known = {row.incident, *(each.id for each in mass)}
+    asked = next((each.entry for each in journal.entries(tx, after=row.entry - 1, limit=1)), None)
+    if asked is None or asked.subject not in known:
         raise NotFoundError(f"the journal has no entry {row.entry} about incident {row.incident}")
+    # A new ticket tells of all that it is for; whatever is added to one is about the incident that asked for it.
+    about, told = row.incident, known
+    if row.action in _ADDED:
+        about = IncidentId(asked.subject)
+        told = {about}
+    entries = [each for one in told for each in journal.entries(tx, subject=one)]
     replaced = "" if ticket is None or row.action != Action.CREATE else ticket.ticket
     return Task(
         row=row,
         story=Story(
-            incident=_incident(tx, row.incident),
-            entries=tuple(entries.values()),
+            incident=_incident(tx, about),
+            entries=tuple(each.entry for each in sorted(entries, key=lambda each: each.number)),
             fleet=fleets.read(tx),
             reference=reference,
             department=to.department,
@@ -82,8 +93,9 @@ def load(tx: Transaction, row: DeliveryRow, to: Addressee, fleets: LatestFleet) 
             replaces=replaced,
             public=to.public,
             classes=to.classes,
+            mass=mass,
         ),
-        entry=entries[row.entry],
+        entry=asked,
         ticket=ticket,
         waiting=_waiting(tx, row),
     )

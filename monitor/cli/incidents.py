@@ -23,15 +23,15 @@ from monitor.cli.common import (
     reading,
     writing,
 )
+from monitor.cli import declaring
+from monitor.cli.saying import tell, texts_of
 from monitor.errors import NotFoundError
 from monitor.health.words import Status
 from monitor.identifiers import IncidentId
 from monitor.incidents.incident import CheckEvidence, Incident
-from monitor.language import LANGUAGES
 from monitor.station.shapes import evidence_shape, incident_shape
 from monitor.store import journal, readings
 from monitor.store.database import Transaction
-from monitor.store.readings import TicketRow
 from monitor.tickets.story import evidence_so_far
 
 _NAMES = 20
@@ -41,7 +41,11 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 @click.group()
 def incident() -> None:
-    """Incidents: list, show, acknowledge, resolve, retract."""
+    """Incidents: list, show, open, update, acknowledge, resolve, retract."""
+
+
+incident.add_command(declaring.open_)
+incident.add_command(declaring.update)
 
 
 @incident.command("list")
@@ -54,7 +58,7 @@ def list_(config: Path, data: Path | None, *, only_open: bool, as_json: bool) ->
     with reading(config, data) as tx:
         # A second ahead, so that what opened this very moment is in.
         found = readings.incidents_between(tx, _BEGINNING, clock.now() + timedelta(seconds=1))
-        tickets = {row.incident: row.reference for row in readings.tickets(tx)}
+        tickets = readings.references(tx)
         zone = readings.zone(tx)
     chosen = [each for each in found if each.open or not only_open]
     if as_json:
@@ -156,7 +160,7 @@ def acknowledge(
         held = word.acknowledge(tx, IncidentId(incident_id), end, author=author, moment=moment)
         ticket = readings.ticket_of(tx, held.id)
     until_then = "its end" if end is None else local(end, zone)
-    _tell(held, ticket, f"{incident_id} is in hand of {author} until {until_then}.", as_json=as_json)
+    tell(held, ticket, f"{incident_id} is in hand of {author} until {until_then}.", as_json=as_json)
 
 
 @incident.command()
@@ -182,12 +186,12 @@ def resolve(
     as_json: bool,
 ) -> None:
     """Resolve an incident; it does not reopen by itself, and what still fails is not told again until it recovers."""
-    texts = _texts(words)
+    texts = texts_of(words)
     with writing(config, data) as tx:
         over = word.resolve(tx, IncidentId(incident_id), author=author, moment=clock.now(), words=texts)
         ticket = readings.ticket_of(tx, over.id)
         failing = _failing(tx, over)
-    _tell(over, ticket, f"Resolved {incident_id}.", as_json=as_json)
+    tell(over, ticket, f"Resolved {incident_id}.", as_json=as_json)
     _warn(failing)
 
 
@@ -224,17 +228,8 @@ def retract(
         )
         ticket = readings.ticket_of(tx, withdrawn.id)
         failing = _failing(tx, withdrawn)
-    _tell(withdrawn, ticket, f"Retracted {incident_id}.", as_json=as_json)
+    tell(withdrawn, ticket, f"Retracted {incident_id}.", as_json=as_json)
     _warn(failing)
-
-
-def _texts(words: tuple[str, ...]) -> dict[str, str]:
-    texts = dict(each.partition("=")[::2] for each in words)
-    unknown = [language for language in texts if language not in LANGUAGES]
-    if unknown or not all(text.strip() for text in texts.values()):
-        languages = " or ".join(f"{language}=…" for language in LANGUAGES)
-        raise click.BadParameter(f"write it as {languages}", param_hint="--text")
-    return texts
 
 
 def _failing(tx: Transaction, found: Incident) -> list[str]:
@@ -250,13 +245,6 @@ def _warn(failing: Sequence[str]) -> None:
             "`vigia force` shows it as you see it.",
             err=True,
         )
-
-
-def _tell(told: Incident, ticket: TicketRow | None, sentence: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(incident_shape(told, None if ticket is None else ticket.reference))
-    else:
-        click.echo(sentence)
 
 
 def _show(evidence: CheckEvidence, zone: str) -> None:

@@ -127,7 +127,9 @@ class Incident:
     moments of our own entries. `monitoring_since` counts towards `resolve_after`; it is None in other stages.
     `checks` are all that ever joined, `updates` stand oldest first. `unreachable` are servers behind those of the incident that
     nobody could judge meanwhile, `back` those of its servers that are told to be well again. `acknowledged` ends with the incident, `retracted` stays.
-    `unstable_at` is when it was told last that the failure comes and goes; None while it does not.
+    `unstable_at` is when it was told last that the failure comes and goes; None while it does not. `mass` is the incident whose ticket tells
+    of this one because too many were opened at once, itself if it is the first of them; None if its ticket tells of nothing else.
+    `wants_ticket` tells that the operator who opened it asked for one. A `drill` ends by `drill_until` at the latest.
     """
 
     id: IncidentId
@@ -151,6 +153,14 @@ class Incident:
     acknowledged: Acknowledgement | None = None
     retracted: Retraction | None = None
     unstable_at: datetime | None = None
+    mass: IncidentId | None = None
+    wants_ticket: bool = False
+    drill_until: datetime | None = None
+
+    @property
+    def ticketed(self) -> IncidentId:
+        """The incident under whose reference the ticket is that tells of this one: itself, or the first of a mass."""
+        return self.mass or self.id
 
     @property
     def concerned(self) -> tuple[ServerId, ...]:

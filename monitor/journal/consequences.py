@@ -6,11 +6,11 @@ Pure: the same entry always has the same consequences, and replaying a journal a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from monitor.identifiers import IncidentId
-from monitor.incidents.incident import Audience, Incident, Origin
+from monitor.incidents.incident import Audience, Incident, Origin, Stage
 from monitor.journal.entries import Body, Entry, IncidentRetracted, IncidentUpdated, Kind, Reason
 
 
@@ -21,6 +21,8 @@ class Channel(StrEnum):
     OPERATORS = "operators"
     FALLBACK = "fallback"
     VERIFY = "verify"
+    RAISE = "raise"
+    COMPLAINT = "complaint"
 
 
 class Told(StrEnum):
@@ -56,19 +58,36 @@ class Delivery:
     action: str
 
 
-def consequences(entry: Entry, incident: Incident | None) -> tuple[Delivery, ...]:
+def consequences(
+    entry: Entry, incident: Incident | None, *, others_open: bool = False
+) -> tuple[Delivery, ...]:
     """Return what follows from `entry`, in order; `incident` is the one it is about, as it stands after the entry.
 
-    Tickets are for what we detected ourselves about a server; whether a matter of the staff has one is asked of the table of classes when
-    it is delivered, for that is configuration and this is not. Our own troubles reach operators alone.
-    A drill has no consequences outside. While an operator has the incident in hand, operators hear no more of it; a ticket that
+    Where one ticket tells of a mass of incidents, `others_open` says whether any but this one is open.
+
+    Tickets are for what we detected ourselves about a server, and for what a person asked one for; whether a matter of the staff has one is
+    asked of the table of classes when it is delivered, for that is configuration and this is not. Our own troubles reach operators alone.
+    A drill goes the whole way. While an operator has the incident in hand, operators hear no more of it; a ticket that
     was refused is another matter, and is told.
     """
-    if incident is None or incident.drill:
+    if incident is None:
         return ()
     if entry.kind is Kind.TICKET_REJECTED:
         return (_tell(incident, Told.REJECTED),)
-    return tuple(one for one in _all(entry, incident) if not _in_hand(one, entry, incident))
+    found = (_in_a_mass(one, incident, others_open=others_open) for one in _all(entry, incident))
+    return tuple(one for one in found if not _in_hand(one, entry, incident))
+
+
+def _in_a_mass(delivery: Delivery, incident: Incident, *, others_open: bool) -> Delivery:
+    """One ticket for many: the first of them opens it, the last that ends closes it, and in between there are comments."""
+    if incident.mass is None or delivery.channel != Channel.TICKET:
+        return delivery
+    action = delivery.action
+    if action == "create" and incident.mass != incident.id:
+        action = "reopen"
+    if action in ("resolve", "reopen") and others_open:
+        action = "comment"
+    return replace(delivery, incident=incident.mass, action=action)
 
 
 def _in_hand(delivery: Delivery, entry: Entry, incident: Incident) -> bool:
@@ -79,17 +98,21 @@ def _in_hand(delivery: Delivery, entry: Entry, incident: Incident) -> bool:
 def _all(entry: Entry, incident: Incident) -> tuple[Delivery, ...]:
     if incident.audience is Audience.OPERATORS and not incident.servers:
         return tuple(_tell(incident, told) for told in _OWN_TROUBLES.get(entry.kind, ()))
-    if incident.origin is not Origin.DETECTED or entry.kind not in _FAULTS:
+    if entry.kind not in _FAULTS:
         return ()
-    return _FAULTS[entry.kind](incident, entry.body)
+    asked = _FAULTS[entry.kind](incident, entry.body)
+    has_ticket = incident.origin is Origin.DETECTED or incident.wants_ticket
+    return tuple(one for one in asked if has_ticket or one.channel != Channel.TICKET)
 
 
 def _opened(incident: Incident, _body: Body) -> tuple[Delivery, ...]:
-    return (_ticket(incident, "create"), _tell(incident, Told.OPENED))
+    joins = incident.mass not in (None, incident.id)
+    rise = (_ticket(incident, "priority"),) if joins else ()
+    return (_ticket(incident, "create"), *rise, _tell(incident, Told.OPENED))
 
 
 def _updated(incident: Incident, body: Body) -> tuple[Delivery, ...]:
-    if not isinstance(body, IncidentUpdated) or body.reason is Reason.OPERATOR:
+    if not isinstance(body, IncidentUpdated) or body.stage is Stage.POSTMORTEM:
         return ()
     comment = (_ticket(incident, "comment"),)
     told = (_tell(incident, Told.WORSENED),) if body.reason is Reason.WORSENED else ()
@@ -98,7 +121,7 @@ def _updated(incident: Incident, body: Body) -> tuple[Delivery, ...]:
 
 def _raised(incident: Incident, reason: Reason) -> tuple[Delivery, ...]:
     """What grows worse may ask for a higher priority; whoever delivers leaves out what the ticket has already."""
-    worse = reason in (Reason.JOINED, Reason.WORSENED, Reason.RELAPSED, Reason.UNSTABLE)
+    worse = reason in (Reason.JOINED, Reason.WORSENED, Reason.RELAPSED, Reason.UNSTABLE, Reason.OPERATOR)
     return (_ticket(incident, "priority"),) if worse else ()
 
 

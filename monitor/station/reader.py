@@ -58,9 +58,7 @@ def open_reader(data: Path, clock: Clock | None = None) -> DatabaseReader:
 def present(database: Database, now: datetime) -> tuple[Snapshot, Mapping[str, str]]:
     """Return the picture of this moment, and the ticket's reference of each incident that has one."""
     with database.reading() as tx:
-        return summarise(tx, now, number=last_number(tx)), {
-            row.incident: row.reference for row in readings.tickets(tx)
-        }
+        return summarise(tx, now, number=last_number(tx)), readings.references(tx)
 
 
 def present_measures(database: Database) -> Mapping[CheckKey, Sequence[observations.Figure]]:

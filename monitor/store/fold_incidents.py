@@ -17,18 +17,18 @@ from monitor.journal.entries import (
 from monitor.store.columns import ms_of, to_json
 from monitor.store.database import Row, Transaction
 
-ACKNOWLEDGED, RETRACTED = "acknowledged", "retracted"
+ACKNOWLEDGED, RETRACTED, TICKET, DRILL = "acknowledged", "retracted", "ticket", "drill"
 """The kinds of `incident_words`."""
 
 _CLOSED = (Stage.RESOLVED, Stage.POSTMORTEM)
 _STILL_FAILING = (Stage.INVESTIGATING, Stage.IDENTIFIED)
 
 
-def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None:
+def opened(tx: Transaction, entry: NumberedEntry, body: IncidentOpened) -> None:
     """Add a new incident; a second open detected public one of a server is refused by the table."""
     incident = body.incident
     tx.execute(
-        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             incident.id,
             to_json(incident.title),
@@ -45,6 +45,7 @@ def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None
             ms_of(incident.monitoring_since),
             ms_of(incident.unstable_at),
             incident.trouble,
+            incident.mass,
         ),
     )
     _name_servers(tx, incident.id, incident.servers, incident.back)
@@ -52,6 +53,10 @@ def opened(tx: Transaction, _entry: NumberedEntry, body: IncidentOpened) -> None
     _name_unreachable(tx, incident.id, incident.unreachable)
     for update in incident.updates:
         add_update(tx, incident.id, update)
+    if incident.wants_ticket:
+        _note(tx, entry, incident.id, TICKET)
+    if incident.drill_until is not None:
+        _note(tx, entry, incident.id, DRILL, until_ms=ms_of(incident.drill_until))
 
 
 def updated(tx: Transaction, entry: NumberedEntry, body: IncidentUpdated) -> None:
@@ -128,6 +133,16 @@ def row_of(tx: Transaction, incident: IncidentId) -> Row:
 def lay_down(tx: Transaction, incident: IncidentId) -> None:
     """End an acknowledgement, if there is one."""
     tx.execute("DELETE FROM incident_words WHERE incident = ? AND kind = ?", (incident, ACKNOWLEDGED))
+
+
+def _note(
+    tx: Transaction, entry: NumberedEntry, incident: IncidentId, kind: str, until_ms: int | None = None
+) -> None:
+    """Keep what an operator wanted when they opened it."""
+    actor, moment_ms = entry.entry.actor, milliseconds(entry.entry.moment)
+    tx.execute(
+        "INSERT INTO incident_words VALUES (?, ?, ?, ?, ?, '')", (incident, kind, actor, moment_ms, until_ms)
+    )
 
 
 def _note_unstable(tx: Transaction, incident: IncidentId, moment_ms: int, *, unstable: bool | None) -> None:

@@ -72,6 +72,12 @@ def _sentinels(database: Database) -> None:
         database.execute(statement)
 
 
+@MIGRATIONS(name="0.4 storms")
+def _storms(database: Database) -> None:
+    for statement in tables.STORMS:
+        database.execute(statement)
+
+
 @MIGRATIONS(name="0.4 desk")
 def _desk(database: Database) -> None:
     for statement in tables_desk.DESK:

@@ -88,6 +88,7 @@ STEPS = (
     "0.3 flapping",
     "0.3 parties",
     "0.3 sentinels",
+    "0.4 storms",
     "0.4 desk",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

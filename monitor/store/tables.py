@@ -488,6 +488,12 @@ SENTINELS = (
     "CREATE UNIQUE INDEX one_open_trouble ON incidents (trouble) WHERE open = 1 AND trouble IS NOT NULL",
 )
 
+# The incident whose ticket tells of others that were opened with it.
+STORMS = (
+    "ALTER TABLE incidents ADD COLUMN mass TEXT",
+    "CREATE INDEX incidents_by_mass ON incidents (mass) WHERE mass IS NOT NULL",
+)
+
 # Where redirects led belongs to what a look found.
 REDIRECTS = ("ALTER TABLE evidence ADD COLUMN via TEXT",)
 

@@ -8,7 +8,7 @@ from monitor.journal.entries import Entry, IncidentAcknowledged
 from monitor.tickets import wording
 from monitor.tickets.port import Action, Found, Order, TicketStatus
 from monitor.tickets.priorities import Priority, higher_of, lower_of
-from monitor.tickets.story import Story, department, impact_at, is_for_staff, opens_ticket, priority
+from monitor.tickets.story import Story, department, impact_at, is_for_staff, is_open, opens_ticket, priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def _creation(words: _Words) -> Order | None:
         return None
     wanted = priority(story)
     # What is over needs no haste, but it is not passed over in silence either.
-    given = wanted if story.incident.open else lower_of(wanted, Priority.NORMAL)
+    given = wanted if is_open(story) else lower_of(wanted, Priority.NORMAL)
     return words.order(None, wording.creation(story), given)
 
 

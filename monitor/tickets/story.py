@@ -20,7 +20,7 @@ class Story:
 
     `department` is the id that the helpdesk was configured with; a class may have another. `public` tells that what follows the creation
     is for whoever may read the ticket, and not for the department alone. `replaces` is the ticket that got lost, if this
-    one is made in its place.
+    one is made in its place. `mass` are all incidents that the ticket tells of, this one among them; none if it tells of this one alone.
     """
 
     incident: Incident
@@ -32,6 +32,12 @@ class Story:
     replaces: str = ""
     public: bool = False
     classes: Mapping[Problem, Grade] = field(default_factory=lambda: SHIPPED)
+    mass: tuple[Incident, ...] = ()
+
+    @property
+    def told(self) -> tuple[Incident, ...]:
+        """Every incident that the ticket tells of."""
+        return self.mass or (self.incident,)
 
 
 def problem(story: Story, entry: Entry | None = None) -> Problem:
@@ -39,8 +45,11 @@ def problem(story: Story, entry: Entry | None = None) -> Problem:
     entries = story.entries
     if entry in entries:
         entries = entries[: entries.index(entry) + 1]
-    impact = story.incident.impact if entry is None else impact_at(story, entry)
-    servers = len(story.incident.servers)
+    if entry is None:
+        impact = max((each.impact for each in story.told), key=lambda impact: impact.severity)
+        servers = sum(len(each.servers) for each in story.told)
+    else:
+        impact, servers = impact_at(story, entry), len(story.incident.servers)
     return problem_of(impact, servers, evidence_so_far(entries), story.fleet)
 
 
@@ -59,6 +68,11 @@ def priority(story: Story, entry: Entry | None = None) -> Priority:
 def department(story: Story) -> str:
     """Return our id of the department that it goes to."""
     return story.classes[problem(story)].department or story.department
+
+
+def is_open(story: Story) -> bool:
+    """Is anything that the ticket tells of not over yet?"""
+    return any(each.open for each in story.told)
 
 
 def is_for_staff(story: Story) -> bool:

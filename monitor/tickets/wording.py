@@ -6,6 +6,7 @@ Pure. A ticket that is made late tells the whole story so far; each later action
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -13,11 +14,13 @@ from zoneinfo import ZoneInfo
 from monitor.errors import NotFoundError
 from monitor.fleet import Fleet, Server
 from monitor.identifiers import ServerId
-from monitor.incidents.incident import CheckEvidence, Update
+from monitor.incidents.incident import CheckEvidence, Incident, Update
 from monitor.journal.entries import (
     Entry,
     IncidentAcknowledged,
+    IncidentOpened,
     IncidentReopened,
+    IncidentResolved,
     IncidentRetracted,
     IncidentUpdated,
     Reason,
@@ -34,6 +37,10 @@ _MOST_EVIDENCE = 20
 
 def subject(story: Story) -> str:
     """Return `[VG-…] <server>: <what>`, the same for the whole life of a ticket as long as its impact is."""
+    first = next((each for each in story.mass if each.id == each.mass), None)
+    if first is not None:
+        name = _servers(replace(story, incident=first))
+        return _line(text("ticket.mass.subject", story.language, reference=story.reference, server=name))
     if is_for_staff(story):
         title = story.incident.title.get(story.language, "")
         return _line(text("ticket.subject.staff", story.language, reference=story.reference, title=title))
@@ -54,9 +61,9 @@ def creation(story: Story) -> str:
     newest = story.incident.updates[-1] if story.incident.updates else None
     parts = [
         _urgency(story),
-        _opening(story),
-        _facts(story),
-        _published(story, newest),
+        _gathering(story) if story.mass else _opening(story),
+        _gathered(story) if story.mass else _facts(story),
+        "" if story.mass else _published(story, newest),
         *_evidence(story, evidence),
         _links(story),
     ]
@@ -74,6 +81,12 @@ def comment(story: Story, entry: Entry) -> str:
         return _in_hand(story, entry.actor, body.until)
     if isinstance(body, IncidentRetracted):
         return _retraction(story, entry.actor, body.reason)
+    if isinstance(body, IncidentOpened):
+        return _another(story, body)
+    if isinstance(body, IncidentReopened):
+        return _again(story, entry, body)
+    if isinstance(body, IncidentResolved):
+        return _end(story, entry)
     if not isinstance(body, IncidentUpdated):
         raise TypeError(f"{entry.kind} is told by no comment")
     opening = text(
@@ -86,6 +99,50 @@ def comment(story: Story, entry: Entry) -> str:
     )
     parts = [opening, _named(story, body), _published(story, body.update), *_evidence(story, body.evidence)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _another(story: Story, body: IncidentOpened) -> str:
+    """Tell of one more incident on the ticket of a mass, with all that a ticket of its own would say."""
+    opening = text("ticket.mass.another", story.language, incident=_in_short(story, body.incident))
+    newest = body.incident.updates[-1] if body.incident.updates else None
+    parts = [
+        opening,
+        _facts(story),
+        _published(story, newest),
+        *_evidence(story, body.evidence),
+        _links(story),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _again(story: Story, entry: Entry, body: IncidentReopened) -> str:
+    opening = text(
+        "ticket.mass.again", story.language, server=_servers(story), moment=_moment(story, entry.moment)
+    )
+    return "\n\n".join([opening, *_evidence(story, body.evidence)])
+
+
+def _gathering(story: Story) -> str:
+    return text("ticket.mass.creation", story.language, count=len(story.mass))
+
+
+def _gathered(story: Story) -> str:
+    """Name every incident that the ticket of a mass tells of, and what became of it."""
+    lines = [f"- {_in_short(story, each)}" for each in story.mass]
+    return "\n".join([*lines, "", _fact(story, "department", _department(story))])
+
+
+def _in_short(story: Story, incident: Incident) -> str:
+    over = incident.open is False and incident.ended_at is not None
+    return text(
+        "ticket.mass.over" if over else "ticket.mass.one",
+        story.language,
+        server=", ".join(_line(_name(story, server)) for server in incident.servers),
+        what=_what(story, incident.impact),
+        since=_moment(story, incident.started_at),
+        ended=_moment(story, incident.ended_at or incident.started_at),
+        incident=incident.id,
+    )
 
 
 def _named(story: Story, body: IncidentUpdated) -> str:
@@ -107,7 +164,13 @@ def rise(story: Story, impact: str, priority: str) -> str:
 
 
 def resolution(story: Story, entry: Entry) -> str:
-    """Return the last word on a fault: until when it lasted and how long that was."""
+    """Return the last word on a fault, or on a mass of them: until when it lasted and how long that was."""
+    if not story.mass:
+        return _end(story, entry)
+    return f"{_end(story, entry)}\n\n{text('ticket.mass.end', story.language, count=len(story.mass))}"
+
+
+def _end(story: Story, entry: Entry) -> str:
     if isinstance(entry.body, IncidentRetracted):
         return _retraction(story, entry.actor, entry.body.reason)
     incident = story.incident
@@ -140,6 +203,8 @@ def _retraction(story: Story, actor: str, reason: str) -> str:
 
 def reopening(story: Story, entry: Entry) -> str:
     """Return why a ticket that was closed is open again."""
+    if isinstance(entry.body, IncidentOpened):
+        return _another(story, entry.body)
     evidence = entry.body.evidence if isinstance(entry.body, IncidentReopened) else ()
     opening = text(
         "ticket.reopening", story.language, server=_servers(story), moment=_moment(story, entry.moment)

@@ -1,5 +1,6 @@
 """What the tables say, as the values of the house. Every function reads inside the transaction it is given."""
 
+from monitor.store.readings.answers import answer_times
 from monitor.store.readings.checks import (
     Look,
     check_kinds,
@@ -21,6 +22,7 @@ from monitor.store.readings.fleet import (
 )
 from monitor.store.readings.incidents import (
     ending_incidents,
+    gathered_by,
     incident,
     incidents_between,
     last_resolved_of,
@@ -28,6 +30,7 @@ from monitor.store.readings.incidents import (
     open_incident_of,
     open_incidents,
     open_warning_of,
+    openings_since,
     unstable_incidents,
 )
 from monitor.store.readings.service import (
@@ -45,7 +48,7 @@ from monitor.store.readings.spans import (
     status_spans,
 )
 from monitor.store.readings.strips import Fresh, Strip, fresh_looks, strip
-from monitor.store.readings.tickets import TicketRow, ticket, ticket_of, tickets
+from monitor.store.readings.tickets import TicketRow, references, ticket, ticket_of, tickets
 from monitor.store.readings.views import BlockedView, blocked_views
 from monitor.store.readings.windows import window, windows
 
@@ -55,6 +58,7 @@ __all__ = [
     "Look",
     "Strip",
     "TicketRow",
+    "answer_times",
     "beat_of",
     "blind_spans",
     "blocked_views",
@@ -66,6 +70,7 @@ __all__ = [
     "fleet_number",
     "forces",
     "fresh_looks",
+    "gathered_by",
     "healths",
     "heard_at",
     "incident",
@@ -82,7 +87,9 @@ __all__ = [
     "open_incident_of",
     "open_incidents",
     "open_warning_of",
+    "openings_since",
     "publication",
+    "references",
     "retired_servers",
     "server_days",
     "standing",

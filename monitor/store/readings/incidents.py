@@ -19,9 +19,10 @@ from monitor.incidents.incident import (
     Trouble,
     Update,
 )
+from monitor.incidents.storms import Opening
 from monitor.store.columns import instant, texts
 from monitor.store.database import Row, Transaction, Value
-from monitor.store.fold_incidents import ACKNOWLEDGED, RETRACTED
+from monitor.store.fold_incidents import ACKNOWLEDGED, DRILL, RETRACTED, TICKET
 
 # More placeholders than this in one statement, and SQLite's limits come into sight.
 _TOGETHER = 500
@@ -99,6 +100,23 @@ def last_resolved_of(tx: Transaction, server: ServerId) -> Incident | None:
         " (SELECT incident FROM incident_servers WHERE server = ?) ORDER BY resolved_ms DESC, id DESC LIMIT 1",
         (Audience.PUBLIC, Origin.DETECTED, server),
     )
+
+
+def openings_since(tx: Transaction, since: datetime) -> tuple[Opening, ...]:
+    """Return what our own looks opened for customers after `since`, oldest first."""
+    rows = tx.rows(
+        "SELECT id, opened_ms, mass FROM incidents WHERE opened_ms > ? AND audience = ? AND origin = ? AND drill = 0"
+        " ORDER BY opened_ms, id",
+        (milliseconds(since), Audience.PUBLIC, Origin.DETECTED),
+    )
+    return tuple(
+        Opening(id=IncidentId(row["id"]), at=instant(int(row["opened_ms"])), mass=row["mass"]) for row in rows
+    )
+
+
+def gathered_by(tx: Transaction, first: IncidentId) -> tuple[Incident, ...]:
+    """Return the incidents that the ticket of `first` tells of, itself among them, oldest first; none if it tells of itself alone."""
+    return _select(tx, "WHERE mass = ? ORDER BY opened_ms, id", (first,))
 
 
 def incidents_between(
@@ -185,6 +203,9 @@ def _incident(
         unreachable=tuple(ServerId(server["server"]) for server in behind),
         acknowledged=_acknowledgement(said.get(ACKNOWLEDGED)),
         retracted=_retraction(said.get(RETRACTED)),
+        mass=None if row["mass"] is None else IncidentId(row["mass"]),
+        wants_ticket=TICKET in said,
+        drill_until=instant(said[DRILL]["until_ms"]) if DRILL in said else None,
     )
 
 

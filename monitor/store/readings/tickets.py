@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,10 @@ from monitor.store.database import Row, Transaction, Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRow:
-    """The helpdesk's record of one incident; priority and status in the product's words (`urgent`, `open`)."""
+    """The helpdesk's record of one incident; priority and status in the product's words (`urgent`, `open`).
+
+    `gathers` are the incidents of a mass that it tells of, oldest first; none if it tells of one alone.
+    """
 
     reference: str
     incident: IncidentId
@@ -27,6 +30,23 @@ class TicketRow:
     opened_at: datetime
     first_answer_at: datetime | None
     closed_at: datetime | None
+    gathers: tuple[IncidentId, ...] = ()
+
+    @property
+    def incidents(self) -> tuple[IncidentId, ...]:
+        """Every incident that it tells of, oldest first: its own alone, or a mass of them."""
+        return self.gathers or (self.incident,)
+
+
+_TICKETS = (
+    "SELECT *, (SELECT group_concat(id) FROM (SELECT id FROM incidents WHERE mass = tickets.incident ORDER BY opened_ms, id))"
+    " AS gathers FROM tickets"
+)
+
+
+def references(tx: Transaction) -> Mapping[str, str]:
+    """Return for each incident that a ticket tells of the reference of that ticket."""
+    return {incident: row.reference for row in tickets(tx) for incident in row.incidents}
 
 
 def tickets(tx: Transaction) -> tuple[TicketRow, ...]:
@@ -40,14 +60,13 @@ def ticket(tx: Transaction, reference: str) -> TicketRow | None:
 
 
 def ticket_of(tx: Transaction, incident: IncidentId) -> TicketRow | None:
-    """Return the ticket of an incident, None while it has none."""
-    return next(
-        iter(_select(tx, "WHERE incident = ? ORDER BY opened_ms, reference LIMIT 1", (incident,))), None
-    )
+    """Return the ticket that tells of an incident, its own or that of a mass; None while there is none."""
+    condition = "WHERE incident = COALESCE((SELECT mass FROM incidents WHERE id = ?1), ?1) ORDER BY opened_ms, reference LIMIT 1"
+    return next(iter(_select(tx, condition, (incident,))), None)
 
 
 def _select(tx: Transaction, condition: str, parameters: Sequence[Value] = ()) -> tuple[TicketRow, ...]:
-    return tuple(map(_ticket, tx.rows(f"SELECT * FROM tickets {condition}", parameters)))  # noqa: S608 - values are bound
+    return tuple(map(_ticket, tx.rows(f"{_TICKETS} {condition}", parameters)))
 
 
 def _ticket(row: Row) -> TicketRow:
@@ -64,4 +83,5 @@ def _ticket(row: Row) -> TicketRow:
         opened_at=instant(int(row["opened_ms"])),
         first_answer_at=instant(row["first_answer_ms"]),
         closed_at=instant(row["closed_ms"]),
+        gathers=tuple(map(IncidentId, row["gathers"].split(","))) if row["gathers"] else (),
     )
