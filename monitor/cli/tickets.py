@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -16,8 +18,13 @@ from monitor.cli.common import (
     reading,
 )
 from monitor.errors import NotFoundError
+from monitor.identifiers import ServerId
 from monitor.station.shapes import delivery_shape, ticket_shape
 from monitor.store import deliveries, readings
+
+
+def _named(lists: Iterable[tuple[ServerId, ...]]) -> list[ServerId]:
+    return list(dict.fromkeys(chain.from_iterable(lists)))
 
 
 @click.group()
@@ -68,7 +75,7 @@ def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: boo
         row = readings.ticket(tx, reference)
         if row is None:
             raise NotFoundError(f"there is no ticket {reference!r}; `vigia ticket list` shows them")
-        about = readings.incident(tx, row.incident)
+        about = [one for name in row.incidents if (one := readings.incident(tx, name)) is not None]
         sent = deliveries.of_incident(tx, row.incident)
         tries = {each.id: deliveries.attempts_of(tx, each.id) for each in sent}
         zone = readings.zone(tx)
@@ -76,8 +83,8 @@ def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: boo
         print_json(
             {
                 **ticket_shape(row),
-                "servers": [] if about is None else list(about.servers),
-                "unreachable": [] if about is None else list(about.unreachable),
+                "servers": _named(one.servers for one in about),
+                "unreachable": _named(one.unreachable for one in about),
                 "deliveries": [delivery_shape(each, tries[each.id]) for each in sent],
             }
         )
@@ -88,10 +95,10 @@ def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: boo
     )
     click.echo(f"  {row.url}")
     click.echo(f"  opened {local(row.opened_at, zone)} · closed {local(row.closed_at, zone)} ({zone})")
-    if about is not None:
-        click.echo(f"  servers: {', '.join(about.servers)}")
-        if about.unreachable:
-            click.echo(f"  behind them: {', '.join(about.unreachable)}")
+    for one in about:
+        click.echo(f"  incident {one.id}, {one.stage}: {', '.join(one.servers)}")
+        if one.unreachable:
+            click.echo(f"  behind them: {', '.join(one.unreachable)}")
     for each in sent:
         click.echo(f"\n  {each.channel} {each.action}  {each.state}  {each.detail}")
         for attempt in tries[each.id]:
