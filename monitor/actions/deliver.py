@@ -18,10 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Protocol
 
 from monitor.actions.messages import MessageCourier, Silence
 from monitor.actions.outbox import Append, Outbox, difference
+from monitor.actions.raising import ComplaintCourier, RaiseCourier
 from monitor.actions.ticket_task import Addressee
 from monitor.actions.tickets import VERIFY, TicketCourier
 from monitor.actions.verify import Verifier
@@ -44,6 +46,8 @@ _WORKERS: Mapping[Channel, int] = {
     Channel.OPERATORS: 1,
     Channel.FALLBACK: 1,
     Channel.VERIFY: 1,
+    Channel.RAISE: 1,
+    Channel.COMPLAINT: 1,
 }
 # Whoever queues something wakes the workers; they rest until what they know of is due, and look around once a minute.
 _SHORTEST_REST_S = 1.0
@@ -79,6 +83,7 @@ class Deliverer:
         public: bool = False,
         classes: Mapping[Problem, Grade] = SHIPPED,
         fallback: Messenger | None = None,
+        heads: Mapping[str, Messenger] = MappingProxyType({}),
         at_home: frozenset[Channel] = frozenset(),
         chance: Callable[[], float] = random.random,
         checkpoint: Callable[[str], None] = lambda _name: None,
@@ -89,6 +94,7 @@ class Deliverer:
         `append` makes a batch of entries and hands it to the journal inside the transaction it is given. `lived` tells how much time passed
         between two moments of `clock`, whatever was done to that one meanwhile. `language` is
         that of the tickets; messages speak the site's first one. `public` tells that follow-ups on tickets are no internal notes, `classes` who is to treat which problem. Without `fallback` the operators hear what it would.
+        `heads` answer for departments, by their ids: they hear of tickets that nobody answers.
         `at_home` are the channels from which no byte leaves the house: the helpdesk's when its tickets lie in
         `database`, those for people when nobody asked to be told.
         `on_result` is told `done`, a fate, `rejected` or `duplicate` for every ticket's action. `checkpoint` is told the name
@@ -120,6 +126,8 @@ class Deliverer:
             Channel.OPERATORS: self._messages(Channel.OPERATORS, operators),
             Channel.FALLBACK: self._messages(Channel.FALLBACK, fallback or operators),
             Channel.VERIFY: Verifier(self._outbox, to, on_result),
+            Channel.RAISE: RaiseCourier(self._outbox, to, on_result),
+            Channel.COMPLAINT: self._complaints(to, heads),
         }
         self._dropped: list[int] = []
         self._posts = _posts(at_home)
@@ -127,6 +135,11 @@ class Deliverer:
 
     def _messages(self, channel: Channel, messenger: Messenger) -> _Courier:
         return Silence(self._outbox) if channel in self._at_home else MessageCourier(self._outbox, messenger)
+
+    def _complaints(self, to: Addressee, heads: Mapping[str, Messenger]) -> _Courier:
+        if Channel.COMPLAINT in self._at_home:
+            return Silence(self._outbox)
+        return ComplaintCourier(self._outbox, to, heads)
 
     def recover(self) -> int:
         """Take back what a process that died had in hand; return how many deliveries that were. `run` begins with it."""

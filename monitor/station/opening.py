@@ -5,12 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from monitor.actions.answers import TicketReader
 from monitor.actions.append import append
+from monitor.actions.calendars import HolidayKeeper
 from monitor.actions.clerk import Clerk, Duty
 from monitor.actions.deliver import Deliverer
 from monitor.actions.desk import StoredDesk
+from monitor.actions.desk_linked import LinkedTickets
 from monitor.checks import KINDS as CHECKS
 from monitor.checks.contract import Options
 from monitor.clock import Clock, HouseClock
@@ -24,9 +28,11 @@ from monitor.store.database import Database
 from monitor.subscribers.operators import AppriseMessenger
 from monitor.tickets import KINDS
 from monitor.tickets.classes import graded
-from monitor.tickets.desk import DESK
+from monitor.tickets.desk import DESK, DeskOptions
 from monitor.tickets.port import Helpdesk, HelpdeskTools
 
+_SOON = timedelta(seconds=15)
+_OFTEN = timedelta(minutes=5)
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
 
@@ -117,6 +123,7 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
         public=settings.helpdesk.follow_ups == "public",
         classes=graded(settings.helpdesk.classes),
         fallback=AppriseMessenger(fallback) if fallback else None,
+        heads={department: AppriseMessenger((url,)) for department, url in settings.heads.items()},
         at_home=_at_home(settings),
         on_result=on_result,
     )
@@ -124,17 +131,32 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
 
 def _duties(wanted: Wanted, helpdesk: Helpdesk) -> tuple[Duty, ...]:
     """Return what the clerk has to do again and again."""
-    del wanted, helpdesk
-    return ()
+    tickets = TicketReader(wanted.database, helpdesk)
+    holidays = HolidayKeeper(wanted.database)
+    return (
+        Duty(name="note the holidays", every=_OFTEN, do=holidays.note),
+        Duty(name="read the tickets of the helpdesk", every=_OFTEN, do=tickets.read),
+        *_duties_of_the_desk(wanted),
+    )
+
+
+def _duties_of_the_desk(wanted: Wanted) -> tuple[Duty, ...]:
+    helpdesk = wanted.configuration.settings.helpdesk
+    if not isinstance(helpdesk, DeskOptions) or not helpdesk.close_linked:
+        return ()
+    linked = LinkedTickets(wanted.database)
+    return (Duty(name="let tickets follow their incidents", every=_SOON, do=linked.follow),)
 
 
 def _at_home(settings: Settings) -> frozenset[Channel]:
     """Return the channels from which nothing leaves the house."""
     found: set[Channel] = set()
     if settings.helpdesk_kind == DESK.name:
-        found |= {Channel.TICKET, Channel.VERIFY}
+        found |= {Channel.TICKET, Channel.VERIFY, Channel.RAISE}
     if not settings.operators:
         found |= {Channel.OPERATORS}
     if not settings.operators and not settings.helpdesk.fallback:
         found |= {Channel.FALLBACK}
+    if not settings.heads:
+        found |= {Channel.COMPLAINT}
     return frozenset(found)

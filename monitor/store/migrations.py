@@ -82,3 +82,9 @@ def _storms(database: Database) -> None:
 def _desk(database: Database) -> None:
     for statement in tables_desk.DESK:
         database.execute(statement)
+
+
+@MIGRATIONS(name="0.4 cases")
+def _cases(database: Database) -> None:
+    for statement in tables.CASES:
+        database.execute(statement)

@@ -59,6 +59,10 @@ OPERATIONAL = (
     "desk_history",
     "desk_requesters",
     "desk_places",
+    "cases",
+    "case_reads",
+    "answer_times",
+    "raises",
 )
 
 SOUGHT = ("desk_words",)
@@ -90,5 +94,6 @@ STEPS = (
     "0.3 sentinels",
     "0.4 storms",
     "0.4 desk",
+    "0.4 cases",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

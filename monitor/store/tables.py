@@ -497,6 +497,61 @@ STORMS = (
 # Where redirects led belongs to what a look found.
 REDIRECTS = ("ALTER TABLE evidence ADD COLUMN via TEXT",)
 
+# What 0.4 added: tickets of anybody as the helpdesk keeps them, how long they wait, and those that were raised for it.
+CASES = (
+    """
+    CREATE TABLE cases (
+        helpdesk TEXT NOT NULL,
+        ticket TEXT NOT NULL,
+        url TEXT NOT NULL,
+        department TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        requester TEXT NOT NULL,
+        priority TEXT NOT NULL,
+        status TEXT NOT NULL,
+        opened_ms INTEGER NOT NULL,
+        answered_ms INTEGER,
+        closed_ms INTEGER,
+        reference TEXT NOT NULL,
+        PRIMARY KEY (helpdesk, ticket)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Up to when a helpdesk was read, and when all of it was last.
+    """
+    CREATE TABLE case_reads (
+        helpdesk TEXT PRIMARY KEY,
+        read_ms INTEGER NOT NULL,
+        whole_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE answer_times (
+        department TEXT PRIMARY KEY,
+        since_ms INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL,
+        answered INTEGER NOT NULL,
+        counted INTEGER NOT NULL,
+        waiting INTEGER NOT NULL,
+        mean_us INTEGER,
+        median_us INTEGER,
+        p90_us INTEGER
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Its number names the queue of deliveries about it.
+    """
+    CREATE TABLE raises (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        helpdesk TEXT NOT NULL,
+        ticket TEXT NOT NULL,
+        step INTEGER NOT NULL,
+        was TEXT NOT NULL,
+        becomes TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        UNIQUE (helpdesk, ticket, step)
+    ) STRICT
+    """,
+)
+
 HEARTBEATS = (
     # A token of the configuration stands nowhere in this file: its digest is enough to know it by.
     """
