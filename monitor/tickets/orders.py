@@ -64,12 +64,17 @@ def duplicate_order(story: Story, extra: Found, kept: str) -> Order:
     )
 
 
+def living(found: tuple[Found, ...]) -> tuple[Found, ...]:
+    """Return the tickets that can still be written to; where there is none, those that cannot."""
+    return tuple(ticket for ticket in found if not ticket.frozen) or found
+
+
 def shows(order: Order, found: tuple[Found, ...]) -> bool:
     """Has the helpdesk carried out this order, as far as a look-up tells?"""
     tickets = [ticket for ticket in found if order.action is Action.CREATE or ticket.ticket == order.ticket]
     match order.action:
         case Action.CREATE:
-            return bool(tickets)
+            return any(not ticket.frozen for ticket in tickets)
         case Action.RESOLVE:
             return any(ticket.status is TicketStatus.CLOSED for ticket in tickets)
         case Action.REOPEN:

@@ -68,7 +68,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A ticket of ours as the helpdesk holds it."""
+    """A ticket of ours as the helpdesk holds it; to one that is `frozen` nothing can be written any more, so that it is closed for good."""
 
     ticket: str
     reference: str
@@ -76,6 +76,7 @@ class Found:
     status: TicketStatus
     priority: Priority
     answered_at: datetime | None = None
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
