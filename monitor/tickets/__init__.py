@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.tickets.desk import DESK
+from monitor.tickets.email import EMAIL
 from monitor.tickets.port import HelpdeskKind
 from monitor.tickets.redmine import REDMINE
+from monitor.tickets.rt import RT
 from monitor.tickets.webhook import WEBHOOK
 from monitor.tickets.whmcs import WHMCS
+from monitor.tickets.zendesk import ZENDESK
 
-KINDS: Mapping[str, HelpdeskKind] = {kind.name: kind for kind in (DESK, REDMINE, WEBHOOK, WHMCS)}
+KINDS: Mapping[str, HelpdeskKind] = {kind.name: kind for kind in (DESK, EMAIL, REDMINE, RT, WEBHOOK, WHMCS, ZENDESK)}
 
 __all__ = ["KINDS"]

@@ -131,8 +131,8 @@ class Whmcs:
         wanted = self._wanted(order, ticket)
         if wanted:
             self._api.ask("UpdateTicket", order.action, ticketid=ticket.id, **wanted)
-            afterwards(lambda: self._say_what_is_missing(order))
-            afterwards(lambda: self._read_back(ticket.id, wanted))
+            after = afterwards(lambda: self._say_what_is_missing(order))
+            _require(after, wanted)
             if "status" in wanted:
                 self.records.put_down(ticket.id, closed=order.action is Action.RESOLVE)
         elif not ticket.has(order.body):
@@ -204,10 +204,11 @@ class Whmcs:
             changes["priority"] = priority
         return changes
 
-    def _say_what_is_missing(self, order: Order) -> None:
+    def _say_what_is_missing(self, order: Order) -> Ticket:
         ticket = self._living(order.ticket)
         if not ticket.has(order.body):
             self._say(order, ticket)
+        return ticket
 
     def _say(self, order: Order, ticket: Ticket) -> None:
         """Write what the order says; an answer of ours leaves the status as it is, for it is nobody's answer."""
@@ -222,12 +223,6 @@ class Whmcs:
             adminusername=self._options.admin_username,
             status=ticket.status,
         )
-
-    def _read_back(self, number: str, wanted: Mapping[str, str]) -> None:
-        ticket = self._living(number)
-        now = {"status": ticket.status, "priority": ticket.priority}
-        if any(now[key] != value for key, value in wanted.items()):
-            raise DeliveryError(Fate.UNCERTAIN, "the helpdesk accepts the change and does not make it")
 
     def _is_closed(self, ticket: Ticket) -> bool:
         return ticket.status == self._options.closed_status
@@ -250,6 +245,12 @@ class Whmcs:
     def _url(self, ticket: str) -> str:
         root = self._options.url.rstrip("/")
         return f"{root}/{self._options.admin_path}/supporttickets.php?action=view&id={ticket}"
+
+
+def _require(ticket: Ticket, wanted: Mapping[str, str]) -> None:
+    now = {"status": ticket.status, "priority": ticket.priority}
+    if any(now[key] != value for key, value in wanted.items()):
+        raise DeliveryError(Fate.REFUSED, "the helpdesk accepts the change and does not make it")
 
 
 def _credentials(options: WhmcsOptions) -> dict[str, str]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.language.zones import instant_of
 from monitor.tickets.answers import is_number, shortened
+from monitor.tickets.first_answers import FirstAnswers
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import Case, Deed, DeliveryError, Fate, TicketStatus, Word
 from monitor.tickets.whmcs_api import Api, Listed, Message, Ticket
@@ -16,8 +17,6 @@ from monitor.tickets.whmcs_api import Api, Listed, Message, Ticket
 _OPENING = "0"
 # A change of the status alone moves no date of a ticket, so that more is read than seems to have changed.
 _MARGIN = timedelta(days=7)
-# Dates are whole seconds: within so much of the last one there may be another reply that bears it too.
-_SETTLED = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ class WhmcsRecords:
         self._customs = customs
         self._now = now
         self._clerks = Clerks(api)
-        self._answers: dict[str, tuple[str, datetime | None]] = {}
+        self._answers = FirstAnswers(now)
         self._noticed: dict[tuple[str, str], datetime] = {}
         self._closed_by_us: set[str] = set()
 
@@ -84,7 +83,7 @@ class WhmcsRecords:
             for each in self._recent(number, since - _MARGIN)
             if not each.merged
         }
-        self._answers = {number: known for number, known in self._answers.items() if number in listed}
+        self._answers.keep_only(listed)
         return tuple(case for each in listed.values() if (case := self._case(each)) is not None)
 
     def words(self, ticket: str) -> tuple[Word, ...]:
@@ -118,15 +117,9 @@ class WhmcsRecords:
 
     def _case(self, listed: Listed) -> Case | None:
         department = self._customs.places.department(listed.deptid)
-        known = self._answers.get(listed.id)
-        if known is None or known[0] != listed.lastreply:
-            whole = self._api.ticket(listed.id)
-            if whole is None or department is None:
-                return None
-            known = (listed.lastreply, self.answered_at(whole))
-            if self._now() - self._touched(listed) > _SETTLED:
-                self._answers[listed.id] = known
-        answered = known[1]
+        if department is None:
+            return None
+        answered = self._answers.of(listed.id, self._touched(listed), lambda: self._answered_at(listed.id))
         closed = listed.status == self._customs.closed_status
         open_status = TicketStatus.OPEN if answered is None else TicketStatus.ANSWERED
         return Case(
@@ -142,6 +135,10 @@ class WhmcsRecords:
             closed_at=self._touched(listed) if closed else None,
             reference=_reference(listed, self._customs.email),
         )
+
+    def _answered_at(self, number: str) -> datetime | None:
+        whole = self._api.ticket(number)
+        return None if whole is None else self.answered_at(whole)
 
     def _words(self, ticket: Ticket) -> Iterator[Word]:
         ourselves = self._clerks.ourselves()

@@ -142,6 +142,12 @@ def _redmine(ground: Ground) -> Bench:
     return RedmineBench(ground)
 
 
+def _rt(ground: Ground) -> Bench:
+    from tests.servers.request_tracker import RtBench  # noqa: PLC0415
+
+    return RtBench(ground)
+
+
 def _webhook(ground: Ground) -> Bench:
     from tests.servers.webhook import WebhookBench  # noqa: PLC0415
 
@@ -154,14 +160,23 @@ def _whmcs(ground: Ground) -> Bench:
     return WhmcsBench(ground)
 
 
+def _zendesk(ground: Ground) -> Bench:
+    from tests.servers.zendesk import ZendeskBench  # noqa: PLC0415
+
+    return ZendeskBench(ground)
+
+
 BENCHES: Mapping[str, Callable[[Ground], Bench]] = {
     "desk": _desk,
     "redmine": _redmine,
+    "rt": _rt,
     "webhook": _webhook,
     "whmcs": _whmcs,
+    "zendesk": _zendesk,
 }
 
 # The programs that a bench cannot do without, as in tools/system-packages: without them its tests are skipped by these names.
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "redmine": ("/usr/share/redmine/config.ru", "/var/lib/redmine/Gemfile.lock"),
+    "rt": ("/usr/share/request-tracker5/libexec/rt-server", "rt-setup-database-5", "sqlite3"),
 }
