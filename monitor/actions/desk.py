@@ -8,9 +8,9 @@ from operator import attrgetter
 
 from monitor.actions.people import OURSELVES
 from monitor.errors import NotFoundError
-from monitor.store import desk
+from monitor.store import desk, desk_values
 from monitor.store.database import Database, Transaction
-from monitor.store.desk import DeskChange, DeskMessage, DeskTicket, Hand, NewMessage, NewTicket, Side
+from monitor.store.desk_values import DeskChange, DeskMessage, DeskTicket, Hand, NewMessage, NewTicket, Side
 from monitor.tickets.port import (
     WORD_LIMIT,
     Action,
@@ -25,13 +25,13 @@ from monitor.tickets.port import (
 )
 
 _DEEDS = {
-    desk.Deed.ASSIGNED: Deed.ASSIGNED,
-    desk.Deed.PRIORITY: Deed.PRIORITY,
-    desk.Deed.CLOSED: Deed.CLOSED,
-    desk.Deed.REOPENED: Deed.REOPENED,
-    desk.Deed.MERGED: Deed.MERGED,
+    desk_values.Deed.ASSIGNED: Deed.ASSIGNED,
+    desk_values.Deed.PRIORITY: Deed.PRIORITY,
+    desk_values.Deed.CLOSED: Deed.CLOSED,
+    desk_values.Deed.REOPENED: Deed.REOPENED,
+    desk_values.Deed.MERGED: Deed.MERGED,
 }
-_WHOM = (desk.Deed.ASSIGNED, desk.Deed.PRIORITY, desk.Deed.MERGED)
+_WHOM = (desk_values.Deed.ASSIGNED, desk_values.Deed.PRIORITY, desk_values.Deed.MERGED)
 
 
 class StoredDesk:
@@ -118,11 +118,11 @@ def page_of(page: str, ticket: int) -> str:
 
 def _carry_out(tx: Transaction, ticket: int, order: Order, at: datetime) -> None:
     hand = Hand(author=OURSELVES, at=at, side=Side.US)
-    desk.change(tx, ticket, desk.Deed.PRIORITY, order.priority.value, hand)
+    desk.change(tx, ticket, desk_values.Deed.PRIORITY, order.priority.value, hand)
     if order.action is Action.RESOLVE:
-        desk.change(tx, ticket, desk.Deed.CLOSED, TicketStatus.CLOSED.value, hand)
+        desk.change(tx, ticket, desk_values.Deed.CLOSED, TicketStatus.CLOSED.value, hand)
     if order.action is Action.REOPEN and desk.show(tx, ticket).status == TicketStatus.CLOSED:
-        desk.change(tx, ticket, desk.Deed.REOPENED, TicketStatus.OPEN.value, hand)
+        desk.change(tx, ticket, desk_values.Deed.REOPENED, TicketStatus.OPEN.value, hand)
 
 
 def _message(order: Order, at: datetime) -> NewMessage:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from monitor.actions import people
 from monitor.actions.desk_deeds import Person, known_department
 from monitor.errors import RefusedError
 from monitor.incidents.incident import Audience, Incident
 from monitor.store import desk, readings
 from monitor.store.database import Transaction
-from monitor.store.desk import Deed, DeskTicket, Hand, NewMessage, NewTicket, Side, Wanted
 from monitor.store.desk_requesters import requester_of
+from monitor.store.desk_values import Deed, DeskTicket, Hand, NewMessage, NewTicket, Side, Wanted
 from monitor.tickets.port import Priority, TicketStatus
 from monitor.tickets.same_problem import Asked as Question
 from monitor.tickets.same_problem import same_fault, same_subject
@@ -82,6 +83,13 @@ def hear(tx: Transaction, ticket: int, said: Said, at: datetime, reopen_within: 
         desk.change(tx, present.id, Deed.REOPENED, TicketStatus.OPEN.value, hand)
     desk.say(tx, present.id, _message(address, said, at))
     return desk.show(tx, present.id)
+
+
+def belong(tx: Transaction, ticket: int, incident: Incident, at: datetime) -> DeskTicket:
+    """Let a ticket belong to the incident that it is about by all appearances; a person may take it back."""
+    return desk.change(
+        tx, ticket, Deed.LINKED, incident.id, Hand(author=people.OURSELVES, at=at, side=Side.US)
+    )
 
 
 def fault_of(tx: Transaction, requester: str, subject: str, body: str) -> Incident | None:

@@ -19,8 +19,8 @@ from monitor.language import text
 from monitor.language.phrases import listed
 from monitor.store import desk, readings
 from monitor.store.database import Transaction
-from monitor.store.desk import Deed, DeskTicket, Hand, NewMessage, Side
 from monitor.store.desk_requesters import requester_of
+from monitor.store.desk_values import Deed, DeskTicket, Hand, NewMessage, Side
 from monitor.store.readings import TicketRow
 from monitor.tickets.desk import DESK
 from monitor.tickets.port import Priority, TicketStatus
@@ -123,7 +123,8 @@ def merge(tx: Transaction, ticket: int, into: int, by: Person) -> DeskTicket:
     desk.change(tx, ticket, Deed.MERGED, into, by.hand)
     higher = max(Priority(closing.priority), Priority(keeping.priority), key=list(Priority).index)
     desk.change(tx, into, Deed.PRIORITY, higher.value, by.hand)
-    desk.change(tx, into, Deed.LINKED, keeping.incident or closing.incident, by.hand)
+    about = (keeping.incident, closing.incident, *(row.incident for row in told_on(tx, ticket)))
+    desk.change(tx, into, Deed.LINKED, next(filter(None, about), None), by.hand)
     if (closing.status, keeping.status) == (TicketStatus.OPEN, TicketStatus.ANSWERED):
         desk.change(tx, into, Deed.REOPENED, TicketStatus.OPEN.value, by.hand)
     _lead(tx, ticket, into, by)

@@ -17,10 +17,10 @@ from monitor.station.shapes import change_shape, desk_shape, message_shape
 from monitor.store import desk as desk_store
 from monitor.store import readings
 from monitor.store.database import Transaction
-from monitor.store.desk import DeskChange, DeskMessage, DeskTicket, Wanted
 from monitor.store.desk_requesters import requester_of
 from monitor.store.desk_search import query_of
 from monitor.store.desk_search import search as find
+from monitor.store.desk_values import DeskChange, DeskMessage, DeskTicket, Wanted
 
 _STATUSES = ("open", "answered", "closed")
 

@@ -12,7 +12,7 @@ import click
 from monitor.actions.desk_deeds import Person
 from monitor.cli.common import clock, config_option, data_option, json_option, print_json
 from monitor.station.shapes import desk_shape
-from monitor.store.desk import DeskTicket
+from monitor.store.desk_values import DeskTicket
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

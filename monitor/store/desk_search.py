@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from monitor.errors import RefusedError
 from monitor.store import desk
 from monitor.store.database import Transaction, Value
-from monitor.store.desk import DeskTicket
+from monitor.store.desk_values import DeskTicket
 
 LONGEST = 500
 _MOST_TERMS = 20

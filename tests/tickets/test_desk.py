@@ -16,7 +16,7 @@ from monitor.errors import BusyError, NotFoundError, RefusedError, StoreError
 from monitor.journal.entries import Entry, Kind, TicketOpened
 from monitor.store import desk, journal, readings
 from monitor.store.database import Database
-from monitor.store.desk import NewMessage, NewTicket
+from monitor.store.desk_values import NewMessage, NewTicket
 from monitor.tickets.desk import Desk, DeskOptions
 from monitor.tickets.port import Action, DeliveryError, Fate, Order, Priority
 from tests.conftest import SteppingClock
