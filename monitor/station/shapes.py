@@ -17,8 +17,8 @@ from monitor.observation import Observation
 from monitor.station.heartbeats import Awaited
 from monitor.status.snapshot import CheckView, ServerView, Snapshot
 from monitor.store.deliveries import Attempt, DeliveryRow
-from monitor.store.desk import DeskChange, DeskMessage, DeskTicket
 from monitor.store.desk_requesters import Requester
+from monitor.store.desk_values import DeskChange, DeskMessage, DeskTicket
 from monitor.store.observations import Figure
 from monitor.store.readings import TicketRow
 

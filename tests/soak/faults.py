@@ -39,7 +39,7 @@ from monitor.station.bureau import Bureau
 from monitor.station.recorder import Recorder
 from monitor.store import desk, readings
 from monitor.store.database import Database
-from monitor.store.desk import DeskTicket
+from monitor.store.desk_values import DeskTicket
 from monitor.subscribers.port import Message, Reach
 from monitor.tickets.desk import Desk, DeskOptions
 from tests.scheduling.builders import POLICY

@@ -23,8 +23,8 @@ from monitor.station import shapes
 from monitor.station.heartbeats import Awaited
 from monitor.station.reader import present_measures
 from monitor.store.deliveries import Attempt, DeliveryRow
-from monitor.store.desk import Deed, DeskChange, DeskMessage, DeskTicket, Side
 from monitor.store.desk_requesters import Requester
+from monitor.store.desk_values import Deed, DeskChange, DeskMessage, DeskTicket, Side
 from monitor.store.readings import TicketRow
 from tests.actions.builders import GYE1, Lookout, look
 
