@@ -14,7 +14,7 @@ from monitor.identifiers import IncidentId
 from monitor.journal.consequences import Channel, DeliveryState
 from monitor.journal.entries import Entry
 from monitor.store import deliveries, readings
-from monitor.tickets.port import Action, DeliveryError, Fate, Helpdesk, TicketStatus, reference_of
+from monitor.tickets.port import Action, DeliveryError, Fate, Helpdesk, Priority, TicketStatus, reference_of
 from tests.actions.conftest import Listeners
 from tests.contracts.benches import Ability
 from tests.contracts.conftest import Stand
@@ -192,9 +192,9 @@ def test_an_action_whose_answer_is_lost_is_done_in_the_end(
         helpdesk.perform(stand.order(Action.RESOLVE, ticket, 2))
     meddler.modes.append("reset")
     with pytest.raises(DeliveryError) as caught:
-        helpdesk.perform(stand.order(action, ticket, 3))
+        helpdesk.perform(stand.order(action, ticket, 3, priority=Priority.URGENT))
     assert caught.value.fate is Fate.UNCERTAIN
-    helpdesk.perform(stand.order(action, ticket, 3))
+    helpdesk.perform(stand.order(action, ticket, 3, priority=Priority.URGENT))
     stand.settle()
     [found] = helpdesk.find(stand.reference)
     assert found.status is (TicketStatus.CLOSED if action is Action.RESOLVE else TicketStatus.OPEN)
