@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from monitor.actions import word
+from monitor.cli import declaring
 from monitor.cli.common import (
     author_option,
     clock,
@@ -23,7 +24,6 @@ from monitor.cli.common import (
     reading,
     writing,
 )
-from monitor.cli import declaring
 from monitor.cli.saying import tell, texts_of
 from monitor.errors import NotFoundError
 from monitor.health.words import Status

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.fleet import Fleet
-from monitor.incidents.incident import Audience, CheckEvidence, Incident
+from monitor.incidents.incident import Audience, CheckEvidence, Incident, Origin
 from monitor.journal.entries import (
     Entry,
     IncidentOpened,
@@ -37,6 +37,10 @@ class Matter:
 
 def opened(matter: Matter) -> Message:
     """A fault is confirmed; or something of our own needs a person."""
+    if matter.incident.drill:
+        return _message(matter, "drill", Tone.WARNING)
+    if matter.incident.origin is Origin.OPERATOR:
+        return _message(matter, "declared", Tone.WARNING)
     own = matter.incident.audience is Audience.OPERATORS
     return _message(matter, "own" if own else "opened", Tone.WARNING if own else Tone.ALARM)
 
@@ -48,7 +52,10 @@ def worsened(matter: Matter) -> Message:
 
 def resolved(matter: Matter) -> Message:
     """It is over, with how long it lasted."""
-    return _message(matter, "resolved", Tone.RELIEF)
+    if matter.incident.drill:
+        return _message(matter, "drill_over", Tone.RELIEF)
+    declared = matter.incident.origin is Origin.OPERATOR
+    return _message(matter, "declared_over" if declared else "resolved", Tone.RELIEF)
 
 
 def reopened(matter: Matter) -> Message:
@@ -86,6 +93,7 @@ def _values(matter: Matter) -> dict[str, object]:
     return {
         "site": matter.fleet.site.name,
         "title": _in(incident.title, matter.language),
+        "words": _in(incident.updates[-1].text, matter.language) if incident.updates else "",
         "since": _moment(matter, incident.started_at),
         "ended": _moment(matter, ended),
         "duration": moments.duration(max(ended - incident.started_at, timedelta(0)), matter.language),

@@ -21,6 +21,7 @@ class Story:
     `department` is the id that the helpdesk was configured with; a class may have another. `public` tells that what follows the creation
     is for whoever may read the ticket, and not for the department alone. `replaces` is the ticket that got lost, if this
     one is made in its place. `mass` are all incidents that the ticket tells of, this one among them; none if it tells of this one alone.
+    `drill` is how urgent a drill is.
     """
 
     incident: Incident
@@ -33,6 +34,7 @@ class Story:
     public: bool = False
     classes: Mapping[Problem, Grade] = field(default_factory=lambda: SHIPPED)
     mass: tuple[Incident, ...] = ()
+    drill: Priority = Priority.LOW
 
     @property
     def told(self) -> tuple[Incident, ...]:
@@ -61,12 +63,16 @@ def impact_at(story: Story, entry: Entry) -> Impact:
 
 
 def priority(story: Story, entry: Entry | None = None) -> Priority:
-    """Return how urgent it was with this entry; how urgent it is now without one."""
+    """Return how urgent it was with this entry; how urgent it is now without one. Of a drill the configuration says so."""
+    if story.incident.drill:
+        return story.drill
     return story.classes[problem(story, entry)].priority
 
 
 def department(story: Story) -> str:
     """Return our id of the department that it goes to."""
+    if story.incident.drill:
+        return story.department
     return story.classes[problem(story)].department or story.department
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from monitor.errors import NotFoundError
 from monitor.fleet import Fleet, Server
 from monitor.identifiers import ServerId
-from monitor.incidents.incident import CheckEvidence, Incident, Update
+from monitor.incidents.incident import CheckEvidence, Incident, Origin, Update
 from monitor.journal.entries import (
     Entry,
     IncidentAcknowledged,
@@ -218,6 +218,8 @@ def duplicate(language: str, kept: str) -> str:
 
 
 def _urgency(story: Story) -> str:
+    if story.incident.drill:
+        return text("ticket.urgency.drill", story.language)
     kind = problem(story)
     return urgency(kind, story.classes[kind], story.language)
 
@@ -226,13 +228,15 @@ def _opening(story: Story) -> str:
     incident = story.incident
     if is_for_staff(story):
         return _staff_opening(story)
+    declared = incident.origin is Origin.OPERATOR
     values: Mapping[str, object] = {
+        "actor": incident.updates[0].author if incident.updates else "",
         "server": _servers(story),
         "what": _what(story, incident.impact),
         "since": _moment(story, incident.started_at),
     }
     if incident.open or incident.ended_at is None:
-        return text("ticket.creation", story.language, **values)
+        return text("ticket.creation.declared" if declared else "ticket.creation", story.language, **values)
     return text(
         "ticket.creation.recovered",
         story.language,

@@ -142,7 +142,9 @@ def installation(tmp_path: Path, config: Path) -> Iterator[Installation]:
     lookout.database.close()
 
 
-def deliver(configuration: Configuration, lookout: Lookout) -> None:
+def deliver(
+    configuration: Configuration, lookout: Lookout, wanted_results: tuple[str, ...] = ("done",)
+) -> None:
     """Carry out what is due at the built-in desk."""
     results: list[str] = []
     wanted = Wanted(
@@ -154,4 +156,4 @@ def deliver(configuration: Configuration, lookout: Lookout) -> None:
     deliverer = office_of(wanted, on_result=results.append, on_news=lambda: None).deliverer
     while deliverer.step():
         lookout.clock.step(timedelta(milliseconds=1))
-    assert results == ["done"]
+    assert tuple(results) == wanted_results

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.incidents.incident import Acknowledgement, Audience, Impact, Origin
+from monitor.incidents.incident import Acknowledgement, Audience, Impact, Origin, Stage
 from monitor.journal.consequences import consequences
 from monitor.journal.entries import Entry, Kind, Reason, TicketRejected
 from tests.tickets import builders
@@ -36,7 +36,7 @@ def test_a_fault_asks_for_a_ticket_and_a_message() -> None:
         (Reason.RECOVERING, Impact.CRITICAL, ["ticket comment"]),
         (Reason.RELAPSED, Impact.CRITICAL, ["ticket comment", "ticket priority"]),
         (Reason.WINDOW_BEGAN, Impact.CRITICAL, ["ticket comment"]),
-        (Reason.OPERATOR, Impact.CRITICAL, []),
+        (Reason.OPERATOR, Impact.CRITICAL, ["ticket comment", "ticket priority"]),
     ],
 )
 def test_each_reason_for_an_update_asks_for_its_own(
@@ -70,10 +70,26 @@ def test_a_rejected_action_is_told_to_operators() -> None:
     assert asked(entry) == ["operators rejected"]
 
 
-def test_what_a_person_opened_and_what_is_a_drill_ask_for_nothing() -> None:
-    assert asked(builders.opened(WHOLE), origin=Origin.OPERATOR) == []
-    assert asked(builders.opened(WHOLE), drill=True) == []
+def test_what_a_person_opened_asks_for_a_ticket_if_they_did() -> None:
+    assert asked(builders.opened(WHOLE), origin=Origin.OPERATOR) == ["operators opened"]
+    wished = {"origin": Origin.OPERATOR, "wants_ticket": True}
+    assert asked(builders.opened(WHOLE), **wished) == ["ticket create", "operators opened"]
+    assert asked(builders.updated(WHOLE, Reason.OPERATOR, LATER), **wished) == [
+        "ticket comment",
+        "ticket priority",
+    ]
+    assert asked(builders.resolved(WHOLE, LATER), **wished) == ["ticket resolve", "operators resolved"]
     assert consequences(builders.opened(WHOLE), None) == ()
+
+
+def test_a_postmortem_leaves_a_closed_ticket_alone() -> None:
+    assert asked(builders.updated(WHOLE, Reason.OPERATOR, LATER, stage=Stage.POSTMORTEM)) == []
+
+
+def test_a_drill_goes_the_whole_way() -> None:
+    drill = {"drill": True, "origin": Origin.OPERATOR, "audience": Audience.OPERATORS, "wants_ticket": True}
+    assert asked(builders.opened(WHOLE), **drill) == ["ticket create", "operators opened"]
+    assert asked(builders.resolved(WHOLE, LATER), **drill) == ["ticket resolve", "operators resolved"]
 
 
 def test_an_inventory_asks_for_nothing() -> None:
@@ -115,8 +131,7 @@ def test_a_refused_ticket_is_told_although_it_is_in_hand() -> None:
         (True, {}, ["ticket resolve", "operators retracted"]),
         (False, {}, ["ticket comment", "operators retracted"]),
         (True, {"audience": Audience.OPERATORS, "servers": ()}, ["operators retracted"]),
-        (True, {"origin": Origin.OPERATOR}, []),
-        (True, {"drill": True}, []),
+        (True, {"origin": Origin.OPERATOR}, ["operators retracted"]),
     ],
 )
 def test_a_false_alarm_is_told_to_whoever_was_alarmed(was_open: bool, changes, wanted) -> None:
