@@ -61,7 +61,7 @@ class Helpdesk:
         self.released = threading.Event()
         self._answers: dict[str, dict[str, Any]] = {}
         self._count = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
@@ -144,6 +144,12 @@ class Helpdesk:
             helpdesk = desk
 
         return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep the test's output clean of callers who died."""
+        del request, client_address
 
 
 class _Handler(Spoiling):
