@@ -21,7 +21,8 @@ _UTF8.body_encoding = QP
 class Letter:
     """A letter before it is composed. Identifiers are whole, `<…@…>`; `references` are those before it, oldest first.
 
-    `urgency` is that of X-Priority, 1 the highest and 5 the lowest. An `automatic` one asks machines not to answer it.
+    `urgency` is that of X-Priority, 1 the highest and 5 the lowest. An `automatic` one asks machines not to answer it, a
+    `confidential` one not to be handed on.
     """
 
     sender: str
@@ -35,6 +36,7 @@ class Letter:
     references: Sequence[str] = ()
     urgency: int = 3
     automatic: bool = True
+    confidential: bool = False
 
 
 def compose(letter: Letter) -> bytes:
@@ -56,6 +58,8 @@ def compose(letter: Letter) -> bytes:
     if letter.automatic:
         message["Auto-Submitted"] = "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"
+    if letter.confidential:
+        message["Sensitivity"] = "Company-Confidential"
     message["MIME-Version"] = "1.0"
     message.set_payload(_printable(letter.body), _UTF8)
     return message.as_bytes()

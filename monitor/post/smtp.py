@@ -5,7 +5,8 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -32,10 +33,22 @@ def send(options: SmtpOptions, envelope: Envelope, within: timedelta = WITHIN) -
 
     Until the letter itself goes out nothing can have happened. From its first byte on, only an answer tells.
     """
+    with _talking(options, within) as talk:
+        talk.carry(envelope)
+
+
+def offer(options: SmtpOptions, sender: str, recipient: str, within: timedelta = WITHIN) -> None:
+    """Return if the server would take a letter for this recipient, and send none; otherwise raise PostError."""
+    with _talking(options, within) as talk:
+        talk.address(sender, recipient)
+
+
+@contextmanager
+def _talking(options: SmtpOptions, within: timedelta) -> Iterator[_Talk]:
     line = Line(within, plain=options.security is Security.NONE)
     try:
         with line.limited(), closing(_Talk(options, line)) as talk:
-            talk.carry(envelope)
+            yield talk
     except LineError as error:
         raise PostError(Outcome.FORBIDDEN if error.forbidden else Outcome.NOT_SENT, error.detail) from error
     except (smtplib.SMTPException, OSError, ValueError) as error:
@@ -49,15 +62,9 @@ class _Talk:
         self._client = _Client(options, line)
 
     def carry(self, envelope: Envelope) -> None:
-        client, options = self._client, self._options
-        _require(client.connect(options.host, options.port), 220)
-        client.ehlo_or_helo_if_needed()
-        if options.security is Security.STARTTLS:
-            self._secure()
-        if options.password is not None:
-            self._login(options.password.get_secret_value())
-        _require(client.mail(envelope.sender), 250)
-        _require(client.rcpt(envelope.recipient), 250, 251)
+        """Hand the letter over."""
+        client = self._client
+        self.address(envelope.sender, envelope.recipient)
         client.putcmd("data")
         _require(client.getreply(), 354)
         self._line.stood = True
@@ -66,6 +73,18 @@ class _Talk:
         # Whatever comes now: the letter was taken.
         with suppress(smtplib.SMTPException, OSError):
             client.putcmd("quit")
+
+    def address(self, sender: str, recipient: str) -> None:
+        """Come as far as the recipient."""
+        client, options = self._client, self._options
+        _require(client.connect(options.host, options.port), 220)
+        client.ehlo_or_helo_if_needed()
+        if options.security is Security.STARTTLS:
+            self._secure()
+        if options.password is not None:
+            self._login(options.password.get_secret_value())
+        _require(client.mail(sender), 250)
+        _require(client.rcpt(recipient), 250, 251)
 
     def close(self) -> None:
         """Let the connection go."""

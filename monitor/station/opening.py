@@ -14,6 +14,9 @@ from monitor.actions.calendars import HolidayKeeper
 from monitor.actions.clerk import Clerk, Duty
 from monitor.actions.deliver import Deliverer
 from monitor.actions.desk import StoredDesk
+from monitor.actions.follow import Follower
+from monitor.actions.outbox import Append
+from monitor.actions.letters import StoredLetters
 from monitor.actions.desk_linked import LinkedTickets
 from monitor.checks import KINDS as CHECKS
 from monitor.checks.contract import Options
@@ -32,6 +35,7 @@ from monitor.tickets.desk import DESK, DeskOptions
 from monitor.tickets.port import Helpdesk, HelpdeskTools
 
 _SOON = timedelta(seconds=15)
+_MINUTE = timedelta(minutes=1)
 _OFTEN = timedelta(minutes=5)
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
@@ -102,7 +106,9 @@ def office_of(wanted: Wanted, *, on_result: Callable[[str], None], on_news: Call
 def helpdesk_of(configuration: Configuration, database: Database, clock: Clock) -> Helpdesk:
     """Return the configured helpdesk."""
     page = configuration.fleet.site.url
-    tools = HelpdeskTools(book=StoredDesk(database, page), now=clock.now, page=page)
+    tools = HelpdeskTools(
+        book=StoredDesk(database, page), letters=StoredLetters(database), now=clock.now, page=page
+    )
     settings = configuration.settings
     return KINDS[settings.helpdesk_kind].build(settings.helpdesk, tools)
 
@@ -117,7 +123,7 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
         clock=clock,
         lived=clock.lived,
         installation=wanted.installation,
-        append=lambda tx, entries: append(tx, entries, clock.now()),
+        append=_append(clock),
         department=settings.helpdesk.department,
         language=settings.helpdesk.language,
         public=settings.helpdesk.follow_ups == "public",
@@ -134,10 +140,20 @@ def _duties(wanted: Wanted, helpdesk: Helpdesk) -> tuple[Duty, ...]:
     tickets = TicketReader(wanted.database, helpdesk)
     holidays = HolidayKeeper(wanted.database)
     return (
+        Duty(name="follow what people do to tickets", every=_MINUTE, do=_follower(wanted, helpdesk).follow),
         Duty(name="note the holidays", every=_OFTEN, do=holidays.note),
         Duty(name="read the tickets of the helpdesk", every=_OFTEN, do=tickets.read),
         *_duties_of_the_desk(wanted),
     )
+
+
+def _follower(wanted: Wanted, helpdesk: Helpdesk) -> Follower:
+    reopens = wanted.configuration.settings.helpdesk.reopen_closed
+    return Follower(wanted.database, helpdesk, _append(wanted.clock), reopens=reopens)
+
+
+def _append(clock: Clock) -> Append:
+    return lambda tx, entries: append(tx, entries, clock.now())
 
 
 def _duties_of_the_desk(wanted: Wanted) -> tuple[Duty, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from monitor.store import schema, tables, tables_desk
+from monitor.store import schema, tables, tables_desk, tables_letters
 
 MIGRATIONS = Migrations(schema.SET)
 
@@ -78,6 +78,12 @@ def _storms(database: Database) -> None:
         database.execute(statement)
 
 
+@MIGRATIONS(name="0.4 notes")
+def _notes(database: Database) -> None:
+    for statement in tables.NOTES:
+        database.execute(statement)
+
+
 @MIGRATIONS(name="0.4 desk")
 def _desk(database: Database) -> None:
     for statement in tables_desk.DESK:
@@ -87,4 +93,10 @@ def _desk(database: Database) -> None:
 @MIGRATIONS(name="0.4 cases")
 def _cases(database: Database) -> None:
     for statement in tables.CASES:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.4 letters")
+def _letters(database: Database) -> None:
+    for statement in tables_letters.LETTERS:
         database.execute(statement)

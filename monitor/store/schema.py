@@ -31,6 +31,7 @@ FOLDED = (
     "blind_intervals",
     "blocked_views",
     "tickets",
+    "ticket_notes",
 )
 
 OPERATIONAL = (
@@ -63,6 +64,11 @@ OPERATIONAL = (
     "case_reads",
     "answer_times",
     "raises",
+    "letter_places",
+    "letter_threads",
+    "letter_words",
+    "letters",
+    "letters_declined",
 )
 
 SOUGHT = ("desk_words",)
@@ -93,7 +99,9 @@ STEPS = (
     "0.3 parties",
     "0.3 sentinels",
     "0.4 storms",
+    "0.4 notes",
     "0.4 desk",
     "0.4 cases",
+    "0.4 letters",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -16,6 +16,10 @@ from monitor.incidents.problem import Problem
 from monitor.language.phrases import Phrase
 from monitor.tickets.classes import ProblemClass, require_order
 from monitor.tickets.priorities import Priority as Priority  # noqa: PLC0414 - part of the port
+
+if TYPE_CHECKING:
+    # It is made of what stands here.
+    from monitor.tickets.letterbook import LetterBook
 
 
 class TicketStatus(StrEnum):
@@ -208,7 +212,8 @@ class HelpdeskOptions(BaseModel):
     `priorities` tells how the product counts what we call low, normal, high and urgent; a word that is left out is
     sent as the product's own default for it. `departments` tells how it calls each of our departments, where that is not the name that its
     kind was configured with. `follow_ups` says whether what follows the creation is for the department alone, so that it never counts as an
-    answer, or for whoever opened the ticket. `classes` changes the table of classes (`monitor.tickets.classes`). `fallback` holds Apprise URLs.
+    answer, or for whoever opened the ticket. `reopen_closed` says whether a ticket that a person closed while the fault goes on is opened
+    again, or only told of it. `classes` changes the table of classes (`monitor.tickets.classes`). `fallback` holds Apprise URLs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -216,6 +221,7 @@ class HelpdeskOptions(BaseModel):
     department: str = "soporte"
     language: Literal["es", "en"] = "es"
     follow_ups: Literal["internal", "public"] = "internal"
+    reopen_closed: bool = False
     priorities: Mapping[Priority, str | int] = Field(default_factory=dict)
     departments: Mapping[str, str | int] = Field(default_factory=dict)
     classes: Annotated[dict[Problem, ProblemClass], AfterValidator(require_order)] = Field(default={})
@@ -246,6 +252,7 @@ class HelpdeskTools:
     """What the station lends to a helpdesk when it is built."""
 
     book: DeskBook
+    letters: LetterBook
     now: Callable[[], datetime]
     page: str
 

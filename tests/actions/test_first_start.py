@@ -11,6 +11,7 @@ import pytest
 
 from monitor.actions import arm
 from monitor.actions.desk import StoredDesk
+from monitor.actions.letters import StoredLetters
 from monitor.errors import RefusedError
 from monitor.health.words import Status
 from monitor.incidents.incident import Audience
@@ -218,7 +219,10 @@ def test_a_backup_that_is_copied_back_in_place_is_known(begin: Begin, desk: Help
 def test_a_copy_with_the_desk_in_it_has_one_ticket_of_its_own(tmp_path: Path, clock: SteppingClock):
     def port(database: Database) -> Port:
         tools = HelpdeskTools(
-            book=StoredDesk(database, "https://e.test"), now=clock.now, page="https://e.test"
+            book=StoredDesk(database, "https://e.test"),
+            letters=StoredLetters(database),
+            now=clock.now,
+            page="https://e.test",
         )
         return KINDS[DESK.name].build(DeskOptions(), tools)
 

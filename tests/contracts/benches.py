@@ -166,8 +166,15 @@ def _zendesk(ground: Ground) -> Bench:
     return ZendeskBench(ground)
 
 
+def _email(ground: Ground) -> Bench:
+    from tests.servers.email_bench import EmailBench  # noqa: PLC0415
+
+    return EmailBench(ground)
+
+
 BENCHES: Mapping[str, Callable[[Ground], Bench]] = {
     "desk": _desk,
+    "email": _email,
     "redmine": _redmine,
     "rt": _rt,
     "webhook": _webhook,
@@ -177,6 +184,7 @@ BENCHES: Mapping[str, Callable[[Ground], Bench]] = {
 
 # The programs that a bench cannot do without, as in tools/system-packages: without them its tests are skipped by these names.
 NEEDS: Mapping[str, tuple[str, ...]] = {
+    "email": ("dovecot",),
     "redmine": ("/usr/share/redmine/config.ru", "/var/lib/redmine/Gemfile.lock"),
     "rt": ("/usr/share/request-tracker5/libexec/rt-server", "rt-setup-database-5", "sqlite3"),
 }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from monitor.actions.desk import StoredDesk
+from monitor.actions.letters import StoredLetters
 from monitor.clock import SystemClock, fresh_ulid
 from monitor.store.database import Database
 from monitor.tickets import KINDS
@@ -94,7 +95,9 @@ def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
 def ground(tmp_path: Path, keeper: Keeper) -> Iterator[Ground]:
     clock = SteppingClock(SystemClock().now().replace(microsecond=0))
     database = Database.open(tmp_path / "vigia.db", owner=True)
-    tools = HelpdeskTools(book=StoredDesk(database, PAGE), now=clock.now, page=PAGE)
+    tools = HelpdeskTools(
+        book=StoredDesk(database, PAGE), letters=StoredLetters(database), now=clock.now, page=PAGE
+    )
     yield Ground(directory=tmp_path, keeper=keeper, database=database, tools=tools, clock=clock)
     database.close()
 

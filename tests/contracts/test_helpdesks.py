@@ -146,10 +146,6 @@ def test_an_action_that_comes_again_after_others_changes_nothing_where_keys_are_
 
 @pytest.mark.parametrize("ticket", ["99999999", "no-number", "9" * 40])
 def test_a_ticket_that_does_not_exist_is_missing(stand: Stand, ticket: str) -> None:
-    if stand.lacks(Ability.FIND):
-        # What cannot be looked up cannot be missed either.
-        assert stand.helpdesk.perform(stand.order(Action.COMMENT, ticket, 2)).ticket
-        return
     with pytest.raises(DeliveryError) as caught:
         stand.helpdesk.perform(stand.order(Action.COMMENT, ticket, 2))
     assert caught.value.fate is Fate.MISSING

@@ -1,0 +1,121 @@
+"""Read in a mailbox what a helpdesk answers to our letters: the tag of a ticket, and what people write on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from monitor.checks.options.patterns import group_in
+from monitor.post.imap import Place, opened
+from monitor.post.port import ImapOptions, PostError
+from monitor.post.quoting import new_words
+from monitor.post.reading import Received, read
+from monitor.tickets.letterbook import Heard, LetterBook, reference_in, references_named
+from monitor.tickets.port import WORD_LIMIT, Case, Deed, DeliveryError, Fate, Word
+
+_AT_ONCE = 50
+_FRESH = timedelta(seconds=30)
+# As the usual helpdesks tag their subjects: [name #12], [#12], [Ticket ID: 12], [Ticket#12], (Ticket#12).
+_TAG = re.compile(
+    r"\[[^\[\]#]{1,40} #[0-9]{1,12}\]|\[#[A-Za-z0-9-]{1,20}\]|\[Ticket ID: [^\[\]]{1,20}\]|[\[(]Ticket#[0-9]{1,20}[\])]"
+)
+_LONGEST_TAG = 60
+
+
+class Answers:
+    """The records of a helpdesk that is reached by mail: only tickets of ours, only answers, as far as they reach the mailbox."""
+
+    def __init__(
+        self,
+        options: ImapOptions,
+        book: LetterBook,
+        now: Callable[[], datetime],
+        tag: Callable[[str], str],
+    ) -> None:
+        self._options = options
+        self._book = book
+        self._now = now
+        self._tag = tag
+        self._source = f"{options.user}@{options.host}:{options.port}/{options.mailbox}"
+        self._read_at: datetime | None = None
+
+    def cases(self, since: datetime) -> tuple[Case, ...]:
+        """Return every ticket of ours that changed at `since` or later."""
+        self._visit()
+        return tuple(
+            Case(
+                ticket=each.identity,
+                url="",
+                department=each.department,
+                subject=each.subject,
+                requester="",
+                priority=each.priority,
+                status=each.status,
+                opened_at=each.opened_at,
+                answered_at=each.answered_at,
+                closed_at=each.closed_at,
+                reference=each.reference,
+            )
+            for each in self._book.threads(since)
+        )
+
+    def words(self, ticket: str) -> tuple[Word, ...]:
+        """Return what people wrote on one ticket, oldest first."""
+        thread = self._book.thread(ticket)
+        if thread is None:
+            raise DeliveryError(Fate.MISSING, "no letter of ours opened this ticket")
+        self._visit()
+        return self._book.words(thread.reference)
+
+    def _visit(self) -> None:
+        """Read what came since the last visit; one of a moment ago is enough for all tickets."""
+        now = self._now()
+        if self._read_at is not None and timedelta(0) <= now - self._read_at < _FRESH:
+            return
+        try:
+            while self._read_some(now) == _AT_ONCE:
+                pass
+        except PostError as error:
+            raise DeliveryError(Fate.NOT_SENT, error.detail) from error
+        self._read_at = now
+
+    def _read_some(self, now: datetime) -> int:
+        ours: list[Place] = []
+        count = 0
+        with opened(self._options) as mailbox:
+            for arrived in mailbox.new(self._book.place(self._source), _AT_ONCE):
+                heard = self._heard(read(arrived.raw), now)
+                self._book.hear(self._source, arrived.place, heard)
+                count += 1
+                if heard is not None:
+                    ours.append(arrived.place)
+            # What is somebody else's stays as it lies.
+            mailbox.settle(ours)
+        return count
+
+    def _heard(self, letter: Received, now: datetime) -> Heard | None:
+        named = (
+            *(reference_in(identity) for identity in letter.thread),
+            *references_named(letter.subject),
+        )
+        reference = next((each for each in named if each and self._book.known(each)), None)
+        if reference is None or letter.bounce or reference_in(letter.identity):
+            return None
+        return Heard(reference=reference, tag=self._tag(letter.subject), at=now, word=_word(letter, now))
+
+
+def tag_in(subject: str, pattern: str | None = None) -> str:
+    """Return the tag in a subject: by the configured pattern if there is one, else as the usual helpdesks write it."""
+    if pattern is not None:
+        return (group_in(pattern, subject) or "")[:_LONGEST_TAG]
+    found = _TAG.search(subject)
+    return found[0] if found else ""
+
+
+def _word(letter: Received, now: datetime) -> Word | None:
+    """An acknowledgement is no answer: only what a person wrote is."""
+    if letter.automatic:
+        return None
+    said = new_words(letter.body)[:WORD_LIMIT]
+    return Word(key=letter.identity, deed=Deed.ANSWER, author=letter.name or letter.sender, at=now, body=said)
