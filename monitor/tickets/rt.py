@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import NamedTuple
 
 from monitor.language.phrases import Phrase
 from monitor.tickets.answers import body_of, is_number, short_subject
@@ -46,6 +47,14 @@ _APPROVALS = ("approvals", frozenset({"pending", "open", "approved", "rejected",
 _SUBJECT_LIMIT = 200
 
 
+class _Unmarked(NamedTuple):
+    """A ticket of ours whose reference RT did not keep."""
+
+    ticket: str
+    field: str
+    reference: str
+
+
 class Rt:
     """One RT and our account there."""
 
@@ -58,6 +67,7 @@ class Rt:
         self._places = Places(options, options.queue)
         self._fitness = Fitness(self.inspect, options.language)
         self._field: str | None = None
+        self._unmarked: _Unmarked | None = None
         self.records = RtRecords(options, self._api, self._scale, self._places)
 
     @property
@@ -103,6 +113,7 @@ class Rt:
     def _create(self, order: Order) -> Receipt:
         self._fitness.require()
         field = beforehand(self._known_field)
+        beforehand(self._require_mark)
         content = {
             "Queue": self._places.of(order.department),
             "Subject": short_subject(order.subject, _SUBJECT_LIMIT),
@@ -118,16 +129,26 @@ class Rt:
             if error.fate in (Fate.FORBIDDEN, Fate.REFUSED):
                 self._fitness.doubt()
             raise
-        # The ticket is there, whatever comes now; whether its reference finds it is looked at once more later.
+        # The ticket is there, whatever comes now; it is looked up once more when nothing can be hidden from a search.
         with suppress(DeliveryError):
-            self._restore(order, ticket, field)
+            if not self._carries(ticket, field, order.reference):
+                self._unmarked = _Unmarked(ticket, field, order.reference)
         return self._receipt(ticket)
 
-    def _restore(self, order: Order, ticket: str, field: str) -> None:
+    def _carries(self, ticket: str, field: str, reference: str) -> bool:
         made = self._ticket(ticket)
-        if made is not None and made.value_of(field) != order.reference:
-            self._fitness.doubt()
-            self._api.change(ticket, order.action, {"CustomFields": {field: order.reference}})
+        return made is not None and made.value_of(field) == reference
+
+    def _require_mark(self) -> None:
+        """Set the reference that RT dropped from the last ticket that we opened; until it takes it, no other one is opened."""
+        if self._unmarked is None:
+            return
+        ticket, field, reference = self._unmarked
+        if self._ticket(ticket) is not None:
+            self._api.change(ticket, Action.PRIORITY, {"CustomFields": {field: reference}})
+            if not self._carries(ticket, field, reference):
+                raise self._forbidden(self._without_field(self._places.of(self._options.department)))
+        self._unmarked = None
 
     def _before(self, order: Order) -> _Before:
         """Return the ticket of an order as it is; DeliveryError with `missing` if it is gone or none of ours."""
@@ -231,8 +252,11 @@ class Rt:
         field = None if queue is None else self._field_of(queue)
         if field is None:
             self._fitness.doubt()
-            raise DeliveryError(Fate.FORBIDDEN, self._without_field(place).say(self._options.language))
+            raise self._forbidden(self._without_field(place))
         return field
+
+    def _forbidden(self, flaw: Phrase) -> DeliveryError:
+        return DeliveryError(Fate.FORBIDDEN, flaw.say(self._options.language))
 
     def _field_of(self, queue: Queue) -> str | None:
         wanted = self._options.reference_field
