@@ -22,6 +22,7 @@ _ABOUT_INCIDENTS = frozenset(
         Kind.INCIDENT_ACKNOWLEDGED,
         Kind.INCIDENT_RETRACTED,
         Kind.TICKET_REJECTED,
+        Kind.TICKET_DISPUTED,
     }
 )
 

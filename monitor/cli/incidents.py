@@ -29,7 +29,7 @@ from monitor.errors import NotFoundError
 from monitor.health.words import Status
 from monitor.identifiers import IncidentId
 from monitor.incidents.incident import CheckEvidence, Incident
-from monitor.station.shapes import evidence_shape, incident_shape
+from monitor.station.shapes import evidence_shape, incident_shape, note_shape
 from monitor.store import journal, readings
 from monitor.store.database import Transaction
 from monitor.tickets.story import evidence_so_far
@@ -96,6 +96,7 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
         found = readings.incident(tx, IncidentId(incident_id))
         ticket = readings.ticket_of(tx, IncidentId(incident_id))
         told = tuple(numbered.entry for numbered in journal.entries(tx, subject=incident_id))
+        notes = () if ticket is None else readings.notes(tx, ticket.reference)
         zone = readings.zone(tx)
     if found is None:
         raise NotFoundError(f"there is no incident {incident_id!r}; `vigia incident list` shows them")
@@ -106,6 +107,7 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
             {
                 **incident_shape(found, reference),
                 "evidence": [evidence_shape(each) for each in evidence],
+                "notes": [note_shape(each) for each in notes],
             }
         )
         return
@@ -122,6 +124,9 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
             click.echo(f"    {language}: {words}")
     for each in evidence:
         _show(each, zone)
+    for note in notes:
+        click.echo(f"\n  {local(note.at, zone)}  ticket: {note.deed}  ({note.author})")
+        print_quote("wrote", note.body)
 
 
 def _show_words(found: Incident, zone: str) -> None:

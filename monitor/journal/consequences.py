@@ -11,7 +11,15 @@ from enum import StrEnum
 
 from monitor.identifiers import IncidentId
 from monitor.incidents.incident import Audience, Incident, Origin, Stage
-from monitor.journal.entries import Body, Entry, IncidentRetracted, IncidentUpdated, Kind, Reason
+from monitor.journal.entries import (
+    Body,
+    Entry,
+    IncidentRetracted,
+    IncidentUpdated,
+    Kind,
+    Reason,
+    TicketDisputed,
+)
 
 
 class Channel(StrEnum):
@@ -74,6 +82,8 @@ def consequences(
         return ()
     if entry.kind is Kind.TICKET_REJECTED:
         return (_tell(incident, Told.REJECTED),)
+    if isinstance(entry.body, TicketDisputed):
+        return (_ticket(incident, "reopen" if entry.body.reopen else "comment"),)
     found = (_in_a_mass(one, incident, others_open=others_open) for one in _all(entry, incident))
     return tuple(one for one in found if not _in_hand(one, entry, incident))
 

@@ -15,6 +15,7 @@ from monitor.fleet import Fleet
 from monitor.health.view import AddressFamily
 from monitor.health.words import Service, State, Status, Why
 from monitor.identifiers import BatchId, CheckKey, IncidentId, ServerId, WindowId
+from monitor.incidents.drill import Step
 from monitor.incidents.incident import CheckEvidence, Impact, Incident, Stage, Update
 from monitor.maintenance.window import Window
 
@@ -47,6 +48,9 @@ class Kind(StrEnum):
     TICKET_OPENED = "ticket.opened"
     TICKET_UPDATED = "ticket.updated"
     TICKET_REJECTED = "ticket.rejected"
+    TICKET_NOTED = "ticket.noted"
+    TICKET_DISPUTED = "ticket.disputed"
+    DRILL_FINISHED = "drill.finished"
 
 
 class Reason(StrEnum):
@@ -298,6 +302,44 @@ class TicketRejected:
     detail: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketNoted:
+    """What a person did or wrote on a ticket at the helpdesk; operators read it, customers never.
+
+    `deed` and `body` are as in a `Word` of the port, `key` is the helpdesk's own name of it, and `at` when it happened there.
+    """
+
+    incident: IncidentId
+    reference: str
+    key: str
+    deed: str
+    author: str
+    at: datetime
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketDisputed:
+    """A person closed a ticket, and what it is about goes on: it is said there, and opened again if `reopen`."""
+
+    incident: IncidentId
+    reference: str
+    reopen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillFinished:
+    """A drill is over and judged: the moment of each step that was taken, and the steps that nothing asked for.
+
+    It `passed` if no other step is missing.
+    """
+
+    incident: IncidentId
+    passed: bool
+    taken: Mapping[Step, datetime]
+    spared: tuple[Step, ...] = ()
+
+
 Body = (
     InventoryApplied
     | WatchStarted
@@ -320,6 +362,9 @@ Body = (
     | TicketOpened
     | TicketUpdated
     | TicketRejected
+    | TicketNoted
+    | TicketDisputed
+    | DrillFinished
 )
 
 BODIES: Mapping[Kind, type[Body]] = {
@@ -348,6 +393,9 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.TICKET_OPENED: TicketOpened,
     Kind.TICKET_UPDATED: TicketUpdated,
     Kind.TICKET_REJECTED: TicketRejected,
+    Kind.TICKET_NOTED: TicketNoted,
+    Kind.TICKET_DISPUTED: TicketDisputed,
+    Kind.DRILL_FINISHED: DrillFinished,
 }
 
 

@@ -14,10 +14,10 @@ from monitor.actions.calendars import HolidayKeeper
 from monitor.actions.clerk import Clerk, Duty
 from monitor.actions.deliver import Deliverer
 from monitor.actions.desk import StoredDesk
-from monitor.actions.follow import Follower
-from monitor.actions.outbox import Append
-from monitor.actions.letters import StoredLetters
 from monitor.actions.desk_linked import LinkedTickets
+from monitor.actions.follow import Follower
+from monitor.actions.letters import StoredLetters
+from monitor.actions.outbox import Append
 from monitor.checks import KINDS as CHECKS
 from monitor.checks.contract import Options
 from monitor.clock import Clock, HouseClock

@@ -20,7 +20,7 @@ from monitor.store.deliveries import Attempt, DeliveryRow
 from monitor.store.desk_requesters import Requester
 from monitor.store.desk_values import DeskChange, DeskMessage, DeskTicket
 from monitor.store.observations import Figure
-from monitor.store.readings import TicketRow
+from monitor.store.readings import Note, TicketRow
 
 Shape = dict[str, Any]
 _UNHEARD: Shape = {
@@ -251,6 +251,16 @@ def ticket_shape(ticket: TicketRow) -> Shape:
         "first_answer_at": instant(ticket.first_answer_at),
         "closed_at": instant(ticket.closed_at),
         "url": ticket.url,
+    }
+
+
+def note_shape(note: Note) -> Shape:
+    """Return what a person did or wrote on a ticket at the helpdesk; for operators alone."""
+    return {
+        "deed": note.deed,
+        "author": note.author,
+        "at": instant(note.at),
+        "text": note.body,
     }
 
 

@@ -19,8 +19,6 @@ from monitor.journal.entries import (
     Kind,
     NumberedEntry,
     ServerChanged,
-    TicketOpened,
-    TicketUpdated,
     ViewBlocked,
     ViewCleared,
     WatchStarted,
@@ -28,7 +26,7 @@ from monitor.journal.entries import (
     WindowPlanned,
 )
 from monitor.maintenance.window import WindowStage
-from monitor.store import fold_incidents, fold_words
+from monitor.store import fold_drills, fold_incidents, fold_tickets, fold_words
 from monitor.store.columns import ms_of, to_json
 from monitor.store.database import Transaction
 
@@ -205,42 +203,6 @@ def _window_cancelled(tx: Transaction, entry: NumberedEntry, body: WindowMoved) 
     _require(changed, f"there is no window {body.window}")
 
 
-def _ticket_opened(tx: Transaction, entry: NumberedEntry, body: TicketOpened) -> None:
-    # The same reference again: the helpdesk had lost the ticket and holds a new one.
-    tx.execute(
-        "INSERT INTO tickets VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, NULL, NULL) ON CONFLICT (reference) DO UPDATE"
-        " SET helpdesk = excluded.helpdesk, ticket = excluded.ticket, url = excluded.url, status = 'open',"
-        " department = excluded.department, priority = excluded.priority, subject = excluded.subject, closed_ms = NULL",
-        (
-            body.reference,
-            body.incident,
-            body.helpdesk,
-            body.ticket,
-            body.url,
-            body.department,
-            body.priority,
-            body.subject,
-            milliseconds(entry.entry.moment),
-        ),
-    )
-
-
-def _ticket_updated(tx: Transaction, entry: NumberedEntry, body: TicketUpdated) -> None:
-    changed = tx.execute(
-        "UPDATE tickets SET priority = :priority, status = :status,"
-        " first_answer_ms = COALESCE(first_answer_ms, :answered_ms),"
-        " closed_ms = IIF(:status = 'closed', COALESCE(closed_ms, :moment_ms), NULL) WHERE reference = :reference",
-        {
-            "priority": body.priority,
-            "status": body.status,
-            "answered_ms": ms_of(body.answered_at),
-            "moment_ms": milliseconds(entry.entry.moment),
-            "reference": body.reference,
-        },
-    )
-    _require(changed, f"there is no ticket {body.reference}")
-
-
 def _require(changed: int, otherwise: str) -> None:
     if not changed:
         raise StoreError(otherwise)
@@ -273,7 +235,10 @@ _FOLDERS: Mapping[Kind, _Folder | None] = {
     Kind.WINDOW_EXTENDED: fold_words.extended,
     Kind.WINDOW_COMPLETED: _window_completed,
     Kind.WINDOW_CANCELLED: _window_cancelled,
-    Kind.TICKET_OPENED: _ticket_opened,
-    Kind.TICKET_UPDATED: _ticket_updated,
+    Kind.TICKET_OPENED: fold_tickets.opened,
+    Kind.TICKET_UPDATED: fold_tickets.updated,
     Kind.TICKET_REJECTED: None,
+    Kind.TICKET_NOTED: fold_tickets.noted,
+    Kind.TICKET_DISPUTED: fold_tickets.disputed,
+    Kind.DRILL_FINISHED: fold_drills.finished,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from monitor.store import schema, tables, tables_desk, tables_letters
+from monitor.store import schema, tables, tables_desk, tables_drills, tables_letters
 
 MIGRATIONS = Migrations(schema.SET)
 
@@ -99,4 +99,10 @@ def _cases(database: Database) -> None:
 @MIGRATIONS(name="0.4 letters")
 def _letters(database: Database) -> None:
     for statement in tables_letters.LETTERS:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0.4 drills")
+def _drills(database: Database) -> None:
+    for statement in tables_drills.DRILLS:
         database.execute(statement)

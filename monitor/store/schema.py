@@ -31,6 +31,7 @@ FOLDED = (
     "blind_intervals",
     "blocked_views",
     "tickets",
+    "drills",
     "ticket_notes",
 )
 
@@ -103,5 +104,6 @@ STEPS = (
     "0.4 desk",
     "0.4 cases",
     "0.4 letters",
+    "0.4 drills",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

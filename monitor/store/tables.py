@@ -494,6 +494,22 @@ STORMS = (
     "CREATE INDEX incidents_by_mass ON incidents (mass) WHERE mass IS NOT NULL",
 )
 
+# What people did and wrote on a ticket at the helpdesk, and whether one that they closed was disputed.
+NOTES = (
+    "ALTER TABLE tickets ADD COLUMN disputed_ms INTEGER",
+    """
+    CREATE TABLE ticket_notes (
+        reference TEXT NOT NULL,
+        key TEXT NOT NULL,
+        deed TEXT NOT NULL,
+        author TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (reference, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 # Where redirects led belongs to what a look found.
 REDIRECTS = ("ALTER TABLE evidence ADD COLUMN via TEXT",)
 

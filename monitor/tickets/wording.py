@@ -24,6 +24,7 @@ from monitor.journal.entries import (
     IncidentRetracted,
     IncidentUpdated,
     Reason,
+    TicketDisputed,
 )
 from monitor.language import moments, text
 from monitor.tickets.classes import urgency
@@ -87,6 +88,8 @@ def comment(story: Story, entry: Entry) -> str:
         return _again(story, entry, body)
     if isinstance(body, IncidentResolved):
         return _end(story, entry)
+    if isinstance(body, TicketDisputed):
+        return _disputed(story, entry)
     if not isinstance(body, IncidentUpdated):
         raise TypeError(f"{entry.kind} is told by no comment")
     opening = text(
@@ -205,11 +208,25 @@ def reopening(story: Story, entry: Entry) -> str:
     """Return why a ticket that was closed is open again."""
     if isinstance(entry.body, IncidentOpened):
         return _another(story, entry.body)
+    if isinstance(entry.body, TicketDisputed):
+        return f"{_disputed(story, entry)} {text('ticket.disputed.reopened', story.language)}"
     evidence = entry.body.evidence if isinstance(entry.body, IncidentReopened) else ()
     opening = text(
         "ticket.reopening", story.language, server=_servers(story), moment=_moment(story, entry.moment)
     )
     return "\n\n".join([opening, *_evidence(story, evidence)])
+
+
+def _disputed(story: Story, entry: Entry) -> str:
+    """Say of a ticket that a person closed that what it is about goes on."""
+    lasting = next((each for each in story.told if each.open), story.incident)
+    return text(
+        "ticket.disputed",
+        story.language,
+        server=_servers(replace(story, incident=lasting)),
+        what=_what(story, lasting.impact),
+        moment=_moment(story, entry.moment),
+    )
 
 
 def duplicate(language: str, kept: str) -> str:
@@ -344,7 +361,7 @@ def _block(story: Story, key: str, quoted: str) -> str:
     runs = (len(list(run)) for letter, run in groupby(quoted) if letter == "`")
     fence = "`" * max(_SHORTEST_FENCE, 1 + max(runs, default=0))
     return "\n".join(
-        (f"   {text(f'ticket.fact.{key}', story.language)}:", fence, _printable(quoted.strip("\n")), fence)
+        (f"   {text(f'ticket.fact.{key}', story.language)}:", fence, printable(quoted.strip("\n")), fence)
     )
 
 
@@ -429,10 +446,11 @@ def _server(fleet: Fleet, identity: ServerId) -> Server | None:
 
 def _line(value: str) -> str:
     """One line, whatever a target or a file put into it: a line of its own could pose as a header."""
-    return " ".join(_printable(value).split())
+    return " ".join(printable(value).split())
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """Return what came from outside with nothing in it that a terminal or a mail program would obey."""
     if value.isprintable():
         return value
     return "".join(

@@ -12,21 +12,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from monitor.health.view import AddressFamily
 from monitor.health.words import Status
-from monitor.identifiers import BatchId, IncidentId, ServerId, WindowId
-from monitor.incidents.incident import Audience, Impact, Stage, Trouble
+from monitor.identifiers import BatchId, IncidentId
 from monitor.journal import entries as j
 from monitor.journal.entries import Batch, Entry, Kind
 from monitor.store import journal, schema
 from monitor.store.database import Database
-from tests.store.history import NOON, applied, changed, entry, incident, opened, update, window
+from tests.store.history import NOON, applied, changed, entry, incident, opened
 
-RELEASE = "0.3"
+RELEASE = "0.4"
 JOURNALS = Path(__file__).parent / "journals"
-GYE1, UIO1 = ServerId("gye1"), ServerId("uio1")
-OWN = IncidentId("01KAM0000000000000000000I2")
-FIRST, WORK = IncidentId("01KAM0000000000000000000I1"), WindowId("01KAM0000000000000000000W1")
+FIRST, SECOND = IncidentId("01KAM0000000000000000000I1"), IncidentId("01KAM0000000000000000000I2")
+REFERENCE = f"VG-K7PM2QXA-{FIRST}"
 
 
 def at(minutes: float) -> datetime:
@@ -38,58 +35,44 @@ def said(kind: Kind, body: j.Body, minutes: float, subject: str) -> Entry:
     return Entry(kind=plain.kind, moment=plain.moment, subject=plain.subject, body=plain.body, actor="ana")
 
 
-def words() -> Iterable[tuple[Entry, ...]]:
-    """An operator's words: on an incident that was a false alarm, on a server, on a window."""
+def storm() -> Iterable[tuple[Entry, ...]]:
+    """Two incidents that one ticket tells of, what people do to it, and that it is closed too early."""
     yield (applied("gye1", "uio1"), changed("gye1", Status.OPERATIONAL, since=at(0)))
-    yield (
-        changed("gye1", Status.MAJOR_OUTAGE, since=at(10), at=at(11)),
-        opened(incident(FIRST, "gye1", at=at(11))),
+    first, second = (
+        replace(incident(name, server, at=at(11)), mass=FIRST)
+        for name, server in ((FIRST, "gye1"), (SECOND, "uio1"))
     )
-    held = j.IncidentAcknowledged(incident=FIRST, until=at(240))
-    yield (said(Kind.INCIDENT_ACKNOWLEDGED, held, 12, FIRST),)
-    yield (changed("gye1", Status.OPERATIONAL, since=at(20), at=at(21)),)
-    withdrawn = j.IncidentRetracted(
+    yield (opened(first), opened(second))
+    made = j.TicketOpened(
         incident=FIRST,
-        reason="Our own line was cut.",
-        servers=(GYE1,),
-        since=at(10.25),
-        until=at(30),
-        was_open=True,
-        update=update("01KAM0000000000000000000U2", Stage.RESOLVED, at(30)),
+        reference=REFERENCE,
+        helpdesk="webhook",
+        ticket="7",
+        url="https://helpdesk.example/tickets/7",
+        department="soporte",
+        priority="urgent",
+        subject=f"[{REFERENCE}] muchas fallas a la vez",
     )
-    yield (said(Kind.INCIDENT_RETRACTED, withdrawn, 30, FIRST),)
-    forced = j.ServerForced(
-        server=UIO1, status=Status.PARTIAL_OUTAGE, reason="Customers report it.", until=at(400)
+    yield (entry(Kind.TICKET_OPENED, made, at(12), FIRST),)
+    noted = j.TicketNoted(
+        incident=FIRST,
+        reference=REFERENCE,
+        key="31",
+        deed="assigned",
+        author="ana",
+        at=at(13),
+        body="ben",
     )
-    yield (said(Kind.SERVER_FORCED, forced, 40, UIO1),)
-    yield (said(Kind.SERVER_RELEASED, j.ServerReleased(server=UIO1), 50, UIO1),)
-    planned = j.WindowPlanned(window=window(WORK, "gye1", starts=at(60)), zone_data="2026a")
-    yield (said(Kind.WINDOW_PLANNED, planned, 55, WORK),)
-    yield (said(Kind.WINDOW_EXTENDED, j.WindowExtended(window=WORK, ends_at=at(300)), 70, WORK),)
-
-
-def sight() -> Iterable[tuple[Entry, ...]]:
-    """Our own view by one family is blocked, and clear again; operators are told once."""
-    family = AddressFamily.IPV4
-    blocked = j.ViewBlocked(
-        family=family, since=at(500), families=2, found="192.0.2.1:53 (no answer within 2 s)"
+    closed = j.TicketUpdated(
+        incident=FIRST, reference=REFERENCE, action="follow", priority="urgent", status="closed"
     )
-    matter = replace(
-        incident(OWN, at=at(500)), audience=Audience.OPERATORS, impact=Impact.NONE, trouble=Trouble.ISOLATED
-    )
-    yield (entry(Kind.VIEW_BLOCKED, blocked, at(500.1), family), opened(matter))
-    body = j.ViewCleared(family=family, ended_at=at(510))
-    over = j.IncidentResolved(
-        incident=OWN, ended_at=at(510), update=update("01KAM0000000000000000000U3", Stage.RESOLVED, at(511))
-    )
-    yield (
-        entry(Kind.VIEW_CLEARED, body, at(511), family),
-        entry(Kind.INCIDENT_RESOLVED, over, at(511), OWN),
-    )
+    yield (said(Kind.TICKET_NOTED, noted, 14, FIRST), said(Kind.TICKET_UPDATED, closed, 14, FIRST))
+    disputed = j.TicketDisputed(incident=FIRST, reference=REFERENCE, reopen=False)
+    yield (entry(Kind.TICKET_DISPUTED, disputed, at(29), FIRST),)
 
 
 def write(database: Database) -> None:
-    for number, entries in enumerate((*words(), *sight()), 1):
+    for number, entries in enumerate(storm(), 1):
         with database.writing() as tx:
             batch = Batch(id=BatchId(f"B{number:025}"), after=journal.head(tx), entries=entries)
             journal.append(tx, batch)

@@ -20,7 +20,7 @@ from monitor.store.fold import FLEET
 from tests.store.history import NOON, histories
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "journals"
-RELEASES = ("0.1", "0.3")
+RELEASES = ("0.1", "0.3", "0.4")
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

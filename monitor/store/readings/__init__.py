@@ -48,7 +48,7 @@ from monitor.store.readings.spans import (
     status_spans,
 )
 from monitor.store.readings.strips import Fresh, Strip, fresh_looks, strip
-from monitor.store.readings.tickets import TicketRow, references, ticket, ticket_of, tickets
+from monitor.store.readings.tickets import Note, TicketRow, followed, notes, references, ticket, ticket_of, tickets
 from monitor.store.readings.views import BlockedView, blocked_views
 from monitor.store.readings.windows import window, windows
 
@@ -56,6 +56,7 @@ __all__ = [
     "BlockedView",
     "Fresh",
     "Look",
+    "Note",
     "Strip",
     "TicketRow",
     "answer_times",
@@ -68,6 +69,7 @@ __all__ = [
     "evidence_of",
     "fleet",
     "fleet_number",
+    "followed",
     "forces",
     "fresh_looks",
     "gathered_by",
@@ -87,6 +89,7 @@ __all__ = [
     "open_incident_of",
     "open_incidents",
     "open_warning_of",
+    "notes",
     "openings_since",
     "publication",
     "references",

@@ -15,7 +15,8 @@ from monitor.store.database import Row, Transaction, Value
 class TicketRow:
     """The helpdesk's record of one incident; priority and status in the product's words (`urgent`, `open`).
 
-    `gathers` are the incidents of a mass that it tells of, oldest first; none if it tells of one alone.
+    `gathers` are the incidents of a mass that it tells of, oldest first; none if it tells of one alone. `disputed_at` is when it was
+    said that what it is about goes on although a person closed it.
     """
 
     reference: str
@@ -31,11 +32,49 @@ class TicketRow:
     first_answer_at: datetime | None
     closed_at: datetime | None
     gathers: tuple[IncidentId, ...] = ()
+    disputed_at: datetime | None = None
 
     @property
     def incidents(self) -> tuple[IncidentId, ...]:
         """Every incident that it tells of, oldest first: its own alone, or a mass of them."""
         return self.gathers or (self.incident,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a person did or wrote on a ticket at the helpdesk; `deed` is one of the port's."""
+
+    key: str
+    deed: str
+    author: str
+    at: datetime
+    body: str
+
+
+def notes(tx: Transaction, reference: str) -> tuple[Note, ...]:
+    """Return what people did and wrote on a ticket, oldest first."""
+    rows = tx.rows("SELECT * FROM ticket_notes WHERE reference = ? ORDER BY at_ms, key", (reference,))
+    return tuple(
+        Note(
+            key=row["key"],
+            deed=row["deed"],
+            author=row["author"],
+            at=instant(int(row["at_ms"])),
+            body=row["body"],
+        )
+        for row in rows
+    )
+
+
+def followed(tx: Transaction, helpdesk: str) -> tuple[TicketRow, ...]:
+    """Return the tickets at a helpdesk that tell of anything that goes on, the newest first."""
+    return _select(
+        tx,
+        "WHERE helpdesk = ? AND EXISTS (SELECT 1 FROM incidents WHERE open = 1"
+        " AND (incidents.id = tickets.incident OR incidents.mass = tickets.incident))"
+        " ORDER BY tickets.opened_ms DESC, reference DESC",
+        (helpdesk,),
+    )
 
 
 _TICKETS = (
@@ -83,5 +122,6 @@ def _ticket(row: Row) -> TicketRow:
         opened_at=instant(int(row["opened_ms"])),
         first_answer_at=instant(row["first_answer_ms"]),
         closed_at=instant(row["closed_ms"]),
+        disputed_at=instant(row["disputed_ms"]),
         gathers=tuple(map(IncidentId, row["gathers"].split(","))) if row["gathers"] else (),
     )

@@ -1,0 +1,217 @@
+"""What people do to tickets at the helpdesk is read, told once, and never obeyed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from monitor.actions.append import append
+from monitor.actions.follow import DISPUTED_AFTER, Follower
+from monitor.journal.consequences import Channel
+from monitor.journal.entries import Kind
+from monitor.store import deliveries, journal, readings
+from monitor.tickets.port import (
+    Case,
+    Deed,
+    DeliveryError,
+    Fate,
+    Helpdesk,
+    Records,
+    Word,
+    reference_of,
+)
+from monitor.tickets.webhook import Webhook
+from tests.actions.conftest import INSTALLATION, House, webhook
+from tests.tickets import builders
+
+REFERENCE = reference_of(INSTALLATION, builders.INCIDENT)
+MINUTE = timedelta(minutes=1)
+
+
+class Read:
+    """What people did, as a helpdesk with records tells it."""
+
+    def __init__(self) -> None:
+        self.done: list[Word] = []
+        self.asked = 0
+
+    def cases(self, since: object) -> tuple[Case, ...]:
+        del since
+        return ()
+
+    def words(self, ticket: str) -> tuple[Word, ...]:
+        self.asked += 1
+        if ticket == "gone":
+            raise DeliveryError(Fate.MISSING, "no such ticket")
+        return tuple(self.done)
+
+
+class ReadableWebhook(Webhook):
+    """A webhook whose tickets can be read."""
+
+    records: Records | None = None
+
+
+def follower(house: House, words: Sequence[Word] | None = None, *, reopens: bool = False) -> Follower:
+    helpdesk: Helpdesk = webhook(house.helpdesk, house.clock)
+    if words is not None:
+        plain = webhook(house.helpdesk, house.clock)
+        readable = ReadableWebhook(plain._options, house.clock.now)
+        readable.records = Read()
+        readable.records.done = list(words)
+        helpdesk = readable
+    return again(house, helpdesk, reopens=reopens)
+
+
+def again(house: House, helpdesk: Helpdesk, *, reopens: bool = False) -> Follower:
+    return Follower(
+        house.database,
+        helpdesk,
+        lambda tx, entries: append(tx, entries, house.clock.now()),
+        reopens=reopens,
+    )
+
+
+def told(house: House, kind: Kind) -> list[str]:
+    with house.database.reading() as tx:
+        return [numbered.entry.actor for numbered in journal.entries(tx, kinds=[kind])]
+
+
+def word(key: str, deed: Deed, body: str = "", after: timedelta = MINUTE) -> Word:
+    return Word(key=key, deed=deed, author="ana", at=builders.START + after, body=body)
+
+
+def opened(house: House) -> None:
+    house.happen(builders.opened(builders.incident()))
+
+
+def test_each_word_is_told_once_across_restarts(house: House) -> None:
+    opened(house)
+    words = [
+        word("1", Deed.ANSWER, "Lo miramos"),
+        word("2", Deed.ASSIGNED, "ben"),
+        word("3", Deed.NOTE, "disco\x1b[2J"),
+    ]
+    first = follower(house, words)
+    assert first.follow(house.clock.now())
+    assert not first.follow(house.clock.step(MINUTE))
+    assert not follower(house, words).follow(house.clock.step(MINUTE))
+    with house.database.reading() as tx:
+        notes = readings.notes(tx, REFERENCE)
+        row = readings.ticket(tx, REFERENCE)
+    assert [(note.deed, note.author) for note in notes] == [
+        ("answer", "ana"),
+        ("assigned", "ana"),
+        ("note", "ana"),
+    ]
+    assert notes[2].body == "disco\N{REPLACEMENT CHARACTER}[2J"
+    assert row is not None
+    assert row.first_answer_at == builders.START + MINUTE
+
+
+def test_what_people_do_is_never_taken_for_an_acknowledgement(house: House) -> None:
+    opened(house)
+    follower(house, [word("1", Deed.ASSIGNED, "ben"), word("2", Deed.ANSWER, "mine")]).follow(
+        house.clock.now()
+    )
+    with house.database.reading() as tx:
+        incident = readings.incident(tx, builders.INCIDENT)
+    assert incident is not None
+    assert incident.acknowledged is None
+    assert told(house, Kind.INCIDENT_ACKNOWLEDGED) == []
+    assert [row.action for row in house.rows()] == ["create"]
+
+
+def test_a_ticket_closed_too_early_is_disputed_once(house: House) -> None:
+    opened(house)
+    clerk = follower(house)
+    house.helpdesk.tickets[0].status = "closed"
+    assert clerk.follow(house.clock.step(MINUTE))
+    with house.database.reading() as tx:
+        row = readings.ticket(tx, REFERENCE)
+    assert row is not None
+    assert row.status == "closed"
+    assert not clerk.follow(house.clock.step(DISPUTED_AFTER - MINUTE))
+    assert clerk.follow(house.clock.step(MINUTE))
+    house.steps()
+    action, words = house.helpdesk.tickets[0].messages[-1]
+    assert (action, house.helpdesk.tickets[0].status) == ("comment", "closed")
+    assert "gye1.nodored.example" in words
+    # Neither again, nor by another process.
+    for _ in range(60):
+        clerk.follow(house.clock.step(MINUTE))
+    follower(house).follow(house.clock.now())
+    house.steps()
+    assert len(house.helpdesk.tickets[0].messages) == 2
+    assert told(house, Kind.TICKET_DISPUTED) == ["vigia"]
+
+
+def test_it_is_opened_again_where_that_is_configured(house: House) -> None:
+    opened(house)
+    clerk = follower(house, reopens=True)
+    for round_ in (1, 2):
+        house.helpdesk.tickets[0].status = "closed"
+        clerk.follow(house.clock.step(MINUTE))
+        clerk.follow(house.clock.step(DISPUTED_AFTER))
+        house.steps()
+        assert house.helpdesk.tickets[0].status == "open"
+        assert [action for action, _ in house.helpdesk.tickets[0].messages].count("reopen") == round_
+
+
+def test_what_we_closed_ourselves_is_no_dispute(house: House) -> None:
+    whole = builders.incident()
+    opened(house)
+    house.happen(builders.resolved(whole, builders.START + 10 * MINUTE))
+    assert not follower(house).follow(house.clock.step(timedelta(hours=1)))
+    # Open again, with the reopening still on its way: how it stands there is our own doing.
+    house.helpdesk.modes.extend(["503"] * 50)
+    house.happen(builders.reopened(whole, house.clock.now()))
+    assert not follower(house).follow(house.clock.step(MINUTE))
+    house.wait(20 * MINUTE)
+    assert not follower(house).follow(house.clock.now())
+    assert told(house, Kind.TICKET_DISPUTED) == []
+
+
+def test_a_person_who_opens_it_again_is_believed(house: House) -> None:
+    opened(house)
+    clerk = follower(house)
+    house.helpdesk.tickets[0].status = "closed"
+    clerk.follow(house.clock.step(MINUTE))
+    house.helpdesk.tickets[0].status = "open"
+    assert clerk.follow(house.clock.step(MINUTE))
+    assert not clerk.follow(house.clock.step(timedelta(hours=1)))
+    assert told(house, Kind.TICKET_DISPUTED) == []
+
+
+def test_a_helpdesk_that_is_away_changes_nothing(house: House) -> None:
+    opened(house)
+    house.helpdesk.get_modes.append("500")
+    with pytest.raises(DeliveryError):
+        follower(house).follow(house.clock.step(MINUTE))
+    assert told(house, Kind.TICKET_UPDATED) == []
+
+
+def test_only_what_goes_on_is_read(house: House) -> None:
+    opened(house)
+    house.happen(builders.resolved(builders.incident(), builders.START + 10 * MINUTE))
+    asked = len(house.helpdesk.asked)
+    assert not follower(house).follow(house.clock.step(MINUTE))
+    assert len(house.helpdesk.asked) == asked
+
+
+def test_a_replay_tells_the_same_and_asks_nobody(house: House) -> None:
+    opened(house)
+    follower(house, [word("1", Deed.NOTE, "hm")]).follow(house.clock.now())
+    house.helpdesk.tickets[0].status = "closed"
+    clerk = follower(house)
+    clerk.follow(house.clock.step(MINUTE))
+    clerk.follow(house.clock.step(DISPUTED_AFTER))
+    with house.database.reading() as tx:
+        before = (readings.ticket(tx, REFERENCE), readings.notes(tx, REFERENCE))
+        queued = len(deliveries.of_incident(tx, builders.INCIDENT, Channel.TICKET))
+    journal.rebuild(house.database)
+    with house.database.reading() as tx:
+        assert (readings.ticket(tx, REFERENCE), readings.notes(tx, REFERENCE)) == before
+        assert len(deliveries.of_incident(tx, builders.INCIDENT, Channel.TICKET)) == queued
