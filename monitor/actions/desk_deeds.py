@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from monitor.actions import people
 from monitor.actions.append import append
@@ -169,9 +170,10 @@ def _present(tx: Transaction, ticket: int, by: Person) -> DeskTicket:
 
 
 def _newest(tx: Transaction, ticket: int) -> str:
-    said = [(each.at, f"{each.author}: {each.action}") for each in desk.messages(tx, ticket)]
-    done = [(each.at, f"{each.author}: {each.deed}") for each in desk.changes(tx, ticket)]
-    return max((*said, *done))[1]
+    said, done = desk.messages(tx, ticket)[-1:], desk.changes(tx, ticket)[-1:]
+    told = [(each.at, f"{each.author}: {each.action}") for each in said]
+    told += [(each.at, f"{each.author}: {each.deed}") for each in done]
+    return max(told, key=itemgetter(0))[1]
 
 
 def _open_for_merging(tx: Transaction, into: int) -> DeskTicket:
