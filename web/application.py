@@ -15,6 +15,7 @@ from web.heartbeats import Heartbeats, Inbox
 from web.i18n import language_of_path
 from web.picture import Picture
 from web.public.routes import public_pages, shell
+from web.public.support_routes import support_addresses
 from web.reader import Reader
 from web.reading import Reading
 from web.security import protect
@@ -60,6 +61,7 @@ def _application(reader: Reader, picture: Picture) -> Flask:
     app.jinja_env.lstrip_blocks = True
     app.register_blueprint(public_pages(reader, picture))
     app.register_blueprint(feed_addresses(picture))
+    app.register_blueprint(support_addresses(picture))
     app.register_blueprint(telemetry(reader, picture))
     app.register_error_handler(HTTPException, lambda error: _refused(error, picture))
     app.after_request(lambda response: protect(response, picture.latest.site.url if picture.latest else ""))

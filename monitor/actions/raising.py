@@ -23,6 +23,7 @@ from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.subscribers.complaint import Complaint, Deed, complaint, waited_words
 from monitor.subscribers.port import Message, Messenger, Reach
+from monitor.support.answers import promised_words
 from monitor.tickets import delivery
 from monitor.tickets.delivery import BLIND, Parcel, Step
 from monitor.tickets.port import Action, DeliveryError, Fate, Order
@@ -121,7 +122,7 @@ class RaiseCourier:
             language,
             opened=moments.full_moment(case.opened_at, zone, language),
             waited=waited_words(matter.waited, language, in_service=promise.in_service),
-            promised=moments.duration(promise.after, language),
+            promised=promised_words(promise.after, language, in_service=promise.in_service),
             was=text(f"ticket.priority.{matter.raised.step.was}", language),
             becomes=text(f"ticket.priority.{matter.raised.step.becomes}", language),
         )

@@ -10,6 +10,7 @@ from itertools import compress
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
+from monitor.actions.promises import support_view
 from monitor.fleet import Fleet, Server, Site
 from monitor.health.rollup import Held, Judged, group_status, indicator
 from monitor.health.state import Health
@@ -96,6 +97,7 @@ def summarise(tx: Transaction, now: datetime, *, number: int) -> Snapshot:
         departments=fleet.departments,
         demo=fleet.site.demo,
         blocked_since=_blocked_since(facts.standing, readings.blocked_views(tx)),
+        support=support_view(tx, fleet, now),
     )
 
 

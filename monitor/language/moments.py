@@ -98,6 +98,13 @@ def weekday(day: date, language: Language) -> str:
     return f"{_babel().format_date(day, 'EEEE', locale=_LOCALES[language])}, {long_day(day, language)}"
 
 
+@lru_cache(maxsize=64)
+def weekday_name(day: int, language: Language) -> str:
+    """Return the name of a day of the week, 0 for Monday, as it stands in a sentence: lunes, Monday."""
+    # The first of January 2024 was a Monday.
+    return str(_babel().format_date(date(2024, 1, 1 + day), "EEEE", locale=_LOCALES[language]))
+
+
 @lru_cache(maxsize=512)
 def month_name(year: int, month: int, language: Language) -> str:
     """Return a month with its year, as it stands in a sentence: noviembre de 2026."""

@@ -64,6 +64,15 @@ PUBLISHED = Family(
     tells="When the watching process last published its own figures, in Unix time.",
 )
 
+TICKETS_UNANSWERED = Family(
+    name="vigia_tickets_unanswered",
+    tells="Tickets that wait for the first answer of a person, by department.",
+)
+ANSWER_TIME = Family(
+    name="vigia_ticket_answer_seconds",
+    tells="How long a department takes to answer on average, in seconds of its service hours; absent without an answer.",
+)
+
 CHECK_FAMILIES = (CHECK_UP, CHECK_STATE, CHECK_FLAPPING, PROBE_DURATION, TLS_EXPIRY, MEASURE)
 SNAPSHOT_FAMILIES = (
     SERVER_STATUS,
@@ -73,6 +82,8 @@ SNAPSHOT_FAMILIES = (
     DELIVERY_OLDEST,
     WATCH_HEARD,
     PUBLISHED,
+    TICKETS_UNANSWERED,
+    ANSWER_TIME,
 )
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})

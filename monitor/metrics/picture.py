@@ -10,17 +10,20 @@ from datetime import datetime
 from monitor.health.words import Status
 from monitor.incidents.incident import Impact
 from monitor.metrics.lines import (
+    ANSWER_TIME,
     DELIVERIES_PENDING,
     DELIVERY_OLDEST,
     INCIDENTS_OPEN,
     PUBLISHED,
     SERVER_STATUS,
+    TICKETS_UNANSWERED,
     WATCH_HEARD,
     WINDOWS_ACTIVE,
     block,
     labels,
 )
 from monitor.status.snapshot import Snapshot
+from monitor.status.support import SupportView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,24 @@ def snapshot_lines(snapshot: Snapshot, counts: Counts, now: datetime) -> str:
             block(DELIVERY_OLDEST, [("", oldest)]),
             block(WATCH_HEARD, _moment(snapshot.heard_at)),
             block(PUBLISHED, _moment(counts.published_at)),
+            _support(snapshot.support),
         )
+    )
+
+
+def _support(support: SupportView | None) -> str:
+    waiting = {} if support is None else support.unanswered
+    answers = () if support is None else support.answers
+    return block(
+        TICKETS_UNANSWERED,
+        ((labels(department=department), count) for department, count in sorted(waiting.items())),
+    ) + block(
+        ANSWER_TIME,
+        (
+            (labels(department=each.department), each.mean.total_seconds())
+            for each in answers
+            if each.mean is not None
+        ),
     )
 
 

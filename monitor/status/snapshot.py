@@ -13,6 +13,7 @@ from monitor.identifiers import GroupId, IncidentId, ServerId
 from monitor.incidents.incident import Incident
 from monitor.maintenance.window import Window
 from monitor.observation import Cause, Outcome
+from monitor.status.support import SupportView
 
 STALE_AFTER = timedelta(seconds=90)
 GREY_AFTER = timedelta(minutes=5)
@@ -112,6 +113,7 @@ class Snapshot:
     departments: tuple[Department, ...]
     demo: bool = False
     blocked_since: datetime | None = None
+    support: SupportView | None = None
 
     def servers(self) -> tuple[ServerView, ...]:
         """Return every server of every group, in the order of the page."""

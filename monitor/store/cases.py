@@ -106,6 +106,16 @@ def waiting(tx: Transaction) -> tuple[CaseRow, ...]:
     return tuple(map(_case, rows))
 
 
+def waiting_by_department(tx: Transaction) -> Mapping[str, int]:
+    """Return how many tickets wait for an answer in each department that has any."""
+    rows = tx.rows(
+        "SELECT department, COUNT(*) AS found FROM cases"
+        " WHERE answered_ms IS NULL AND closed_ms IS NULL AND status <> 'closed'"
+        " AND helpdesk = (SELECT helpdesk FROM case_reads ORDER BY read_ms DESC LIMIT 1) GROUP BY department"
+    )
+    return {row["department"]: row["found"] for row in rows}
+
+
 def forget(tx: Transaction, helpdesk: str, tickets: Iterable[str]) -> None:
     """Drop tickets that the helpdesk does not have any more, or that matter no longer."""
     for ticket in tickets:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.language import moments, text
 from monitor.subscribers.port import Message, Tone
+from monitor.support.answers import promised_words
 
 _DEEDS_TOLD = 20
 _LONGEST = 400
@@ -58,7 +59,7 @@ def complaint(told: Complaint) -> Message:
         "requester": _line(told.requester) or text("support.complaint.nobody", say),
         "opened": moments.full_moment(told.opened_at, told.zone, say),
         "waited": waited_words(told.waited, say, in_service=told.in_service),
-        "promised": moments.duration(told.promised, say),
+        "promised": promised_words(told.promised, say, in_service=told.in_service),
     }
     lines = [
         text("support.complaint.body", say, **values),

@@ -86,6 +86,12 @@ def hours_and_minutes(span: timedelta, language: Language) -> str:
     return text("support.hours_and_minutes", language, hours=hours, minutes=minutes)
 
 
+def promised_words(after: timedelta, language: Language, *, in_service: bool) -> str:
+    """Return a time that was promised, in whole hours: 24 horas, 8 horas de atención; what is left of an hour counts as one."""
+    key = "support.hours.service" if in_service else "support.hours"
+    return text(key, language, count=-(-after // timedelta(hours=1)))
+
+
 def average_line(name: str, time: AnswerTime, language: Language) -> str:
     """Return the sentence about a department's average that stands at the head of its mail; empty without a figure."""
     if time.mean is None:

@@ -211,7 +211,7 @@ def test_a_ticket_that_waits_a_day_rises_one_step_with_an_internal_note_that_say
     assert order.reference == ""
     assert order.body == (
         "Nadie ha respondido este ticket desde el 16 de noviembre de 2026, 10:00, hora de Ecuador, es decir desde hace 1 día."
-        " Prometemos una respuesta dentro de 1 día, así que la prioridad sube de normal a alta."
+        " Prometemos una respuesta dentro de 24 horas, así que la prioridad sube de normal a alta."
     )
 
 
@@ -406,7 +406,7 @@ def test_the_head_is_told_once_a_step_with_what_happened(office: Office):
     assert message.title == "Nodored: nadie responde el ticket 7 (Soporte técnico)"
     assert message.body == (
         "«No puedo entrar 7», de cliente@example.com, espera una respuesta desde el 16 de noviembre de 2026, 10:00, hora de"
-        " Ecuador, es decir desde hace 1 día. Prometemos responder dentro de 1 día.\n"
+        " Ecuador, es decir desde hace 1 día. Prometemos responder dentro de 24 horas.\n"
         "La prioridad subió de normal a alta.\n"
         "\n"
         "Lo que pasó hasta ahora:\n"

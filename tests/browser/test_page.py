@@ -15,7 +15,14 @@ from tests.web.scenes import SCENES
 pytestmark = [pytest.mark.system("/usr/bin/chromium"), pytest.mark.timeout(300)]
 
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
-OTHERS = ("/servers/gye1", f"/incidents/{ulid_of(1)}", "/windows/router", "/history/2026-11", "/nope")
+OTHERS = (
+    "/servers/gye1",
+    f"/incidents/{ulid_of(1)}",
+    "/windows/router",
+    "/history/2026-11",
+    "/support",
+    "/nope",
+)
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -61,7 +68,7 @@ def test_the_other_pages_can_be_used_by_everybody(stage, sight, path):
 @pytest.mark.parametrize("scene", SCENES)
 def test_nothing_is_wider_than_a_phone(stage, phone, scene):
     stage.show(SCENES[scene]())
-    paths = ["/", "/en/", "/history/2026-11"]
+    paths = ["/", "/en/", "/history/2026-11", "/support", "/en/support"]
     paths += [f"/servers/{server.id}" for server in stage.reader.present.servers()[:2]]
     paths += [f"/incidents/{incident.id}" for incident in stage.reader.present.open_incidents]
     for path in paths:

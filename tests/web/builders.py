@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.clock import Clock
@@ -14,6 +14,11 @@ from monitor.identifiers import CheckKey, GroupId, IncidentId, ServerId, UpdateI
 from monitor.incidents.incident import Impact, Incident, Retraction, Stage, Update
 from monitor.maintenance.window import Window, WindowStage
 from monitor.status.snapshot import Day, Freshness, GroupView, ServerView, Snapshot
+from monitor.status.support import DepartmentView, Presence, SupportView
+from monitor.support.answers import AnswerTime
+from monitor.support.escalation import Promise
+from monitor.support.hours import Holiday, Hours
+from monitor.support.reach import Way
 from web.reader import Metrics, Month, Point, Readiness, Series
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -29,6 +34,62 @@ OFFICES = (
         id="soporte", name={"es": "Soporte técnico", "en": "Technical support"}, email="soporte@example.com"
     ),
 )
+
+
+def answered(department: str, mean: timedelta | None, sample: int = 12, waiting: int = 0) -> AnswerTime:
+    """Return what the tickets of a department showed a minute ago."""
+    return AnswerTime(
+        department=department,
+        since=NOW - timedelta(days=30, minutes=1),
+        until=NOW - timedelta(minutes=1),
+        answered=sample,
+        counted=0,
+        waiting=waiting,
+        mean=mean,
+        median=mean,
+        p90=None if mean is None else 2 * mean,
+    )
+
+
+def support(**changes: object) -> SupportView:
+    """Return support as the policy has it: closed on a Sunday, with three departments, one of which nobody asked lately."""
+    names = {
+        "pagos": ("Pagos y facturación", "Payments and billing", timedelta(seconds=50)),
+        "soporte": ("Soporte técnico", "Technical support", timedelta(hours=23, minutes=40)),
+        "comercial": ("Asesoría comercial", "Sales advice", None),
+    }
+    spoken = ("profesionales", "empresas")
+    plain = SupportView(
+        departments=tuple(
+            DepartmentView(
+                id=name,
+                name={"es": es, "en": en},
+                email=f"{name}@example.com",
+                hours=None,
+                presence=None,
+                answer=answered(name, mean, sample=0 if mean is None else 12),
+            )
+            for name, (es, en, mean) in names.items()
+        ),
+        ways=(
+            Way(kind="ticket", url="https://clientes.example.com"),
+            Way(kind="chat", plans=spoken),
+            Way(kind="phone", number="+593 7 256 2711", plans=spoken),
+        ),
+        plans={
+            "profesionales": {"es": "Profesionales Web", "en": "Profesionales Web"},
+            "empresas": {"es": "Empresas", "en": "Empresas"},
+        },
+        hours=Hours(country="EC"),
+        presence=Presence(open_until=None, opens_at=NOW + timedelta(hours=22)),
+        promise=Promise(),
+        holidays=(
+            Holiday(day=date(2026, 12, 24)),
+            Holiday(day=date(2026, 12, 25), name={"es": "Navidad", "en": "Christmas Day"}),
+        ),
+        unanswered={"pagos": 0, "soporte": 3, "comercial": 0},
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
 
 
 def ulid_of(number: int) -> str:
@@ -216,6 +277,7 @@ def snapshot(*groups: GroupView, **changes: object) -> Snapshot:
         upcoming_windows=(),
         past_windows=(),
         departments=OFFICES,
+        support=support(),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 

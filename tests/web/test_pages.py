@@ -37,6 +37,7 @@ def test_the_front_page_answers_in_the_order_people_ask(reader, page):
         "Próximos mantenimientos",
         "Hosting compartido",
         "Qué significa cada señal",
+        "Soporte",
         "Últimos 14 días",
     ]
 

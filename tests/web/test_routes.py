@@ -12,6 +12,9 @@ LOCALISED = [
     (f"/incidents/{ulid_of(7)}", "text/html"),
     ("/windows/kernel", "text/html"),
     ("/history/2026-11", "text/html"),
+    ("/support", "text/html"),
+    ("/support/answer-time/soporte.txt", "text/plain"),
+    ("/support/answer-time/soporte.html", "text/html"),
     *(
         (f"{scope}/{kind}.{form}", f"application/{form}+xml")
         for scope in ("", "/servers/gye1")
@@ -24,6 +27,7 @@ SINGLE = [
     ("/healthz", "text/plain"),
     ("/readyz", "application/json"),
     ("/robots.txt", "text/plain"),
+    ("/api/v1/support.json", "application/json"),
     ("/favicon.svg", "image/svg+xml"),
 ]
 

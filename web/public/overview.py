@@ -17,6 +17,7 @@ from web.figures import percent
 from web.public import bars, happenings, standing
 from web.public.bars import Eventful
 from web.public.happenings import DiaryDay, Happenings, IncidentCard, Rest, WindowCard
+from web.public.support import SupportPage, support_page
 from web.reading import Moment, Reading
 
 DIARY_DAYS = 14
@@ -95,6 +96,7 @@ class Overview:
     groups: tuple[Card, ...]
     diary: tuple[DiaryDay, ...]
     legend: tuple[Mark, ...]
+    support: SupportPage | None
 
 
 def overview(snapshot: Snapshot, reading: Reading) -> Overview:
@@ -119,7 +121,13 @@ def overview(snapshot: Snapshot, reading: Reading) -> Overview:
         groups=tuple(_card(group, snapshot, reading) for group in snapshot.groups if group.servers),
         diary=happenings.diary(past, days, names, reading, most=MOST_CARDS),
         legend=tuple(mark(status, reading) for status in Status),
+        support=_support(snapshot, reading),
     )
+
+
+def _support(snapshot: Snapshot, reading: Reading) -> SupportPage | None:
+    support = snapshot.support
+    return support_page(support, snapshot, reading) if support is not None and support.is_told else None
 
 
 def head(snapshot: Snapshot, reading: Reading) -> Head:

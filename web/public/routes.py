@@ -22,6 +22,8 @@ from web.public.history import month_page, parse_month
 from web.public.overview import head, overview, server_names
 from web.public.server import server_page
 from web.public.standing import overall
+from web.public.support import support_page
+from web.public.support_routes import told_of
 from web.reader import Reader
 from web.reading import Reading
 from web.security import BRIEFLY, FOR_EVER, PUBLIC
@@ -40,6 +42,7 @@ def public_pages(reader: Reader, picture: Picture) -> Blueprint:
             reader, snapshot, reading, incident
         ),
         "/windows/<window>": _window,
+        "/support": _support,
         "/history/<month>": lambda snapshot, reading, month: _month(reader, snapshot, reading, month),
     }
     for rule, view in views.items():
@@ -112,6 +115,11 @@ def _window(snapshot: Snapshot, reading: Reading, window: str) -> str:
         raise NotFound
     card = happenings.window_card(found, server_names(snapshot), reading)
     return render_template("window.html", page=card, **shell(snapshot, reading, f"/windows/{found.id}"))
+
+
+def _support(snapshot: Snapshot, reading: Reading) -> str:
+    page = support_page(told_of(snapshot), snapshot, reading)
+    return render_template("support.html", page=page, **shell(snapshot, reading, "/support"))
 
 
 def _month(reader: Reader, snapshot: Snapshot, reading: Reading, name: str) -> str:
