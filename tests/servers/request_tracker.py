@@ -160,6 +160,19 @@ def started(folder: Path) -> RequestTracker:
     return server
 
 
+def messages(rt: RequestTracker, ticket: str) -> list[tuple[str, bool, str]]:
+    """Return author, internal and body of everything written on a ticket, oldest first."""
+    rows = rt.sql(
+        "SELECT Users.Name AS author, Type AS kind, CAST(Content AS TEXT) AS body, ContentEncoding AS coding"  # noqa: S608 - a number
+        " FROM Transactions"
+        " JOIN Attachments ON Attachments.TransactionId = Transactions.id"
+        " JOIN Users ON Users.id = Transactions.Creator"
+        f" WHERE ObjectType = 'RT::Ticket' AND ObjectId = {int(ticket)}"
+        " AND Type IN ('Create', 'Correspond', 'Comment') ORDER BY Transactions.id, Attachments.id"
+    )
+    return [(row["author"], row["kind"] == "Comment", _decoded(row["body"], row["coding"])) for row in rows]
+
+
 class RtBench(Bench):
     """One RT for all tests of a session; what a test takes from it comes back when the test is over."""
 
@@ -213,17 +226,7 @@ class RtBench(Bench):
         )
 
     def messages(self, ticket: str) -> list[tuple[str, bool, str]]:
-        rows = self.rt.sql(
-            "SELECT Users.Name AS author, Type AS kind, CAST(Content AS TEXT) AS body, ContentEncoding AS coding"  # noqa: S608 - a number
-            " FROM Transactions"
-            " JOIN Attachments ON Attachments.TransactionId = Transactions.id"
-            " JOIN Users ON Users.id = Transactions.Creator"
-            f" WHERE ObjectType = 'RT::Ticket' AND ObjectId = {int(ticket)}"
-            " AND Type IN ('Create', 'Correspond', 'Comment') ORDER BY Transactions.id, Attachments.id"
-        )
-        return [
-            (row["author"], row["kind"] == "Comment", _decoded(row["body"], row["coding"])) for row in rows
-        ]
+        return messages(self.rt, ticket)
 
     def lose(self, what: str) -> None:
         table, column, value, where = {
