@@ -14,8 +14,11 @@ from monitor.tickets.redmine import REDMINE
 from monitor.tickets.rt import RT
 from monitor.tickets.webhook import WEBHOOK
 from monitor.tickets.whmcs import WHMCS
+from monitor.tickets.zammad import ZAMMAD
 from monitor.tickets.zendesk import ZENDESK
 
-KINDS: Mapping[str, HelpdeskKind] = {kind.name: kind for kind in (DESK, EMAIL, REDMINE, RT, WEBHOOK, WHMCS, ZENDESK)}
+KINDS: Mapping[str, HelpdeskKind] = {
+    kind.name: kind for kind in (DESK, EMAIL, REDMINE, RT, WEBHOOK, WHMCS, ZAMMAD, ZENDESK)
+}
 
 __all__ = ["KINDS"]

@@ -17,6 +17,7 @@ from monitor.checks.options.durations import Duration
 from monitor.language.phrases import Phrase, listed
 from monitor.language.refusals import RefusalError
 from monitor.language.zones import known_zone
+from monitor.post.port import Address
 from monitor.tickets.answers import is_number
 from monitor.tickets.beforehand import Fitness, afterwards, beforehand
 from monitor.tickets.client import HttpOptions
@@ -60,7 +61,7 @@ class WhmcsOptions(HttpOptions):
     department_id: int = Field(ge=1)
     time_zone: Annotated[str, AfterValidator(known_zone)]
     name: str = Field(default="Vigía", min_length=1)
-    email: str = Field(default="vigia@vigia.invalid", pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+    email: Address = "vigia@vigia.invalid"
     admin_username: str = ""
     admin_path: str = Field(default="admin", pattern=r"^[A-Za-z0-9_-]+$")
     open_status: str = Field(default="Open", min_length=1)

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr
 
 from monitor.checks.options.durations import Duration
 from monitor.language.phrases import Phrase, listed
+from monitor.post.port import Address
 from monitor.tickets.answers import is_number, read
 from monitor.tickets.beforehand import Fitness, beforehand
 from monitor.tickets.client import Ask, Client, HttpOptions
@@ -45,7 +46,7 @@ class ZendeskOptions(HttpOptions):
     go to. `search_lag` is long, because lists may lag behind by minutes.
     """
 
-    user: str = Field(pattern=r"^[^@\s:]+@[^@\s:]+$")
+    user: Address
     token: SecretStr = Field(min_length=4)
     group: str | int
     search_lag: Duration = _SEARCH_LAG

@@ -160,6 +160,12 @@ def _whmcs(ground: Ground) -> Bench:
     return WhmcsBench(ground)
 
 
+def _zammad(ground: Ground) -> Bench:
+    from tests.servers.zammad import ZammadBench  # noqa: PLC0415
+
+    return ZammadBench(ground)
+
+
 def _zendesk(ground: Ground) -> Bench:
     from tests.servers.zendesk import ZendeskBench  # noqa: PLC0415
 
@@ -179,6 +185,7 @@ BENCHES: Mapping[str, Callable[[Ground], Bench]] = {
     "rt": _rt,
     "webhook": _webhook,
     "whmcs": _whmcs,
+    "zammad": _zammad,
     "zendesk": _zendesk,
 }
 
