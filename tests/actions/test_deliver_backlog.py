@@ -12,6 +12,7 @@ from monitor.journal.entries import Entry, Reason
 from monitor.store import deliveries
 from monitor.tickets.port import reference_of
 from tests.actions.conftest import INSTALLATION, House, MakeHouse
+from tests.soak import hour_away
 from tests.tickets import builders
 
 FAULTS = 10
@@ -74,3 +75,11 @@ def test_a_helpdesk_that_was_away_gets_every_fault_once_it_is_back(many: House) 
     assert_each_fault_has_its_ticket(many, recovered=4)
     with many.database.reading() as tx:
         assert deliveries.pending(tx) == {}
+
+
+@pytest.mark.timeout(300)
+def test_an_hour_without_a_helpdesk_ends_with_a_ticket_for_each_fault_in_its_order(
+    make_house: MakeHouse,
+) -> None:
+    """Twice an hour of real time is too long for a test; `python -m tests.soak.hour_away` takes it."""
+    assert hour_away.made_up(make_house(), 300, 120) == []

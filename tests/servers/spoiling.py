@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 class Spoiling(BaseHTTPRequestHandler):
     """A handler that can spoil an answer in every way that a helpdesk, or the line to it, does.
 
-    hang, reset, drip, endless, half, html and 500 keep the fate unknown; 302, 401, 429 and the like tell it.
+    hang (which acted) and silent (which did not), reset, drip, endless, half, html and 500 keep the fate unknown; 302, 401, 429 and the like tell it.
     """
 
     protocol_version = "HTTP/1.1"
@@ -51,6 +51,7 @@ class Spoiling(BaseHTTPRequestHandler):
         self.close_connection = True
         spoilers: dict[str, Callable[[], None]] = {
             "hang": self.wait_for_the_end,
+            "silent": self.wait_for_the_end,
             "reset": self._reset,
             "drip": self._drip,
             "endless": self._endless,

@@ -108,7 +108,7 @@ def _live(house: House, faults: int) -> None:
     """One fault each ten seconds; when nothing can be hidden any more, all of them end."""
     wholes = [
         builders.incident(
-            _identity(number),
+            identity(number),
             ServerId(f"web{number}"),
             started_at=builders.START + number * APART,
             opened_at=builders.START + number * APART,
@@ -129,7 +129,8 @@ def _live(house: House, faults: int) -> None:
     house.wait(60 * MINUTE, every=30 * SECOND)
 
 
-def _identity(number: int) -> IncidentId:
+def identity(number: int) -> IncidentId:
+    """Return the name of a made-up incident."""
     return IncidentId(f"01JD9ZK3V8QW5R7T2M4N6P{number:04d}")
 
 
@@ -139,7 +140,7 @@ def _wrong(house: House, way: Way, faults: int) -> list[str]:
     if len(tickets) != faults:
         found.append(f"{len(tickets)} tickets for {faults} faults")
     for number in range(faults):
-        name = reference_of(INSTALLATION, _identity(number))
+        name = reference_of(INSTALLATION, identity(number))
         mine = [each for each in tickets if name in each.subject]
         told = [action for each in mine for action, _ in each.messages]
         if told != ["create", "resolve"] or mine[0].status != "closed":
