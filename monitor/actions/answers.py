@@ -18,7 +18,7 @@ from monitor.store import cases, deliveries, readings
 from monitor.store.cases import CaseRow, Reads
 from monitor.store.database import Database, Transaction
 from monitor.support.answers import AnswerTime, Inquiry, answer_time
-from monitor.support.escalation import Raise, next_raise
+from monitor.support.escalation import Promise, Raise, next_raise
 from monitor.support.hours import Calendar, Hours
 from monitor.tickets.port import Case, Helpdesk
 
@@ -140,6 +140,11 @@ def waits_of(tx: Transaction, fleet: Fleet, now: datetime) -> tuple[tuple[CaseRo
     """Return every ticket that waits for an answer, the oldest first, each with how long by what its promise counts."""
     books = _Books(tx, fleet)
     return tuple((row, books.waited(row, now)) for row in cases.waiting(tx))
+
+
+def left_of(promise: Promise, row: CaseRow, waited: timedelta) -> timedelta | None:
+    """Return how much is left of the promise to a ticket that waits, less than nothing once it is broken; None without a promise."""
+    return promise.after - waited if promise.holds_for(row.department) else None
 
 
 def hours_of(fleet: Fleet, department: str) -> Hours:

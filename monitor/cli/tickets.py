@@ -17,6 +17,7 @@ from monitor.cli.common import (
     print_table,
     reading,
 )
+from monitor.cli.unanswered import unanswered
 from monitor.errors import NotFoundError
 from monitor.identifiers import ServerId
 from monitor.station.shapes import delivery_shape, ticket_shape
@@ -29,7 +30,10 @@ def _named(lists: Iterable[tuple[ServerId, ...]]) -> list[ServerId]:
 
 @click.group()
 def ticket() -> None:
-    """Tickets of incidents, at whichever helpdesk: list, show."""
+    """Tickets at whichever helpdesk: list, show, unanswered."""
+
+
+ticket.add_command(unanswered)
 
 
 @ticket.command("list")

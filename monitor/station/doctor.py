@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from monitor.actions import asking
+from monitor.actions.calendars import UnknownHolidaysError, ask, countries
 from monitor.clock import Clock
 from monitor.errors import VigiaError
 from monitor.inventory import Configuration, Settings
@@ -23,6 +24,7 @@ from monitor.station.names import DATABASE
 from monitor.status.snapshot import STALE_AFTER
 from monitor.store import observations, readings
 from monitor.store.database import Database, engine
+from monitor.subscribers.operators import ChannelError, check_url
 
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
@@ -63,6 +65,8 @@ def examine(load: Callable[[], Configuration], clock: Clock) -> list[Finding]:
     )
     findings += _site(loaded)
     findings += _operators(loaded.settings)
+    findings += _heads(loaded.settings)
+    findings += _holidays(loaded, clock.now().year)
     findings += _sentinels(loaded.settings)
     findings += _data(loaded.settings.data)
     findings += _database(loaded.settings.data, clock)
@@ -147,6 +151,23 @@ def _operators(settings: Settings) -> Iterator[Finding]:
         yield _warning(
             "notify.operators", "nobody is told of faults: add an Apprise URL under notify.operators"
         )
+
+
+def _heads(settings: Settings) -> Iterator[Finding]:
+    for department, url in settings.heads.items():
+        subject = f"support.departments.{department}.head"
+        try:
+            yield _fine(subject, check_url(url.get_secret_value()))
+        except ChannelError as error:
+            yield Finding(subject=subject, verdict=Verdict.BROKEN, detail=str(error))
+
+
+def _holidays(loaded: Configuration, year: int) -> Iterator[Finding]:
+    for country in countries(loaded.fleet):
+        try:
+            yield _fine("support.hours.holidays", f"{country}: {len(ask(country, year, year))} in {year}")
+        except UnknownHolidaysError as error:
+            yield _warning("support.hours.holidays", str(error))
 
 
 def _sentinels(settings: Settings) -> Iterator[Finding]:

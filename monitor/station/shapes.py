@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.health.force import Force
@@ -16,6 +16,7 @@ from monitor.maintenance.window import Window
 from monitor.observation import Observation
 from monitor.station.heartbeats import Awaited
 from monitor.status.snapshot import CheckView, ServerView, Snapshot
+from monitor.store.cases import CaseRow
 from monitor.store.deliveries import Attempt, DeliveryRow
 from monitor.store.desk_requesters import Requester
 from monitor.store.desk_values import DeskChange, DeskMessage, DeskTicket
@@ -251,6 +252,22 @@ def ticket_shape(ticket: TicketRow) -> Shape:
         "first_answer_at": instant(ticket.first_answer_at),
         "closed_at": instant(ticket.closed_at),
         "url": ticket.url,
+    }
+
+
+def waiting_shape(case: CaseRow, waited: timedelta, left: timedelta | None) -> Shape:
+    """Return a ticket of anybody that waits for an answer; what is left of the promise is negative once it is over, null without one."""
+    return {
+        "id": case.ticket,
+        "url": case.url,
+        "reference": case.reference or None,
+        "department": case.department,
+        "subject": case.subject,
+        "requester": case.requester,
+        "priority": case.priority,
+        "opened_at": instant(case.opened_at),
+        "waited_seconds": round(waited.total_seconds()),
+        "left_seconds": None if left is None else round(left.total_seconds()),
     }
 
 

@@ -136,3 +136,21 @@ def test_too_few_sentinels_are_warned_of(
     finding = found(configure(more=f"sentinels: [{sentinels}]\n"), clock)["sentinels"]
     assert finding.verdict is verdict
     assert told in finding.detail
+
+
+def test_holidays_that_nobody_knows_and_a_head_that_cannot_be_told_are_named(
+    configure: Configure, clock: SteppingClock
+):
+    promises = "support: {{hours: {{holidays: {country}}}, departments: [{{id: soporte, name: Soporte, head: '{head}'}}]}}\n"
+    sound = found(configure("", promises.format(country="EC", head="json://127.0.0.1/")), clock)
+    assert sound["support.hours.holidays"].detail == "EC: 12 in 2026"
+    assert sound["support.departments.soporte.head"] == Finding(
+        subject="support.departments.soporte.head", verdict=Verdict.FINE, detail="json"
+    )
+
+    unsound = found(configure("", promises.format(country="EC-ZZ", head="nothing://secreto/")), clock)
+    assert unsound["support.hours.holidays"].verdict is Verdict.WARNING
+    assert "none of its days is free" in unsound["support.hours.holidays"].detail
+    head = unsound["support.departments.soporte.head"]
+    assert head.verdict is Verdict.BROKEN
+    assert "secreto" not in head.detail

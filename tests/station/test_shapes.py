@@ -22,6 +22,7 @@ from monitor.observation import Cause, Measure, Observation, Outcome
 from monitor.station import shapes
 from monitor.station.heartbeats import Awaited
 from monitor.station.reader import present_measures
+from monitor.store.cases import CaseRow
 from monitor.store.deliveries import Attempt, DeliveryRow
 from monitor.store.desk_requesters import Requester
 from monitor.store.desk_values import Deed, DeskChange, DeskMessage, DeskTicket, Side
@@ -30,7 +31,7 @@ from tests.actions.builders import GYE1, Lookout, look
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "shapes.json"
 NOON = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REFERENCE = "VG-TESTHAUS-01INCIDENT"
 
 
@@ -202,6 +203,8 @@ MADE: dict[str, Callable[[], Any]] = {
     "window": lambda: shapes.window_shape(window()),
     "observation": lambda: shapes.observation_shape(observation(), "192.0.2.10:80"),
     "ticket": lambda: shapes.ticket_shape(ticket()),
+    "waiting": lambda: shapes.waiting_shape(waiting(), 25 * HOUR, -HOUR),
+    "waiting without a promise": lambda: shapes.waiting_shape(waiting(), 25 * HOUR, None),
     "delivery": delivery,
     "desk": lambda: shapes.desk_shape(desk()),
     "message": lambda: shapes.message_shape(message()),
@@ -210,6 +213,22 @@ MADE: dict[str, Callable[[], Any]] = {
     "heartbeat": lambda: shapes.heartbeat_shape(heartbeat()),
     "heartbeat unheard": lambda: shapes.heartbeat_shape(replace(heartbeat(), state=State.UNKNOWN, beat=None)),
 }
+
+
+def waiting() -> CaseRow:
+    return CaseRow(
+        helpdesk="rt",
+        ticket="7",
+        url="https://helpdesk.example/7",
+        department="soporte",
+        subject="No puedo entrar",
+        requester="cliente@example.com",
+        priority="high",
+        status="open",
+        opened_at=NOON - 25 * HOUR,
+        answered_at=None,
+        closed_at=None,
+    )
 
 
 def heartbeat() -> Awaited:

@@ -1,0 +1,65 @@
+"""ticket unanswered: whose question waits, and how much is left of what was promised."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from monitor.actions.answers import left_of, waits_of
+from monitor.cli.common import (
+    clock,
+    config_option,
+    data_option,
+    json_option,
+    local,
+    print_json,
+    print_table,
+    reading,
+)
+from monitor.errors import NotFoundError
+from monitor.language.moments import short_duration
+from monitor.station.shapes import waiting_shape
+from monitor.store import readings
+
+
+@click.command()
+@config_option
+@data_option
+@json_option
+def unanswered(config: Path, data: Path | None, *, as_json: bool) -> None:
+    """List tickets that nobody answered yet, whoever opened them, the oldest first, with the time that is left."""
+    with reading(config, data) as tx:
+        fleet = readings.fleet(tx)
+        if fleet is None:
+            raise NotFoundError("no configuration was applied yet: start the service first")
+        rows = waits_of(tx, fleet, clock.now())
+    promise, zone = fleet.support.promise, fleet.site.timezone
+    if as_json:
+        print_json([waiting_shape(row, waited, left_of(promise, row, waited)) for row, waited in rows])
+        return
+    print_table(
+        "Unanswered tickets",
+        ("id", "department", "priority", "opened", "waits", "left", "requester", "subject"),
+        (
+            (
+                row.ticket,
+                row.department,
+                row.priority,
+                local(row.opened_at, zone),
+                short_duration(waited, "en"),
+                _left(left_of(promise, row, waited)),
+                row.requester,
+                row.subject,
+            )
+            for row, waited in rows
+        ),
+        nothing="No ticket waits for an answer.",
+    )
+
+
+def _left(left: timedelta | None) -> str:
+    if left is None:
+        return "–"
+    return f"{short_duration(-left, 'en')} over" if left < timedelta(0) else short_duration(left, "en")
