@@ -21,6 +21,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
+from monitor.actions.desk_letters import LetterCourier
 from monitor.actions.messages import MessageCourier, Silence
 from monitor.actions.outbox import Append, Outbox, difference
 from monitor.actions.raising import ComplaintCourier, RaiseCourier
@@ -37,7 +38,9 @@ from monitor.store.database import Database
 from monitor.store.deliveries import DeliveryRow
 from monitor.subscribers.port import Messenger
 from monitor.tickets.classes import SHIPPED, Grade
+from monitor.tickets.desk_mail import DeskMailOptions
 from monitor.tickets.port import Helpdesk
+from monitor.tickets.priorities import Priority
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ _WORKERS: Mapping[Channel, int] = {
     Channel.VERIFY: 1,
     Channel.RAISE: 1,
     Channel.COMPLAINT: 1,
+    Channel.MAIL: 1,
 }
 # Whoever queues something wakes the workers; they rest until what they know of is due, and look around once a minute.
 _SHORTEST_REST_S = 1.0
@@ -82,8 +86,10 @@ class Deliverer:
         language: str = "es",
         public: bool = False,
         classes: Mapping[Problem, Grade] = SHIPPED,
+        drill: Priority = Priority.LOW,
         fallback: Messenger | None = None,
         heads: Mapping[str, Messenger] = MappingProxyType({}),
+        mail: DeskMailOptions | None = None,
         at_home: frozenset[Channel] = frozenset(),
         chance: Callable[[], float] = random.random,
         checkpoint: Callable[[str], None] = lambda _name: None,
@@ -93,9 +99,9 @@ class Deliverer:
 
         `append` makes a batch of entries and hands it to the journal inside the transaction it is given. `lived` tells how much time passed
         between two moments of `clock`, whatever was done to that one meanwhile. `language` is
-        that of the tickets; messages speak the site's first one. `public` tells that follow-ups on tickets are no internal notes, `classes` who is to treat which problem. Without `fallback` the operators hear what it would.
+        that of the tickets; messages speak the site's first one. `public` tells that follow-ups on tickets are no internal notes, `classes` who is to treat which problem, `drill` how urgent a drill is. Without `fallback` the operators hear what it would.
         `heads` answer for departments, by their ids: they hear of tickets that nobody answers.
-        `at_home` are the channels from which no byte leaves the house: the helpdesk's when its tickets lie in
+        `mail` is how the built-in desk writes letters, if it does. `at_home` are the channels from which no byte leaves the house: the helpdesk's when its tickets lie in
         `database`, those for people when nobody asked to be told.
         `on_result` is told `done`, a fate, `rejected` or `duplicate` for every ticket's action. `checkpoint` is told the name
         of each point at which dying must lose nothing.
@@ -119,6 +125,7 @@ class Deliverer:
             at_home=Channel.TICKET in at_home,
             public=public,
             classes=classes,
+            drill=drill,
         )
         self._at_home = at_home
         self._couriers: Mapping[Channel, _Courier] = {
@@ -128,6 +135,7 @@ class Deliverer:
             Channel.VERIFY: Verifier(self._outbox, to, on_result),
             Channel.RAISE: RaiseCourier(self._outbox, to, on_result),
             Channel.COMPLAINT: self._complaints(to, heads),
+            Channel.MAIL: self._letters(mail),
         }
         self._dropped: list[int] = []
         self._posts = _posts(at_home)
@@ -140,6 +148,9 @@ class Deliverer:
         if Channel.COMPLAINT in self._at_home:
             return Silence(self._outbox)
         return ComplaintCourier(self._outbox, to, heads)
+
+    def _letters(self, mail: DeskMailOptions | None) -> _Courier:
+        return Silence(self._outbox) if mail is None else LetterCourier(self._outbox, mail)
 
     def recover(self) -> int:
         """Take back what a process that died had in hand; return how many deliveries that were. `run` begins with it."""

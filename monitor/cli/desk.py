@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from monitor.actions.desk_deeds import told_on
-from monitor.cli import desk_deeds, desk_requesters
+from monitor.cli import desk_deeds, desk_mail, desk_requesters
 from monitor.cli.common import local, print_json, print_table, reading
 from monitor.cli.desk_common import TICKET, as_option, name_of, where_options
 from monitor.language.phrases import one_line
@@ -214,3 +214,4 @@ def _deed(change: DeskChange, ticket: DeskTicket, zone: str) -> str:
 
 desk_deeds.join(desk)
 desk.add_command(desk_requesters.requester)
+desk.add_command(desk_mail.receive)

@@ -31,6 +31,7 @@ class Channel(StrEnum):
     VERIFY = "verify"
     RAISE = "raise"
     COMPLAINT = "complaint"
+    MAIL = "mail"
 
 
 class Told(StrEnum):

@@ -14,7 +14,9 @@ from monitor.actions.calendars import HolidayKeeper
 from monitor.actions.clerk import Clerk, Duty
 from monitor.actions.deliver import Deliverer
 from monitor.actions.desk import StoredDesk
+from monitor.actions.desk_letters import LetterWriter
 from monitor.actions.desk_linked import LinkedTickets
+from monitor.actions.desk_mail import DeskMail, Terms
 from monitor.actions.follow import Follower
 from monitor.actions.letters import StoredLetters
 from monitor.actions.outbox import Append
@@ -32,9 +34,12 @@ from monitor.subscribers.operators import AppriseMessenger
 from monitor.tickets import KINDS
 from monitor.tickets.classes import graded
 from monitor.tickets.desk import DESK, DeskOptions
+from monitor.tickets.desk_mail import DeskMailOptions
 from monitor.tickets.port import Helpdesk, HelpdeskTools
+from monitor.tickets.priorities import Priority
 
 _SOON = timedelta(seconds=15)
+_MAIL = timedelta(seconds=30)
 _MINUTE = timedelta(minutes=1)
 _OFTEN = timedelta(minutes=5)
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
@@ -128,8 +133,10 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
         language=settings.helpdesk.language,
         public=settings.helpdesk.follow_ups == "public",
         classes=graded(settings.helpdesk.classes),
+        drill=Priority.LOW if settings.drill is None else settings.drill.priority,
         fallback=AppriseMessenger(fallback) if fallback else None,
         heads={department: AppriseMessenger((url,)) for department, url in settings.heads.items()},
+        mail=mail_of(settings),
         at_home=_at_home(settings),
         on_result=on_result,
     )
@@ -144,6 +151,7 @@ def _duties(wanted: Wanted, helpdesk: Helpdesk) -> tuple[Duty, ...]:
         Duty(name="note the holidays", every=_OFTEN, do=holidays.note),
         Duty(name="read the tickets of the helpdesk", every=_OFTEN, do=tickets.read),
         *_duties_of_the_desk(wanted),
+        *_duties_of_mail(wanted),
     )
 
 
@@ -164,6 +172,32 @@ def _duties_of_the_desk(wanted: Wanted) -> tuple[Duty, ...]:
     return (Duty(name="let tickets follow their incidents", every=_SOON, do=linked.follow),)
 
 
+def _duties_of_mail(wanted: Wanted) -> tuple[Duty, ...]:
+    settings = wanted.configuration.settings
+    mail = mail_of(settings)
+    if mail is None:
+        return ()
+    # It begins, so that what comes in is answered and what was said before is not.
+    writer = LetterWriter(wanted.database, mail.sender)
+    written = Duty(name="write to requesters", every=_SOON, do=writer.write)
+    if mail.imap is None:
+        return (written,)
+    reader = DeskMail(wanted.database, terms_of(settings, mail))
+    return (written, Duty(name="read the desk's mailbox", every=_MAIL, do=reader.fetch))
+
+
+def mail_of(settings: Settings) -> DeskMailOptions | None:
+    """Return how the built-in desk is reached by mail, None if it is not."""
+    return settings.helpdesk.mail if isinstance(settings.helpdesk, DeskOptions) else None
+
+
+def terms_of(settings: Settings, mail: DeskMailOptions) -> Terms:
+    """Return on which terms the desk takes letters in."""
+    desk = settings.helpdesk
+    within = desk.reopen_within if isinstance(desk, DeskOptions) else timedelta(0)
+    return Terms(mail=mail, reopen_within=within, department=desk.department)
+
+
 def _at_home(settings: Settings) -> frozenset[Channel]:
     """Return the channels from which nothing leaves the house."""
     found: set[Channel] = set()
@@ -175,4 +209,6 @@ def _at_home(settings: Settings) -> frozenset[Channel]:
         found |= {Channel.FALLBACK}
     if not settings.heads:
         found |= {Channel.COMPLAINT}
+    if mail_of(settings) is None:
+        found |= {Channel.MAIL}
     return frozenset(found)

@@ -225,6 +225,17 @@ def name_message(tx: Transaction, number: int, message_id: str) -> None:
     tx.execute("UPDATE desk_messages SET message_id = ? WHERE id = ?", (message_id, number))
 
 
+def exists(tx: Transaction, ticket: int) -> bool:
+    """Was this number ever given to a ticket?"""
+    return tx.row("SELECT 1 FROM desk_tickets WHERE id = ?", (ticket,)) is not None
+
+
+def last_message(tx: Transaction) -> int:
+    """Return the number of the newest message, 0 before there is one."""
+    row = tx.row("SELECT MAX(id) AS newest FROM desk_messages")
+    return 0 if row is None else int(row["newest"] or 0)
+
+
 def words_for_requesters(tx: Transaction, after: int, limit: int) -> tuple[DeskMessage, ...]:
     """Return what requesters may read and did not write themselves, with a number above `after`, lowest first.
 

@@ -209,6 +209,16 @@ def was_told(tx: Transaction, sender: str, since: datetime) -> bool:
     return row is not None
 
 
+def receipts_since(tx: Transaction, requester: str, since: datetime) -> int:
+    """Return how many requests of somebody were acknowledged since a moment."""
+    row = tx.row(
+        "SELECT COUNT(*) AS found FROM desk_messages JOIN desk_tickets ON desk_tickets.id = ticket"
+        " WHERE requester = ? AND action = 'receipt' AND at_ms > ?",
+        (requester, milliseconds(since)),
+    )
+    return 0 if row is None else int(row["found"])
+
+
 def _letters(tx: Transaction, condition: str, value: int | str) -> tuple[LetterRow, ...]:
     rows = tx.rows(
         "SELECT id, ticket, message, recipient, subject, body, identity, thread, automatic, at_ms FROM letters "  # noqa: S608 - values are bound

@@ -12,6 +12,7 @@ from pydantic import Field
 from monitor.checks.options.durations import Duration
 from monitor.errors import BusyError, NotFoundError, StoreError
 from monitor.language.phrases import Phrase
+from monitor.tickets.desk_mail import DeskMailOptions
 from monitor.tickets.port import (
     Action,
     Case,
@@ -35,13 +36,14 @@ class DeskOptions(HelpdeskOptions):
     """The desk counts priorities in our own words; `priorities` may still send one to another, `departments` as well.
 
     A word of a requester opens a ticket again that was closed no longer ago than `reopen_within`; later it is a new one. With `close_linked`
-    the tickets that belong to an incident are closed with a word to their requesters when it is resolved.
+    the tickets that belong to an incident are closed with a word to their requesters when it is resolved. With `mail` requesters write letters and get them.
     """
 
     departments: Mapping[str, str] = Field(default_factory=dict)
     priorities: Mapping[Priority, Priority] = Field(default_factory=dict)
     reopen_within: Duration = Field(default=timedelta(days=14), ge=timedelta(0))
     close_linked: bool = True
+    mail: DeskMailOptions | None = None
 
 
 class Desk:
