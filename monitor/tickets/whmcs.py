@@ -6,7 +6,7 @@ exactly, whatever the search thinks to be like it. How what people did there is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -34,7 +34,7 @@ from monitor.tickets.port import (
     Receipt,
     TicketStatus,
 )
-from monitor.tickets.whmcs_api import Api, Ticket
+from monitor.tickets.whmcs_api import Api, Listed, Ticket
 from monitor.tickets.whmcs_records import Customs, WhmcsRecords
 
 _PRIORITIES = {
@@ -132,8 +132,10 @@ class Whmcs:
         wanted = self._wanted(order, ticket)
         if wanted:
             self._api.ask("UpdateTicket", order.action, ticketid=ticket.id, **wanted)
-            after = afterwards(lambda: self._say_what_is_missing(order))
+            after = afterwards(lambda: self._living(order.ticket))
             _require(after, wanted)
+            if not after.has(order.body):
+                afterwards(lambda: self._say(order, after))
             if "status" in wanted:
                 self.records.put_down(ticket.id, closed=order.action is Action.RESOLVE)
         elif not ticket.has(order.body):
@@ -143,20 +145,22 @@ class Whmcs:
     def find(self, reference: str) -> tuple[Found, ...]:
         """Return the tickets whose subject has exactly our mark; if none has, those that lost it by a new name."""
         mark = f"[{reference}]"
-        listing = self._api.tickets(subject=reference)
-        tickets = [self._api.ticket(each.id) for each in listing if mark in each.subject]
-        if not tickets:
-            tickets = list(self._renamed(mark))
-        living = {ticket.id: ticket for ticket in tickets if ticket is not None and not ticket.merged}
-        return tuple(self._found(living[key], reference) for key in sorted(living, key=int))
+        marked = (each for each in self._api.tickets(subject=reference) if mark in each.subject)
+        # Whatever still bears a mark of ours is the ticket of another fault.
+        renamed = (
+            each for each in self._api.tickets(email=self._options.email) if "[VG-" not in each.subject
+        )
+        ours = self._opened_with(mark, marked) or self._opened_with(mark, renamed)
+        return tuple(self._found(ours[key], reference) for key in sorted(ours, key=int))
 
-    def _renamed(self, mark: str) -> Iterator[Ticket | None]:
-        for each in self._api.tickets(email=self._options.email):
-            # Whatever still bears a mark of ours is somebody else's story.
-            if "[VG-" not in each.subject:
-                ticket = self._api.ticket(each.id)
-                if ticket is not None and mark in ticket.opening:
-                    yield ticket
+    def _opened_with(self, mark: str, candidates: Iterable[Listed]) -> dict[str, Ticket]:
+        """Return those that we opened with this mark: anybody may quote it, but nobody else ends an opening with it."""
+        tickets = (self._api.ticket(each.id) for each in candidates)
+        return {
+            ticket.id: ticket
+            for ticket in tickets
+            if ticket is not None and ticket.opening.endswith(mark) and not ticket.merged
+        }
 
     def _flaws(self) -> Iterator[Phrase]:
         self._api.ourselves()
@@ -204,12 +208,6 @@ class Whmcs:
         if order.action is not Action.RESOLVE and ticket.priority != priority:
             changes["priority"] = priority
         return changes
-
-    def _say_what_is_missing(self, order: Order) -> Ticket:
-        ticket = self._living(order.ticket)
-        if not ticket.has(order.body):
-            self._say(order, ticket)
-        return ticket
 
     def _say(self, order: Order, ticket: Ticket) -> None:
         """Write what the order says; an answer of ours leaves the status as it is, for it is nobody's answer."""

@@ -73,6 +73,7 @@ class Zammad(Answering):
         self.attributes = [FIELD]
         self.is_admin = False
         self.takes_conditions = True
+        self.takes_pages = True
         self.ignores_changes = False
         self.rights = {"Ventas": ["read", "create", "change"], "Soporte": ["full"], "Otros": ["read"]}
         self.states = dict(STATES)
@@ -282,7 +283,7 @@ class Zammad(Answering):
         if query.get("sort_by", "updated_at") == "updated_at":
             found.sort(key=lambda ticket: ticket.updated_at, reverse=True)
         size = min(int(query["per_page"]), self.page_size)
-        start = (int(query.get("page", "1")) - 1) * size
+        start = (int(query.get("page", "1")) - 1) * size if self.takes_pages else 0
         return found[start : start + size]
 
     def _meets(self, ticket: Ticket, condition: Mapping[str, tuple[str, str]]) -> bool:
