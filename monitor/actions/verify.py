@@ -1,30 +1,56 @@
-"""After a creation: does our reference lead to exactly the ticket that we know?
+"""After a creation, and each night for a week: does our reference lead to exactly the ticket that we know?
 
 A reference that leads nowhere could not prevent the next duplicate, so operators hear of it. One that leads to
-several is put in order: the oldest ticket is kept, the others are closed and point to it.
+several is put in order: the oldest ticket is kept, the others are closed and point to it. One that led somewhere and does so no more
+belonged to a ticket that is lost: another one is opened that says which it replaces.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import StrEnum
 
 from monitor.actions.outbox import Outbox, guarded, parcel_of
 from monitor.actions.ticket_task import Addressee, Task, load, rejection
+from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketOpened
-from monitor.store import deliveries
+from monitor.store import deliveries, readings
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.tickets import delivery, orders
 from monitor.tickets.delivery import BLIND, Step
-from monitor.tickets.port import DeliveryError, Fate, Found, TicketStatus
+from monitor.tickets.port import Action, Deed, DeliveryError, Fate, Found, TicketStatus
+from monitor.tickets.story import is_open
 
 _LOG = logging.getLogger(__name__)
 
 NOT_LISTED = "the helpdesk does not list the ticket yet"
 NOT_FINDABLE = "the helpdesk does not find the ticket by its reference"
+ELSEWHERE = "the ticket was opened in another helpdesk"
+DUPLICATE_RESULT, LOST_RESULT = "duplicate", "lost"
+
+
+class _End(StrEnum):
+    """What there is to say where a reference leads to no ticket."""
+
+    NEWS = NOT_FINDABLE
+    KNOWN = "the helpdesk still does not find the ticket by its reference"
+    MERGED = "a person merged the ticket into another one"
+    UNDER_WAY = "something is on its way to the ticket, and will find out"
+    LOST = "the ticket was lost: another one is opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Past:
+    """What is known of a ticket from before: whether its reference ever led to it, and that it did not was told; what waits for it."""
+
+    was_found: bool
+    was_told: bool
+    was_merged: bool
+    is_under_way: bool
 
 
 class Verifier:
@@ -41,14 +67,24 @@ class Verifier:
         if claimed is None:
             return
         task = self._outbox.read(lambda tx: load(tx, claimed, self._to, self._outbox.fleet))
+        if task.ticket is not None and task.ticket.helpdesk != self._to.helpdesk.name:
+            after = delivery.after_success(parcel_of(claimed), ELSEWHERE)
+            self._outbox.record(lambda tx: self._outbox.put(tx, claimed, after))
+            return
         sending, attempt = self._outbox.begin(task.row)
         task = replace(task, row=sending)
         try:
             kept = guarded(lambda: self._one_of(task))
+            end = None if kept is not None else guarded(lambda: self._end_of(task))
         except DeliveryError as error:
             self._failed(task, error, attempt)
             return
-        self._done(task, kept, attempt)
+        if kept is not None:
+            self._done(task, "", self._moved(task, kept), attempt)
+        elif end is _End.LOST:
+            self._lost(task, attempt)
+        else:
+            self._unfound(task, end or _End.NEWS, attempt)
 
     def _one_of(self, task: Task) -> Found | None:
         """Return the ticket that is kept, others closed; None if there is surely none."""
@@ -60,17 +96,73 @@ class Verifier:
             return None
         kept, *extra = found
         for ticket in extra:
-            if ticket.status is not TicketStatus.CLOSED:
-                self._to.helpdesk.perform(orders.duplicate_order(task.story, ticket, kept.ticket))
-                self._outbox.checkpoint("merged")
+            if ticket.status is TicketStatus.CLOSED:
+                continue
+            self._to.helpdesk.perform(orders.duplicate_order(task.story, ticket, kept.ticket))
+            self._outbox.checkpoint("merged")
             _LOG.warning("ticket %s repeats %s and was closed", ticket.ticket, kept.ticket)
-            self._on_result("duplicate")
+            self._on_result(DUPLICATE_RESULT)
         return kept
 
-    def _done(self, task: Task, kept: Found | None, attempt: int) -> None:
+    def _end_of(self, task: Task) -> _End:
+        """Return what to do where nothing was found; only a helpdesk that is fit can be believed that a ticket is lost."""
+        past = self._outbox.read(lambda tx: _past(tx, task))
+        if past.is_under_way:
+            return _End.UNDER_WAY
+        if past.was_merged:
+            return _End.MERGED
+        unfound = _End.KNOWN if past.was_told else _End.NEWS
+        if not (past.was_found or self._to.at_home):
+            return unfound
+        flaws = self._to.helpdesk.inspect()
+        if flaws:
+            raise DeliveryError(Fate.NOT_SENT, flaws[0].say(self._to.language))
+        return unfound if self._is_still_there(task) else _End.LOST
+
+    def _is_still_there(self, task: Task) -> bool:
+        """Does the helpdesk hold the ticket by its own id, although not by our reference?"""
+        records = self._to.helpdesk.records
+        if records is None or task.ticket is None:
+            return False
+        try:
+            records.words(task.ticket.ticket)
+        except DeliveryError as error:
+            if error.fate is Fate.MISSING:
+                return False
+            raise
+        return True
+
+    def _lost(self, task: Task, attempt: int) -> None:
+        """Open another ticket behind all that was ever asked for, and close it if everything is over."""
         now = self._outbox.clock.now()
-        detail = NOT_FINDABLE if kept is None else ""
-        entries = [rejection(task.row, self._to, detail, now)] if kept is None else self._moved(task, kept)
+        after = delivery.after_success(parcel_of(task.row), _End.LOST)
+
+        def work(tx: Transaction) -> None:
+            self._outbox.put(tx, task.row, after)
+            deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", _End.LOST))
+            rows = deliveries.of_incident(tx, task.row.incident, Channel.TICKET)
+            create = Delivery(channel=Channel.TICKET, incident=task.row.incident, action=Action.CREATE)
+            behind = max(row.seq for row in rows) + 1
+            # As one that was tried before, it is looked for first.
+            deliveries.add(tx, create, entry=task.row.entry, seq=behind, due=now, state=DeliveryState.RETRY)
+            ends = [row for row in rows if row.action == Action.RESOLVE]
+            if not is_open(task.story) and ends:
+                resolve = replace(create, action=Action.RESOLVE)
+                deliveries.queue_later(tx, resolve, entry=ends[-1].entry, due=now)
+
+        _LOG.error("%s: %s", task.story.reference, _End.LOST)
+        self._outbox.record(work)
+        self._on_result(LOST_RESULT)
+
+    def _unfound(self, task: Task, end: _End, attempt: int) -> None:
+        told: list[Entry] = []
+        if end is _End.NEWS:
+            told = [rejection(task.row, self._to, NOT_FINDABLE, self._outbox.clock.now())]
+            _LOG.error("%s: %s", task.story.reference, NOT_FINDABLE)
+        self._done(task, end, told, attempt)
+
+    def _done(self, task: Task, detail: str, entries: Sequence[Entry], attempt: int) -> None:
+        now = self._outbox.clock.now()
         after = delivery.after_success(parcel_of(task.row), detail)
 
         def work(tx: Transaction) -> None:
@@ -78,8 +170,6 @@ class Verifier:
             deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", detail))
             self._outbox.append(tx, entries)
 
-        if kept is None:
-            _LOG.error("%s: %s", task.story.reference, NOT_FINDABLE)
         self._outbox.record(work)
 
     def _moved(self, task: Task, kept: Found) -> list[Entry]:
@@ -113,3 +203,18 @@ class Verifier:
             deliveries.end_attempt(tx, task.row.id, attempt, (now, error.fate, error.detail))
 
         self._outbox.record(work)
+
+
+def _past(tx: Transaction, task: Task) -> _Past:
+    looks = [
+        row
+        for row in deliveries.of_incident(tx, task.row.incident, Channel.VERIFY)
+        if row.state is DeliveryState.DONE
+    ]
+    waits = deliveries.of_incident(tx, task.row.incident, Channel.TICKET)
+    return _Past(
+        was_found=any(row.detail == "" for row in looks),
+        was_told=any(row.detail in (_End.NEWS, _End.KNOWN) for row in looks),
+        was_merged=any(note.deed == Deed.MERGED for note in readings.notes(tx, task.story.reference)),
+        is_under_way=any(row.state not in (DeliveryState.DONE, DeliveryState.REJECTED) for row in waits),
+    )

@@ -63,6 +63,14 @@ class Instruments:
         self._tickets = self._counter(
             "vigia_tickets", "Attempts to reach the helpdesk, by what became of them.", "result"
         )
+        self._healed = {
+            "duplicate": self._counter(
+                "vigia_ticket_duplicates", "Second tickets of one incident that were found and closed."
+            ),
+            "lost": self._counter(
+                "vigia_tickets_lost", "Tickets that were lost at the helpdesk and opened anew."
+            ),
+        }
         self._writes = Histogram(
             "vigia_store_write_seconds",
             "How long a transaction of observations took.",
@@ -128,6 +136,8 @@ class Instruments:
     def ticket(self, result: str) -> None:
         """An attempt to reach the helpdesk ended; `result` is one of a few words."""
         self._tickets.labels(result).inc()
+        if result in self._healed:
+            self._healed[result].inc()
 
     def wrote(self, seconds: float, rows: int) -> None:
         """A transaction stored so many observations."""

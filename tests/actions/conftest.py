@@ -103,14 +103,17 @@ class House:
 MakeHouse = Callable[..., House]
 
 
-def webhook(helpdesk: Helpdesk, clock: SteppingClock) -> Webhook:
-    options = WebhookOptions(
+def options(helpdesk: Helpdesk) -> WebhookOptions:
+    return WebhookOptions(
         url=helpdesk.url,
         secret=SecretStr(SECRET),
         timeout=timedelta(seconds=0.7),
         search_lag=timedelta(seconds=10),
     )
-    return Webhook(options, clock.now)
+
+
+def webhook(helpdesk: Helpdesk, clock: SteppingClock) -> Webhook:
+    return Webhook(options(helpdesk), clock.now)
 
 
 @pytest.fixture
