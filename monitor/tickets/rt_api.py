@@ -158,6 +158,7 @@ class Transaction(Shape):
     ticket: Id = Field(alias="ObjectId")
 
 
+_REPLIES = json.dumps([{"field": "Type", "value": "Correspond"}])
 _HISTORY = "Type,Field,OldValue,NewValue,Data,Created,Creator,ObjectId"
 
 
@@ -262,6 +263,11 @@ class Api:
         asked = (("fields", _HISTORY), ("orderby", "id"), ("order", "DESC"))
         return self._page(_Page[Transaction], f"/ticket/{ticket}/history", asked, 1).items
 
+    def replies(self, ticket: str) -> Iterator[Transaction]:
+        """Return what was written to everybody on a ticket, oldest first."""
+        asked = (("query", _REPLIES), ("fields", _HISTORY))
+        return self._list(_Page[Transaction], f"/ticket/{ticket}/history", asked, shows_all=True)
+
     def texts(self, ticket: str) -> Mapping[str, str]:
         """Return what was written on a ticket, plain text by the number of the transaction."""
         texts = json.dumps([{"field": "ContentType", "operator": "STARTSWITH", "value": "text/"}])
@@ -312,14 +318,22 @@ class Api:
             raise
 
     def _list(
-        self, page: type[_Page[ShapeT]], path: str, asked: tuple[tuple[str, str], ...]
+        self,
+        page: type[_Page[ShapeT]],
+        path: str,
+        asked: tuple[tuple[str, str], ...],
+        *,
+        shows_all: bool = False,
     ) -> Iterator[ShapeT]:
-        """Go on from page to page. Without a count of pages only an empty one is the last: RT hides single entries of the others."""
+        """Go on from page to page. Without a count of pages only an empty one is the last, for RT hides single entries.
+
+        Where it `shows_all` that there are, one that is not full is the last.
+        """
         for number in range(1, _PAGES + 1):
             found = self._page(page, path, asked, number)
             yield from found.items
-            last = not found.items if found.pages is None else number >= found.pages
-            if last:
+            enough = _PAGE if shows_all else 1
+            if number >= found.pages if found.pages is not None else len(found.items) < enough:
                 return
         raise DeliveryError(Fate.UNCERTAIN, f"a list of the helpdesk does not end after {_PAGES} pages")
 

@@ -88,10 +88,9 @@ class RtRecords:
         """RT notes when a requester was last told something. Only where somebody was, or nobody could be, the history says who first."""
         if requesters and ticket.told is None:
             return None
-        replies = (each for each in self._api.history(ticket.id) if each.type == "Correspond")
         answers = (
             each.created
-            for each in replies
+            for each in self._api.replies(ticket.id)
             if each.creator.id not in requesters and self._is_of_staff(each.creator.id)
         )
         return next(answers, None)

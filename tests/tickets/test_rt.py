@@ -385,6 +385,19 @@ def test_a_long_history_is_read_to_its_end(server: RequestTracker, rt: Rt, refer
     assert case.answered_at is not None
 
 
+def noting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the addresses that are asked from now on, as they are asked."""
+    asked: list[str] = []
+    exchanged = requests.Session.request
+
+    def noted(self: requests.Session, method: str, url: str, **more: Any) -> requests.Response:
+        asked.append(url)
+        return exchanged(self, method, url, **more)
+
+    monkeypatch.setattr(requests.Session, "request", noted)
+    return asked
+
+
 def opened_by_customer(server: RequestTracker, **more: object) -> str:
     content = {"Queue": "Ventas", "Subject": "¿Precio?", "Content": "¿Cuánto?", "ContentType": "text/plain"}
     answer = server.ask("eva", "POST", "/ticket", {**content, "Requestor": "eva@cliente.test", **more})
@@ -431,14 +444,20 @@ def test_a_waiting_customer_costs_no_look_into_the_history(
     server: RequestTracker, rt: Rt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticket = opened_by_customer(server)
-    asked: list[str] = []
-    exchanged = requests.Session.request
-
-    def noted(self: requests.Session, method: str, url: str, **more: Any) -> requests.Response:
-        asked.append(url)
-        return exchanged(self, method, url, **more)
-
-    monkeypatch.setattr(requests.Session, "request", noted)
+    asked = noting(monkeypatch)
     assert case_of(rt, ticket) is not None
     assert asked
     assert not [url for url in asked if f"/ticket/{ticket}/" in url]
+
+
+def test_the_first_answer_costs_one_look_however_long_the_history(
+    server: RequestTracker, rt: Rt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = opened_by_customer(server)
+    server.write("ana", ticket, "comment", "¿Quién lo toma?")
+    server.write("ana", ticket, "correspond", "Diez al mes")
+    asked = noting(monkeypatch)
+    case = case_of(rt, ticket)
+    assert case is not None
+    assert case.status is TicketStatus.ANSWERED
+    assert len([url for url in asked if f"/ticket/{ticket}/" in url]) == 1
