@@ -97,6 +97,19 @@ def consider(
     return [*views, *(entry for word in _words(scene, more_is_blocked=more) for entry in _told(scene, word))]
 
 
+def consider_one(
+    tx: Transaction, picture: Picture, trouble: Trouble, fact: Fact, moment: datetime
+) -> list[Entry]:
+    """Return what there is to tell of one trouble that is known from elsewhere; of what is not known, what was told stays."""
+    if fact.holds is None:
+        return []
+    told = {trouble_of(one): one for one in readings.open_incidents(tx) if is_about_ourselves(one)}
+    scene = _Scene(picture=picture, healths=picture.healths, told=told, moment=moment)
+    at = fact.since or moment
+    matter = _Matter(since=at, reason=fact.found) if fact.holds else None
+    return list(_told(scene, _Word(trouble=trouble, matter=matter, ended_at=at)))
+
+
 def is_about_ourselves(incident: Incident) -> bool:
     """Is this about our own trouble, and about no server?"""
     detected = incident.origin is Origin.DETECTED and not incident.drill

@@ -28,7 +28,7 @@ from monitor.tickets.story import Story
 class Addressee:
     """The helpdesk and how it is spoken to; one that is `at_home` keeps its tickets in our own database.
 
-    `public` tells that follow-ups are for whoever may read the ticket; `classes` is the table of classes.
+    `public` tells that follow-ups are for whoever may read the ticket; `classes` is the table of classes, `drill` how urgent a drill is.
     """
 
     helpdesk: Helpdesk
@@ -38,6 +38,7 @@ class Addressee:
     at_home: bool = False
     public: bool = False
     classes: Mapping[Problem, Grade] = field(default_factory=lambda: SHIPPED)
+    drill: Priority = Priority.LOW
 
 
 _ADDED = frozenset({Action.COMMENT, Action.PRIORITY, Action.RESOLVE, Action.REOPEN})
@@ -93,6 +94,7 @@ def load(tx: Transaction, row: DeliveryRow, to: Addressee, fleets: LatestFleet) 
             replaces=replaced,
             public=to.public,
             classes=to.classes,
+            drill=to.drill,
             mass=mass,
         ),
         entry=asked,

@@ -34,6 +34,7 @@ _ROOMS = {
     "desk": "desk",
     "window": "windows",
     "force": "forcing",
+    "drill": "drilling",
     "heartbeat": "heartbeats",
     "arm": "arming",
     "rebuild": "keeping",

@@ -46,7 +46,7 @@ class Trouble(StrEnum):
     """A trouble of our own; each has at most one open incident.
 
     Checks that tell nothing by our fault, a view that is blocked, name servers that do not answer, a loop that stands still, checks of
-    which what we know is too old.
+    which what we know is too old, drills that do not go well.
     """
 
     BLIND = "blind"
@@ -54,6 +54,7 @@ class Trouble(StrEnum):
     RESOLVER = "resolver"
     LATE = "late"
     STALE = "stale"
+    DRILL = "drill"
 
 
 class Origin(StrEnum):

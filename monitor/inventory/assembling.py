@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from monitor.inventory import model
 from monitor.inventory.fields import Language as SpokenLanguage
 from monitor.inventory.fields import minutes_of, split_listen, weekdays_of
 from monitor.inventory.helpdesk import ChosenHelpdesk
-from monitor.inventory.settings import Keep, ResolverChoice, Settings
+from monitor.inventory.settings import DrillPlan, Keep, ResolverChoice, Settings
 from monitor.language import LANGUAGES
 from monitor.support.escalation import Promise
 from monitor.support.hours import Hours, Shift
 from monitor.support.reach import Support, Way
+from monitor.tickets.priorities import Priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ def settings_of(file: model.File, helpdesk: ChosenHelpdesk, bound: Bound) -> Set
         operators=tuple(file.notify.operators),
         heads={each.id: each.head for each in file.support.departments if each.head is not None},
         sentinels=tuple(sentinel.model_dump(exclude_none=True) for sentinel in file.sentinels),
+        drill=_drill(file.drill),
     )
 
 
@@ -158,6 +160,19 @@ def _server(
         depends_on=tuple(ServerId(parent) for parent in server.depends_on),
         plans=tuple(server.plans),
         description=in_all_languages(server.description, language) if server.description else {},
+    )
+
+
+def _drill(drill: model.Drill | None) -> DrillPlan | None:
+    if drill is None:
+        return None
+    return DrillPlan(
+        server=ServerId(drill.server),
+        # The end of a day is the beginning of the next.
+        at=time(*divmod(minutes_of(drill.at) % 1440, 60)),
+        lasts=drill.lasts,
+        warn_after=drill.warn_after,
+        priority=Priority(drill.priority),
     )
 
 

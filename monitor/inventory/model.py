@@ -53,6 +53,8 @@ Keeping = Annotated[Length, lasting(_DAY, _FOR_LONG)]
 Promised = Annotated[Length, lasting(timedelta(hours=1), 30 * _DAY)]
 Averaging = Annotated[Length, lasting(_DAY, _YEAR)]
 WindowLength = Annotated[Length, lasting(_MINUTE, _DAY)]
+DrillPatience = Annotated[Length, lasting(timedelta(hours=1), 30 * _DAY)]
+DrillLength = Annotated[Length, lasting(timedelta(seconds=10), timedelta(hours=1))]
 Times = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -328,6 +330,22 @@ class Metrics(Model):
     allow: list[Network] = Field(default=[], description="Networks that need no token, such as 192.0.2.0/24.")
 
 
+class Drill(Model):
+    """A rehearsed fault, once a day, through the whole way to ticket and operators."""
+
+    server: Identifier = Field(description="The server that it pretends about.")
+    at: ClockTime = Field(default="06:00", description="When, in the zone of the site, as a text.")
+    warn_after: DrillPatience = Field(
+        default=timedelta(hours=26), description="Operators are told when none has gone well for so long."
+    )
+    lasts: DrillLength = Field(
+        default=5 * _MINUTE, alias="for", description="After how long it ends at the latest."
+    )
+    priority: Literal["low", "normal", "high", "urgent"] = Field(
+        default="low", description="How urgent its tickets are."
+    )
+
+
 class File(Model):
     """The whole file."""
 
@@ -356,4 +374,5 @@ class File(Model):
     support: Support = Field(default_factory=Support, description="How customers reach people.")
     notify: Notify = Field(default_factory=Notify, description="Where operators are told.")
     metrics: Metrics = Field(default_factory=Metrics, description="Who may read /metrics.")
+    drill: Drill | None = Field(default=None, description="A drill every day.")
     demo: bool = Field(default=False, description="Label the page as a demonstration.")

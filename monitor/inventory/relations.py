@@ -83,6 +83,7 @@ def _strangers(value: Plain) -> Iterator[Finding]:
     yield from _unknown(find(value, "servers", EACH, "group"), groups, "unknown_group")
     yield from _unknown(find(value, "servers", EACH, "depends_on", EACH), servers, "unknown_parent")
     yield from _unknown(find(value, "windows", EACH, "servers", EACH), servers, "unknown_server")
+    yield from _unknown(find(value, "drill", "server"), servers, "unknown_server")
     if departments:
         yield from _unknown(_addressed(value), departments, "unknown_department")
     promised = find(value, "support", "unanswered", "departments", EACH)

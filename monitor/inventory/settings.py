@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from monitor.checks.policy import TargetPolicy
 from monitor.fleet import Fleet
+from monitor.identifiers import ServerId
 from monitor.inventory.references import Secrets
 from monitor.tickets.port import HelpdeskOptions
+from monitor.tickets.priorities import Priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,17 @@ class ResolverChoice:
 
     servers: tuple[str, ...]
     reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillPlan:
+    """A drill every day `at` a time of the site's zone, about one server; operators are told when none has gone well for `warn_after`."""
+
+    server: ServerId
+    at: time
+    lasts: timedelta
+    warn_after: timedelta
+    priority: Priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +65,7 @@ class Settings:
     heads: Mapping[str, SecretStr] = field(default_factory=dict)
     targets: TargetPolicy = field(default_factory=TargetPolicy)
     sentinels: tuple[Mapping[str, object], ...] = field(default=())
+    drill: DrillPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

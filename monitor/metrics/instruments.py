@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from datetime import datetime
 
 from prometheus_client import (
     CollectorRegistry,
@@ -83,6 +84,10 @@ class Instruments:
         self._future = self._gauge(
             "vigia_rows_from_the_future",
             "Stored looks that are dated later than now, by a clock that was wrong; nobody is shown them until their time.",
+        )
+        self._drilled = self._gauge(
+            "vigia_drill_last_success_timestamp_seconds",
+            "When the newest drill was over that went well; 0 before the first.",
         )
         self._probers = self._gauge(
             "vigia_probers", "Processes that look; with 1 it is the one that watches itself."
@@ -169,6 +174,10 @@ class Instruments:
             self._sentinels.labels(family).set(tally.answered)
             for view in View:
                 self._view.labels(family, view).set(view is tally.view)
+
+    def drilled(self, last_success: datetime | None) -> None:
+        """The newest drill that went well was over then."""
+        self._drilled.set(0 if last_success is None else last_success.timestamp())
 
     def probers(self, processes: int) -> None:
         """So many processes look."""

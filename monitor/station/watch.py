@@ -37,6 +37,7 @@ from monitor.scheduling import Scheduler
 from monitor.station.bureau import Bureau, Digests, Housekeeping, Mail, Received
 from monitor.station.crew import Crew
 from monitor.station.delivering import Delivering, Office
+from monitor.station.drills import Drills
 from monitor.station.following import FollowedFile
 from monitor.station.heartbeats import digests
 from monitor.station.lifeline import follow_supervisor, only_watch
@@ -98,6 +99,7 @@ class _Watch:
         self._database = database
         self._clock = clock
         self._bureau = Bureau(database, clock)
+        self._drills = Drills(database, self._bureau.clock, lambda: self._bureau.picture)
         found = engine()
         self._instruments = Instruments(version=__version__, engine=f"{found.name} {found.version}")
         self._recorder = Recorder(
@@ -208,6 +210,7 @@ class _Watch:
         self._scheduler.every("follow the configuration", HOUSE, self._follow)
         self._scheduler.every("publish", PUBLISH, self._publish)
         self._scheduler.every("settle", SETTLE, self._settle)
+        self._scheduler.every("follow drills", HOUSE, partial(self._drill, self._drills.follow))
         zone = self._configuration.fleet.site.timezone
         self._scheduler.daily("look at tickets again", time(3, 30), zone, self._recheck)
         self._scheduler.daily(
@@ -316,6 +319,11 @@ class _Watch:
         if self._delivering is not None:
             await self._when_free(self._delivering.recheck)
 
+    async def _drill(self, act: Callable[[], bool]) -> None:
+        """Begin a drill, or go on with those that are under way."""
+        if await self._when_free(act):
+            self._news()
+
     def _news(self) -> None:
         """Something was decided: let readers see it now, and deliver what follows from it."""
         if self._delivering is not None:
@@ -333,6 +341,7 @@ class _Watch:
 
     async def _publish(self) -> None:
         self._instruments.queued(len(self._recorder))
+        self._instruments.drilled(self._drills.last_success)
         self._instruments.from_the_future(self._bureau.future_rows or 0)
         newest = self._outlook.newest
         self._instruments.saw({} if newest is None else newest.tallies)
@@ -432,6 +441,7 @@ class _Watch:
         self._configuration = replace(self._configuration, fleet=self._bureau.picture.fleet)
         self._plans = dict(self._bureau.picture.plans)
         self._look_out(self._configuration.settings)
+        self._plan_drills(self._configuration)
         looked_at = {key: plan for key, plan in self._plans.items() if not is_passive(plan.kind)}
         probers = self._configuration.settings.probers or probers_for(looked_at.values(), cores())
         if self._crew is not None:
@@ -439,6 +449,13 @@ class _Watch:
         self._instruments.probers(probers)
         if len(looked_at) < len(self._plans):
             self._scheduler.every("take in heartbeats", HOUSE, self._receive)
+
+    def _plan_drills(self, configuration: Configuration) -> None:
+        plan = configuration.settings.drill
+        self._drills.use(plan)
+        if plan is not None:
+            zone = configuration.fleet.site.timezone
+            self._scheduler.daily("begin the drill", plan.at, zone, partial(self._drill, self._drills.begin))
 
     def _look_out(self, settings: Settings) -> None:
         """Believe the configured sentinels and name servers about our own view."""
@@ -519,4 +536,11 @@ def _wiring(settings: Settings) -> tuple[object, ...]:
 def _addressees(configuration: Configuration) -> tuple[object, ...]:
     """Return what decides where tickets and messages go, and what links they carry."""
     settings = configuration.settings
-    return settings.helpdesk_kind, settings.helpdesk, settings.operators, configuration.fleet.site.url
+    drills = None if settings.drill is None else settings.drill.priority
+    return (
+        settings.helpdesk_kind,
+        settings.helpdesk,
+        settings.operators,
+        configuration.fleet.site.url,
+        drills,
+    )

@@ -14,15 +14,18 @@ from tempfile import TemporaryDirectory
 
 from monitor.health.words import Status
 from monitor.identifiers import BatchId, IncidentId
+from monitor.incidents.drill import Step
+from monitor.incidents.incident import Audience, Impact, Origin, Stage
 from monitor.journal import entries as j
 from monitor.journal.entries import Batch, Entry, Kind
 from monitor.store import journal, schema
 from monitor.store.database import Database
-from tests.store.history import NOON, applied, changed, entry, incident, opened
+from tests.store.history import NOON, applied, changed, entry, incident, opened, update
 
 RELEASE = "0.4"
 JOURNALS = Path(__file__).parent / "journals"
 FIRST, SECOND = IncidentId("01KAM0000000000000000000I1"), IncidentId("01KAM0000000000000000000I2")
+DECLARED, DRILL = IncidentId("01KAM0000000000000000000I3"), IncidentId("01KAM0000000000000000000I4")
 REFERENCE = f"VG-K7PM2QXA-{FIRST}"
 
 
@@ -71,8 +74,40 @@ def storm() -> Iterable[tuple[Entry, ...]]:
     yield (entry(Kind.TICKET_DISPUTED, disputed, at(29), FIRST),)
 
 
+def declared() -> Iterable[tuple[Entry, ...]]:
+    """An incident that a person opened with a ticket, and a drill that went well but for one step."""
+    wanted = replace(
+        incident(DECLARED, "gye1", at=at(40)), origin=Origin.OPERATOR, checks=(), wants_ticket=True
+    )
+    yield (said(Kind.INCIDENT_OPENED, j.IncidentOpened(incident=wanted), 40, DECLARED),)
+    rehearsed = replace(
+        incident(DRILL, "gye1", at=at(50)),
+        origin=Origin.OPERATOR,
+        audience=Audience.OPERATORS,
+        impact=Impact.NONE,
+        checks=(),
+        drill=True,
+        drill_until=at(55),
+        wants_ticket=True,
+    )
+    yield (opened(rehearsed),)
+    over = j.IncidentResolved(
+        incident=DRILL,
+        ended_at=at(55),
+        update=update("01KAM0000000000000000000U9", Stage.RESOLVED, at(55)),
+    )
+    yield (entry(Kind.INCIDENT_RESOLVED, over, at(55), DRILL),)
+    judged = j.DrillFinished(
+        incident=DRILL,
+        passed=False,
+        taken={Step.CONFIRMED: at(50), Step.TICKET_OPENED: at(50.1), Step.RESOLVED: at(55)},
+        spared=(Step.TOLD, Step.TOLD_OVER),
+    )
+    yield (entry(Kind.DRILL_FINISHED, judged, at(57), DRILL),)
+
+
 def write(database: Database) -> None:
-    for number, entries in enumerate(storm(), 1):
+    for number, entries in enumerate((*storm(), *declared()), 1):
         with database.writing() as tx:
             batch = Batch(id=BatchId(f"B{number:025}"), after=journal.head(tx), entries=entries)
             journal.append(tx, batch)

@@ -8,7 +8,7 @@ from monitor.store.observations.looks import Point, Step, looks, series
 from monitor.store.observations.measures import Figure, last_measures, measure_series
 from monitor.store.observations.memories import forget
 from monitor.store.observations.newest import last_edition, newest, note_newest
-from monitor.store.observations.notes import beat, installation_id, note, publish
+from monitor.store.observations.notes import beat, forget_beat, installation_id, note, publish
 from monitor.store.observations.recording import record, save_healths
 from monitor.store.observations.retention import Keep, prune, rows_after
 from monitor.store.observations.settling import settle
@@ -20,6 +20,7 @@ __all__ = [
     "Step",
     "beat",
     "forget",
+    "forget_beat",
     "installation_id",
     "last_edition",
     "last_measures",

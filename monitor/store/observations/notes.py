@@ -20,6 +20,11 @@ def beat(tx: Transaction, name: str, moment: datetime) -> None:
     )
 
 
+def forget_beat(tx: Transaction, name: str) -> None:
+    """Forget a sign of life, if there is one."""
+    tx.execute("DELETE FROM beats WHERE name = ?", (name,))
+
+
 def publish(tx: Transaction, name: str, moment: datetime, body: str) -> None:
     """Publish a text for the other process, in place of the last one of that name."""
     tx.execute(

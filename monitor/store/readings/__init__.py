@@ -10,6 +10,7 @@ from monitor.store.readings.checks import (
     last_whole,
     memories,
 )
+from monitor.store.readings.drills import DrillRow, drill, drills_under_way, last_good_drill
 from monitor.store.readings.fleet import (
     fleet,
     fleet_number,
@@ -48,12 +49,22 @@ from monitor.store.readings.spans import (
     status_spans,
 )
 from monitor.store.readings.strips import Fresh, Strip, fresh_looks, strip
-from monitor.store.readings.tickets import Note, TicketRow, followed, notes, references, ticket, ticket_of, tickets
+from monitor.store.readings.tickets import (
+    Note,
+    TicketRow,
+    followed,
+    notes,
+    references,
+    ticket,
+    ticket_of,
+    tickets,
+)
 from monitor.store.readings.views import BlockedView, blocked_views
 from monitor.store.readings.windows import window, windows
 
 __all__ = [
     "BlockedView",
+    "DrillRow",
     "Fresh",
     "Look",
     "Note",
@@ -65,6 +76,8 @@ __all__ = [
     "blocked_views",
     "check_kinds",
     "check_numbers",
+    "drill",
+    "drills_under_way",
     "ending_incidents",
     "evidence_of",
     "fleet",
@@ -80,16 +93,17 @@ __all__ = [
     "installation",
     "is_known",
     "is_learning",
+    "last_good_drill",
     "last_resolved_of",
     "last_warning_of",
     "last_whole",
     "learning_since",
     "maintenance_spans",
     "memories",
+    "notes",
     "open_incident_of",
     "open_incidents",
     "open_warning_of",
-    "notes",
     "openings_since",
     "publication",
     "references",
