@@ -16,8 +16,9 @@ from monitor.actions.ticket_task import Addressee
 from monitor.errors import NotFoundError
 from monitor.fleet import Fleet
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
+from monitor.journal.entries import Entry, Kind, TicketUpdated
 from monitor.language import moments, text
-from monitor.store import cases, deliveries
+from monitor.store import cases, deliveries, readings
 from monitor.store.cases import CaseRow, RaiseRow
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
@@ -107,14 +108,14 @@ class RaiseCourier:
             key=f"VG-{self._to.installation}-{queue_of(matter.raised.number)}",
             ticket=case.ticket,
             subject=case.subject,
-            body=self._note(matter, case),
+            body=self._words(matter, case),
             priority=matter.priority,
             department=case.department,
             language=self._to.language,
             internal=True,
         )
 
-    def _note(self, matter: _Matter, case: CaseRow) -> str:
+    def _words(self, matter: _Matter, case: CaseRow) -> str:
         language, promise = self._to.language, matter.fleet.support.promise
         zone = ZoneInfo(matter.fleet.site.timezone)
         return text(
@@ -148,9 +149,28 @@ class RaiseCourier:
             deliveries.end_attempt(tx, row.id, attempt, (now, outcome, detail))
             if after.detail == GONE:
                 cases.forget(tx, matter.raised.helpdesk, (matter.raised.ticket,))
+            elif after.state is DeliveryState.DONE:
+                self._note(tx, matter, now)
 
         self._outbox.record(work)
         self._outbox.checkpoint("committed")
+
+    def _note(self, tx: Transaction, matter: _Matter, now: datetime) -> None:
+        """Put the new priority on record; the journal knows the tickets that we opened."""
+        cases.note_priority(tx, matter.raised.helpdesk, matter.raised.ticket, matter.priority)
+        reference = "" if matter.case is None else matter.case.reference
+        known = readings.ticket(tx, reference) if reference else None
+        if known is None:
+            return
+        body = TicketUpdated(
+            incident=known.incident,
+            reference=reference,
+            action=Action.PRIORITY,
+            priority=matter.priority,
+            status=known.status,
+        )
+        entry = Entry(kind=Kind.TICKET_UPDATED, moment=now, subject=known.incident, body=body)
+        self._outbox.append(tx, (entry,))
 
     def _settle(self, tx: Transaction, row: DeliveryRow, after: Parcel) -> None:
         """Move a step on; once the ticket is as urgent as it can be made, the head of its department hears of it."""

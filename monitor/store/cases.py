@@ -116,6 +116,13 @@ def waiting_by_department(tx: Transaction) -> Mapping[str, int]:
     return {row["department"]: row["found"] for row in rows}
 
 
+def note_priority(tx: Transaction, helpdesk: str, ticket: str, priority: str) -> None:
+    """Put on record that we gave a ticket another priority."""
+    tx.execute(
+        "UPDATE cases SET priority = ? WHERE helpdesk = ? AND ticket = ?", (priority, helpdesk, ticket)
+    )
+
+
 def forget(tx: Transaction, helpdesk: str, tickets: Iterable[str]) -> None:
     """Drop tickets that the helpdesk does not have any more, or that matter no longer."""
     for ticket in tickets:

@@ -14,7 +14,7 @@ from monitor.actions.append import append
 from monitor.actions.calendars import HolidayKeeper, UnknownHolidaysError, calendar_of
 from monitor.actions.deliver import Deliverer
 from monitor.fleet import Department
-from monitor.journal.entries import Entry, InventoryApplied, Kind
+from monitor.journal.entries import Entry, InventoryApplied, Kind, TicketOpened
 from monitor.language.phrases import Phrase
 from monitor.store import cases, readings
 from monitor.store.database import Database
@@ -32,6 +32,7 @@ from monitor.tickets.port import (
     Receipt,
     TicketStatus,
     Word,
+    reference_of,
 )
 from monitor.tickets.priorities import Priority
 from tests.actions.conftest import Listeners
@@ -374,11 +375,31 @@ def test_departments_that_nothing_was_promised_for_are_left_alone(office: Office
     assert office.raised() == [("8", "high")]
 
 
-def test_our_own_ticket_rises_as_well_and_under_its_reference(office: Office):
-    office.shelf.opens("7", reference="VG-TESTHAUS-01")
+def test_our_own_ticket_rises_as_well_under_its_reference_and_the_journal_knows(office: Office):
+    whole = builders.incident()
+    reference = reference_of("TESTHAUS", whole.id)
+    ticket = TicketOpened(
+        incident=whole.id,
+        reference=reference,
+        helpdesk="shelf",
+        ticket="7",
+        url="",
+        department="soporte",
+        priority="normal",
+        subject="",
+    )
+    with office.database.writing() as tx:
+        opened = Entry(kind=Kind.TICKET_OPENED, moment=office.clock.now(), subject=whole.id, body=ticket)
+        append(tx, (builders.opened(whole, at=office.clock.now()), opened), office.clock.now())
+    office.shelf.opens("7", reference=reference)
     office.later(DAY)
 
-    assert [order.reference for order in office.shelf.orders] == ["VG-TESTHAUS-01"]
+    [raised] = [order for order in office.shelf.orders if order.action is Action.PRIORITY]
+    assert (raised.reference, raised.priority) == (reference, Priority.HIGH)
+    with office.database.reading() as tx:
+        known = readings.ticket(tx, reference)
+    assert known is not None
+    assert (known.priority, known.status) == ("high", "open")
 
 
 def test_the_head_is_told_once_a_step_with_what_happened(office: Office):
