@@ -66,6 +66,9 @@ Address = Annotated[str, Field(max_length=320), AfterValidator(plain_address)]
 """A mail address without a name."""
 
 
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
 def _host(host: str) -> str:
     if not host or len(host) > 253 or not host.isprintable() or set(host) & set(" /@?#"):
         raise RefusalError("configuration.post.host", found=host)
@@ -81,13 +84,20 @@ class ServerOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    host: Annotated[str, AfterValidator(_host)]
-    port: Annotated[int, Field(ge=1, le=65535)]
-    security: Security = Security.STARTTLS
-    user: str = ""
+    host: Annotated[str, AfterValidator(_host)] = Field(description="The name or address of the mail server.")
+    port: Port
+    security: Security = Field(
+        default=Security.STARTTLS,
+        description="TLS from the first byte, STARTTLS, or none, which goes only to loopback and private networks.",
+    )
+    user: str = Field(default="", description="The account at the server; it takes a password as well.")
     # What is shorter could not be hidden in what we show without hiding half of every sentence.
-    password: SecretStr | None = Field(default=None, min_length=4)
-    ca_file: str | None = None
+    password: SecretStr | None = Field(
+        default=None, min_length=4, description="The password of the account, at least 4 characters."
+    )
+    ca_file: str | None = Field(
+        default=None, description="The certificate authority of a private network, a PEM file."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -110,7 +120,7 @@ class ServerOptions(BaseModel):
 class SmtpOptions(ServerOptions):
     """The server that takes our letters."""
 
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    port: Port = Field(default=587, description="The port of the mail server; 587 if left out.")
 
 
 class ImapOptions(ServerOptions):
@@ -119,9 +129,15 @@ class ImapOptions(ServerOptions):
     What was read is marked as seen or, with `handled`, moved to the mailbox of that name.
     """
 
-    port: Annotated[int, Field(ge=1, le=65535)] = 993
-    mailbox: str = Field(default="INBOX", min_length=1, max_length=200)
-    handled: str = Field(default="", max_length=200)
+    port: Port = Field(default=993, description="The port of the mail server; 993 if left out.")
+    mailbox: str = Field(
+        default="INBOX", min_length=1, max_length=200, description="The mailbox that is read."
+    )
+    handled: str = Field(
+        default="",
+        max_length=200,
+        description="Where letters are moved once they are read; left out, they are marked as seen.",
+    )
 
 
 def _is_loopback(host: object) -> bool:

@@ -15,7 +15,12 @@ class DeskMailOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
-    sender: Address = Field(alias="from")
-    smtp: SmtpOptions
-    imap: ImapOptions | None = None
-    registered_only: bool = True
+    sender: Address = Field(alias="from", description="The address that the desk writes from.")
+    smtp: SmtpOptions = Field(description="The mail server that takes the desk's letters.")
+    imap: ImapOptions | None = Field(
+        default=None,
+        description="The mailbox that the desk reads; without it `vigia desk receive` takes letters.",
+    )
+    registered_only: bool = Field(
+        default=True, description="Whether only registered addresses may open tickets by mail."
+    )

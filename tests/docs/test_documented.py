@@ -43,12 +43,13 @@ def test_every_kind_of_check_is_documented_with_its_options(kind):
 
 @pytest.mark.parametrize("kind", sorted(HELPDESKS))
 def test_every_helpdesk_is_documented_with_its_keys(kind):
-    named = names_in(code_of(DOCS / "tickets.md", DOCS / "configuration.md"))
+    named = names_in(code_of(DOCS / "tickets.md", DOCS / "configuration.md", DOCS / "desk.md"))
     assert {kind, *properties(HELPDESKS[kind].options.model_json_schema())} - named == set()
 
 
 def test_every_key_of_the_configuration_is_documented():
-    named = names_in(code_of(DOCS / "configuration.md", DOCS / "checks.md", DOCS / "tickets.md"))
+    told = ("configuration.md", "checks.md", "tickets.md", "desk.md")
+    named = names_in(code_of(*(DOCS / page for page in told)))
     assert properties(schema()) - {"$schema"} - named == set()
 
 
