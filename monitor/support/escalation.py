@@ -42,14 +42,13 @@ def next_raise(waited: timedelta, priority: str, after: timedelta, past: Sequenc
     """Return the step that is due for a ticket without an answer, None if there is none.
 
     However much time was missed, it is one step at a time and none twice: what a person lowered afterwards stays so until the next
-    is due. A ticket at the top is told of once.
+    is due. What stood at the top once is not brought there again, for a person may have lowered it, or the helpdesk may know fewer
+    priorities than we do. A ticket at the top is told of once.
     """
     step = waited // after
     if step < 1 or any(step <= each.step for each in past):
         return None
-    if priority != HIGHEST:
-        higher = PRIORITIES[PRIORITIES.index(priority) + 1]
-        return Raise(step=step, was=priority, becomes=higher)
-    if any(each.becomes == HIGHEST for each in past):
+    becomes = PRIORITIES[min(PRIORITIES.index(priority) + 1, len(PRIORITIES) - 1)]
+    if becomes == HIGHEST and any(each.becomes == HIGHEST for each in past):
         return None
-    return Raise(step=step, was=priority, becomes=priority)
+    return Raise(step=step, was=priority, becomes=becomes)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from monitor.actions.answers import TicketReader, waits_of
 from monitor.actions.append import append
@@ -18,6 +20,7 @@ from monitor.journal.entries import Entry, InventoryApplied, Kind, TicketOpened
 from monitor.language.phrases import Phrase
 from monitor.store import cases, readings
 from monitor.store.database import Database
+from monitor.subscribers.operators import AppriseMessenger
 from monitor.support.escalation import Promise
 from monitor.support.hours import Hours
 from monitor.support.reach import Support
@@ -37,6 +40,7 @@ from monitor.tickets.port import (
 from monitor.tickets.priorities import Priority
 from tests.actions.conftest import Listeners
 from tests.conftest import SteppingClock
+from tests.servers.post_office import post_office
 from tests.tickets import builders
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -549,3 +553,17 @@ def test_what_waits_is_listed_with_its_time(office: Office):
         assert fleet is not None
         [(row, waited)] = waits_of(tx, fleet, office.clock.now())
     assert (row.ticket, waited) == ("7", 3 * HOUR)
+
+
+def test_the_head_is_told_by_real_mail(office: Office):
+    with post_office() as mail:
+        url = f"mailto://127.0.0.1:{mail.port}/?from=vigia@example.com&to=jefa@example.com&mode=insecure"
+        office.head = AppriseMessenger((SecretStr(url),))
+        office.restart()
+        office.shelf.opens("7")
+        office.later(DAY)
+
+    [letter] = [message_from_bytes(each, policy=policy.default) for each in mail.taken]
+    assert letter["To"] == "jefa@example.com"
+    assert letter["Subject"] == "Nodored: nadie responde el ticket 7 (Soporte técnico)"
+    assert "La prioridad subió de normal a alta." in letter.get_body(("plain",)).get_content()

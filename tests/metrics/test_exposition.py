@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from monitor.metrics import (
 from monitor.metrics.instruments import Instruments
 from monitor.observation import Outcome
 from tests.metrics.builders import MAIL, NOW, health, incident, look, server, snapshot
+from tests.web.builders import support
 
 
 @pytest.fixture
@@ -141,3 +143,13 @@ def test_the_names_are_those_of_a_scrape(instruments, classic):
 def test_nothing_published_yet_still_makes_a_whole_text(picture):
     assert join("", picture, openmetrics=False) == picture
     assert join("", picture, openmetrics=True) == picture + "# EOF\n"
+
+
+def test_departments_tell_how_long_they_take_and_how_many_wait():
+    told = replace(snapshot(), support=support())
+    text = snapshot_lines(told, Counts(), NOW)
+
+    assert 'vigia_tickets_unanswered{department="soporte"} 3\n' in text
+    assert 'vigia_ticket_answer_seconds{department="soporte"} 85200\n' in text
+    # Nobody was answered there, so there is no figure that could be read as a fast one.
+    assert 'vigia_ticket_answer_seconds{department="comercial"}' not in text

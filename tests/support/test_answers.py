@@ -126,6 +126,8 @@ DAY = timedelta(days=1)
         (2 * DAY, "urgent", (Raise(step=1, was="urgent", becomes="urgent"),), None),
         (3 * DAY, "urgent", (Raise(step=2, was="high", becomes="urgent"),), None),
         (4 * DAY, "normal", (Raise(step=2, was="high", becomes="urgent"),), ("normal", "high", 4)),
+        # Lowered from the top, or in a helpdesk whose highest is what we call high.
+        (4 * DAY, "high", (Raise(step=2, was="high", becomes="urgent"),), None),
     ],
 )
 def test_a_ticket_rises_one_step_for_each_day_that_nobody_answers(waited, priority, past, due):

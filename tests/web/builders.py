@@ -89,7 +89,8 @@ def support(**changes: object) -> SupportView:
         ),
         unanswered={"pagos": 0, "soporte": 3, "comercial": 0},
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    answers = tuple(each.answer for each in plain.departments if each.answer is not None)
+    return replace(plain, answers=answers, **changes)  # type: ignore[arg-type]
 
 
 def ulid_of(number: int) -> str:
