@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from monitor.actions.deliver import Deliverer
 from monitor.cli import main
-from monitor.clock import SystemClock
+from monitor.clock import HouseClock, SystemClock
 from monitor.inventory import Configuration, load
 from monitor.station.opening import Wanted, office_of
 from monitor.store.database import Database
@@ -147,13 +148,15 @@ def deliver(
 ) -> None:
     """Carry out what is due at the built-in desk."""
     results: list[str] = []
-    wanted = Wanted(
-        configuration=configuration,
-        database=lookout.database,
-        clock=lookout.bureau.clock,
-        installation="TESTHAUS",
-    )
-    deliverer = office_of(wanted, on_result=results.append, on_news=lambda: None).deliverer
+    deliverer = deliverer_of(configuration, lookout.database, lookout.bureau.clock, results)
     while deliverer.step():
         lookout.clock.step(timedelta(milliseconds=1))
     assert tuple(results) == wanted_results
+
+
+def deliverer_of(
+    configuration: Configuration, database: Database, clock: HouseClock, results: list[str]
+) -> Deliverer:
+    """Return whoever carries tickets to the built-in desk."""
+    wanted = Wanted(configuration=configuration, database=database, clock=clock, installation="TESTHAUS")
+    return office_of(wanted, on_result=results.append, on_news=lambda: None).deliverer
