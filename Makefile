@@ -25,6 +25,7 @@ demo: environment ## watch a small made-up fleet break and recover: make demo [L
 
 test: development ## prove the product: make test [ARGS='tests/scheduling -k step']
 	@tools/system-packages
+	@tools/django-helpdesk
 	@$(python) -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR) $(or $(ARGS),--ignore tests/fuzz)
 	@$(if $(ARGS),,$(python) -m pytest -q -n 2 --dist worksteal tests/fuzz)
 
@@ -45,6 +46,7 @@ bench: development ## measure: make bench [ARGS=schedule]
 
 soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a clock that is set back and forth against the stopwatch, the proofs of the judgement, then all tests again and again in random orders: make soak [ROUNDS=10]
 	@tools/system-packages
+	@tools/django-helpdesk
 	@$(python) -m tests.soak.start
 	@$(python) -m tests.soak.fault
 	@$(python) -m tests.soak.kill

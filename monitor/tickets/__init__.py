@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.tickets.desk import DESK
+from monitor.tickets.djangohelpdesk import DJANGOHELPDESK
 from monitor.tickets.email import EMAIL
 from monitor.tickets.port import HelpdeskKind
 from monitor.tickets.redmine import REDMINE
@@ -18,7 +19,7 @@ from monitor.tickets.zammad import ZAMMAD
 from monitor.tickets.zendesk import ZENDESK
 
 KINDS: Mapping[str, HelpdeskKind] = {
-    kind.name: kind for kind in (DESK, EMAIL, REDMINE, RT, WEBHOOK, WHMCS, ZAMMAD, ZENDESK)
+    kind.name: kind for kind in (DESK, DJANGOHELPDESK, EMAIL, REDMINE, RT, WEBHOOK, WHMCS, ZAMMAD, ZENDESK)
 }
 
 __all__ = ["KINDS"]

@@ -136,6 +136,12 @@ def _desk(ground: Ground) -> Bench:
     return DeskBench(ground)
 
 
+def _django_helpdesk(ground: Ground) -> Bench:
+    from tests.servers.django_helpdesk import DjangoHelpdeskBench  # noqa: PLC0415
+
+    return DjangoHelpdeskBench(ground)
+
+
 def _redmine(ground: Ground) -> Bench:
     from tests.servers.redmine import RedmineBench  # noqa: PLC0415
 
@@ -180,6 +186,7 @@ def _email(ground: Ground) -> Bench:
 
 BENCHES: Mapping[str, Callable[[Ground], Bench]] = {
     "desk": _desk,
+    "djangohelpdesk": _django_helpdesk,
     "email": _email,
     "redmine": _redmine,
     "rt": _rt,
@@ -191,6 +198,7 @@ BENCHES: Mapping[str, Callable[[Ground], Bench]] = {
 
 # The programs that a bench cannot do without, as in tools/system-packages: without them its tests are skipped by these names.
 NEEDS: Mapping[str, tuple[str, ...]] = {
+    "djangohelpdesk": (str(Path(__file__).parents[1] / ".system/django-helpdesk/.installed"),),
     "email": ("dovecot",),
     "redmine": ("/usr/share/redmine/config.ru", "/var/lib/redmine/Gemfile.lock"),
     "rt": ("/usr/share/request-tracker5/libexec/rt-server", "rt-setup-database-5", "sqlite3"),

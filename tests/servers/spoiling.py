@@ -43,6 +43,9 @@ class Spoiling(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self.asked()
 
+    def do_OPTIONS(self) -> None:
+        self.asked()
+
     def do_DELETE(self) -> None:
         self.asked()
 
