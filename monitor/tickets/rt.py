@@ -35,6 +35,7 @@ from monitor.tickets.port import (
 from monitor.tickets.priorities import higher_of
 from monitor.tickets.rt_api import Api, Numbers, Queue, RtOptions, Ticket
 from monitor.tickets.rt_records import RtRecords
+from monitor.tickets.rt_statuses import Statuses
 
 _PRIORITIES = {
     Priority.LOW: "0",
@@ -65,10 +66,11 @@ class Rt:
         self._api = Api(options, now)
         self._scale = Numbers(_PRIORITIES, options.priorities)
         self._places = Places(options, options.queue)
+        self._statuses = Statuses(self._api)
         self._fitness = Fitness(self.inspect, options.language)
         self._field: str | None = None
         self._unmarked: _Unmarked | None = None
-        self.records = RtRecords(options, self._api, self._scale, self._places)
+        self.records = RtRecords(options, self._api, self._scale, self._places, now)
 
     @property
     def search_lag(self) -> timedelta:
@@ -101,13 +103,12 @@ class Rt:
     def find(self, reference: str) -> tuple[Found, ...]:
         """Search the reference field and compare what it finds; that it finds nothing counts only where the field is still there."""
         field = self._known_field()
-        query = f"CF.{{{field}}} = '{reference}'"
-        ours = [ticket for ticket in self._api.tickets(query) if self._is_ours(ticket, reference, field)]
+        listed = self._api.tickets(f"CF.{{{field}}} = '{reference}'")
+        ours = [ticket for ticket in listed if self._is_ours(ticket, reference, field)]
         if not ours:
             self._require_field()
             return ()
-        closed = {ticket.id for ticket in self._api.tickets(f"{query} AND Status = '__Inactive__'")}
-        found = (self._found(ticket, reference, closed=ticket.id in closed) for ticket in ours)
+        found = (self._found(ticket, reference) for ticket in ours)
         return tuple(sorted(found, key=lambda each: int(each.ticket)))
 
     def _create(self, order: Order) -> Receipt:
@@ -157,10 +158,9 @@ class Rt:
             raise DeliveryError(Fate.MISSING, "the helpdesk has no such ticket any more")
         if order.reference and not self._is_ours(ticket, order.reference, self._known_field()):
             raise DeliveryError(Fate.MISSING, f"ticket {order.ticket} does not carry our reference")
-        needs_status = order.action in (Action.RESOLVE, Action.REOPEN)
         return _Before(
             ticket=ticket,
-            closed=needs_status and self._is_closed(order.ticket),
+            closed=order.action in (Action.RESOLVE, Action.REOPEN) and self._statuses.is_final(ticket),
             said=self._was_said(order),
         )
 
@@ -231,8 +231,8 @@ class Rt:
         return next(islice(self._api.tickets(f"id = {ticket}"), 1), None)
 
     def _is_closed(self, ticket: str) -> bool:
-        """RT knows which statuses of the ticket's queue are final."""
-        return any(self._api.tickets(f"id = {ticket} AND Status = '__Inactive__'"))
+        present = self._ticket(ticket)
+        return present is not None and self._statuses.is_final(present)
 
     def _is_ours(self, ticket: Ticket, reference: str, field: str) -> bool:
         """Where people moved it to a queue without the field, the subject tells."""
@@ -295,12 +295,12 @@ class Rt:
             return [Phrase("helpdesk.rt.field_kind", {"field": self._options.reference_field})]
         return []
 
-    def _found(self, ticket: Ticket, reference: str, *, closed: bool) -> Found:
+    def _found(self, ticket: Ticket, reference: str) -> Found:
         return Found(
             ticket=ticket.id,
             reference=reference,
             url=self._options.link_to(ticket.id),
-            status=TicketStatus.CLOSED if closed else TicketStatus.OPEN,
+            status=TicketStatus.CLOSED if self._statuses.is_final(ticket) else TicketStatus.OPEN,
             priority=self._scale.ours(ticket.priority),
         )
 

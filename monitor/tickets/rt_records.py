@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from monitor.tickets.answers import is_number, shortened
 from monitor.tickets.mapping import Places, Scale
@@ -16,13 +18,26 @@ _ZONES = timedelta(hours=12)
 _NOBODY = frozenset({"RT_System", "Nobody"})
 _DELETED = "deleted"
 _FINAL = frozenset({"resolved", "rejected", _DELETED})
+_SETTLED = timedelta(minutes=1)
+_KEPT = 500
 _MERGED_INTO = re.compile(r"/ticket/(\d+)$")
+
+
+class _Known(NamedTuple):
+    """What people did on a ticket until it was last changed."""
+
+    updated: datetime
+    words: tuple[Word, ...]
 
 
 class RtRecords:
     """Reads tickets by searches and people's deeds by the history; what RT did by itself, and we, is nobody's deed."""
 
-    def __init__(self, options: RtOptions, api: Api, scale: Scale, places: Places) -> None:
+    def __init__(
+        self, options: RtOptions, api: Api, scale: Scale, places: Places, now: Callable[[], datetime]
+    ) -> None:
+        self._now = now
+        self._known: dict[str, _Known] = {}
         self._options = options
         self._api = api
         self._scale = scale
@@ -45,7 +60,26 @@ class RtRecords:
         return tuple(found.values())
 
     def words(self, ticket: str) -> tuple[Word, ...]:
-        """Read the history of a ticket, with what was merged into it."""
+        """Read the history of a ticket, with what was merged into it; nothing of it is read again before something changes."""
+        present = next(self._api.tickets(f"id = {ticket}"), None) if is_number(ticket) else None
+        if present is None:
+            return self._read(ticket)
+        known = self._known.get(ticket)
+        if known is not None and known.updated == present.updated:
+            return known.words
+        words = self._read(ticket)
+        self._known.pop(ticket, None)
+        # RT writes whole seconds, and its clock need not be ours: what is too young may still change without a sign of it.
+        if self._now() - present.updated > _SETTLED:
+            self._keep(ticket, _Known(present.updated, words))
+        return words
+
+    def _keep(self, ticket: str, known: _Known) -> None:
+        if len(self._known) >= _KEPT:
+            self._known.pop(next(iter(self._known)), None)
+        self._known[ticket] = known
+
+    def _read(self, ticket: str) -> tuple[Word, ...]:
         history = tuple(self._api.history(ticket)) if is_number(ticket) else ()
         statuses = [each.new for each in history if each.type == "Status"]
         if not history or statuses[-1:] == [_DELETED]:

@@ -461,3 +461,34 @@ def test_the_first_answer_costs_one_look_however_long_the_history(
     assert case is not None
     assert case.status is TicketStatus.ANSWERED
     assert len([url for url in asked if f"/ticket/{ticket}/" in url]) == 1
+
+
+def test_a_history_is_read_again_only_after_a_change(
+    server: RequestTracker, rt: Rt, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tickets of what goes on are read each minute, and each call costs RT a login."""
+    ticket = rt.perform(order(reference)).ticket
+    server.write("ana", ticket, "comment", "Disco por cambiar")
+    server.sql(f"UPDATE Tickets SET LastUpdated = datetime('now', '-5 minutes') WHERE id = {ticket}")  # noqa: S608 - numbers alone
+    words = rt.records.words(ticket)
+    asked = noting(monkeypatch)
+    assert rt.records.words(ticket) == words
+    assert len(asked) == 1
+    server.write("ana", ticket, "comment", "Cambiado")
+    # As young as this, more may follow within the same second.
+    assert [len(rt.records.words(ticket)) for _ in range(2)] == [2, 2]
+    server.write("ana", ticket, "comment", "De verdad")
+    assert len(rt.records.words(ticket)) == 3
+
+
+def test_what_a_status_means_is_known_by_rt(server: RequestTracker, rt: Rt, reference: str) -> None:
+    """What is final is for RT to say; it is asked once for each."""
+    ticket = rt.perform(order(reference)).ticket
+    for status, shown in (
+        ("stalled", TicketStatus.OPEN),
+        ("rejected", TicketStatus.CLOSED),
+        ("open", TicketStatus.OPEN),
+        ("resolved", TicketStatus.CLOSED),
+    ):
+        server.change(ticket, Status=status)
+        assert [found.status for found in rt.find(reference)] == [shown]
