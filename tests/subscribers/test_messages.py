@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from monitor.incidents.incident import Audience, Stage
+from monitor.incidents.incident import Audience, Origin, Stage
 from monitor.journal.entries import Entry, Kind, Reason, TicketRejected
 from monitor.subscribers import wording
 from monitor.subscribers.port import Tone
@@ -95,3 +96,23 @@ def test_every_kind_of_message_exists_in_both_languages(language: str) -> None:
         wording.uncertain(matter(builders.opened(whole), language)).title,
     }
     assert len(titles) == 5
+
+
+def test_what_a_person_declared_names_them_and_what_customers_read() -> None:
+    whole = builders.incident(origin=Origin.OPERATOR)
+    entry = replace(builders.opened(whole), actor="ana")
+    message = wording.opened(matter(entry, origin=Origin.OPERATOR))
+    assert message.title == "[Nodored] Declarado por ana: gye1.nodored.example: fuera de servicio"
+    assert message.body.startswith("Los clientes leen: Novedad 0.")
+    over = wording.resolved(matter(builders.resolved(whole, LATER, actor="eva"), origin=Origin.OPERATOR))
+    assert over.title.startswith("[Nodored] Resuelto por eva: ")
+
+
+def test_a_drill_says_first_that_nothing_failed() -> None:
+    drill = {"drill": True, "origin": Origin.OPERATOR, "audience": Audience.OPERATORS}
+    message = wording.opened(matter(builders.opened(builders.incident()), language="en", **drill))
+    assert message.body.startswith("This is a drill: nothing failed")
+    assert "/incidents/" not in message.body
+    over = wording.resolved(matter(builders.resolved(builders.incident(), LATER), language="en", **drill))
+    assert over.tone is Tone.RELIEF
+    assert "drill is over" in over.body
