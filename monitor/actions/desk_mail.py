@@ -82,8 +82,12 @@ class DeskMail:
         source = f"desk:{imap.user}@{imap.host}:{imap.port}/{imap.mailbox}"
         with self._database.reading() as tx:
             known = letters.place(tx, source)
-        since = None if known is None else Place(known.validity, known.number)
         with opened(imap) as mailbox:
+            if known is None:
+                # What lay there before is no request to us, and nobody expects to hear of it now.
+                self._begin(source, mailbox.end())
+                return False
+            since = Place(known.validity, known.number)
             done = [
                 arrived.place
                 for arrived in mailbox.new(since, _AT_ONCE)
@@ -91,6 +95,10 @@ class DeskMail:
             ]
             mailbox.settle(done)
         return bool(done)
+
+    def _begin(self, source: str, end: Place) -> None:
+        with self._database.writing() as tx:
+            letters.put_place(tx, source, Read(end.validity, end.uid))
 
     def receive(self, raw: bytes, now: datetime) -> TakenIn:
         """Take one letter in, as a mail server hands it over."""

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from monitor.checks.mailing.imap_session import mailbox_word
@@ -21,6 +21,7 @@ LETTER_LIMIT = 512 * 1024
 """So many bytes of each letter are read; words come before what is attached to them."""
 _SAID_LIMIT = 64 * 1024 * 1024
 _VALIDITY = re.compile(rb"[0-9]{1,10}")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _UID = re.compile(rb"\bUID ([0-9]{1,10})\b")
 
 
@@ -55,16 +56,30 @@ class Mailbox:
             raise PostError(Outcome.NOT_SENT, "the mailbox does not say how it counts its letters")
         return int(told)
 
-    def new(self, since: Place | None, most: int) -> Iterator[Arrived]:
-        """Give the letters that came after `since`, oldest first and at most so many; all of them if the mailbox counts anew."""
-        read = since.uid if since is not None and since.validity == self._validity else 0
-        [found, *_] = self._said("SEARCH", *self._client.uid("SEARCH", f"UID {read + 1}:*"))
-        numbers = sorted({int(word) for word in (found or b"").split() if word.isdigit() and len(word) <= 10})
-        # `n:*` names the last letter even where that one is older.
-        for uid in [number for number in numbers if number > read][:most]:
+    def end(self) -> Place:
+        """Return the place behind everything that lies there now."""
+        return Place(self._validity, max(self._numbers("UID *"), default=0))
+
+    def new(self, since: Place | date, most: int) -> Iterator[Arrived]:
+        """Give the letters that came after a place, or on a day or later, oldest first and at most so many.
+
+        If the mailbox counts anew, those are given that nobody has seen: what was settled before is marked.
+        """
+        if isinstance(since, date):
+            found = self._numbers(f"SINCE {since.day}-{_MONTHS[since.month - 1]}-{since.year}")
+        elif since.validity != self._validity:
+            found = self._numbers("UNSEEN")
+        else:
+            # `n:*` names the last letter even where that one is older.
+            found = [number for number in self._numbers(f"UID {since.uid + 1}:*") if number > since.uid]
+        for uid in found[:most]:
             raw = self._letter(uid)
             if raw is not None:
                 yield Arrived(place=Place(self._validity, uid), raw=raw)
+
+    def _numbers(self, wanted: str) -> list[int]:
+        [found, *_] = self._said("SEARCH", *self._client.uid("SEARCH", wanted))
+        return sorted({int(word) for word in (found or b"").split() if word.isdigit() and len(word) <= 10})
 
     def _letter(self, uid: int) -> bytes | None:
         answer = self._said(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from monitor.checks.options.patterns import group_in
 from monitor.post.imap import Place, opened
@@ -16,6 +16,7 @@ from monitor.tickets.port import WORD_LIMIT, Case, Deed, DeliveryError, Fate, Wo
 
 _AT_ONCE = 50
 _FRESH = timedelta(seconds=30)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 # As the usual helpdesks tag their subjects: [name #12], [#12], [Ticket ID: 12], [Ticket#12], (Ticket#12).
 _TAG = re.compile(
     r"\[[^\[\]#]{1,40} #[0-9]{1,12}\]|\[#[A-Za-z0-9-]{1,20}\]|\[Ticket ID: [^\[\]]{1,20}\]|[\[(]Ticket#[0-9]{1,20}[\])]"
@@ -81,10 +82,13 @@ class Answers:
         self._read_at = now
 
     def _read_some(self, now: datetime) -> int:
+        since = self._book.place(self._source) or self._first_day()
+        if since is None:
+            return 0
         ours: list[Place] = []
         count = 0
         with opened(self._options) as mailbox:
-            for arrived in mailbox.new(self._book.place(self._source), _AT_ONCE):
+            for arrived in mailbox.new(since, _AT_ONCE):
                 heard = self._heard(read(arrived.raw), now)
                 self._book.hear(self._source, arrived.place, heard)
                 count += 1
@@ -93,6 +97,11 @@ class Answers:
             # What is somebody else's stays as it lies.
             mailbox.settle(ours)
         return count
+
+    def _first_day(self) -> date | None:
+        """Return the day before our first letter: what came earlier answers none; None as long as we wrote none."""
+        opened_at = min((each.opened_at for each in self._book.threads(_EVER)), default=None)
+        return None if opened_at is None else (opened_at - timedelta(days=1)).date()
 
     def _heard(self, letter: Received, now: datetime) -> Heard | None:
         named = (

@@ -96,6 +96,8 @@ def test_a_customer_writes_and_is_answered(
     )
     with running(house):
         house.vigia("desk", "requester", "add", EVA)
+        began = "SELECT 1 FROM letter_places WHERE source LIKE 'desk:alice%'"
+        wait_for(lambda: facts.ask(house, lambda tx: tx.rows(began)), what="the first look into the mailbox")
         dovecot.put(letter(Subject="Sin correo", Message_ID="<1@cliente.example>"))
         [receipt] = wait_for(lambda: letters(office), what="the receipt")
         assert (receipt["To"], receipt["Subject"]) == (EVA, "[#1] Sin correo")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from pydantic import SecretStr
 
 from monitor.post.imap import Place, opened
 from monitor.post.port import ImapOptions, Outcome, PostError
-from tests.servers.certificates import Files, make_files
+from tests.servers.certificates import Files, make_files, wall_time
 from tests.servers.dovecot import PASSWORD, USER, Dovecot
 from tests.servers.talking import HANG, talking
 
+DAWN = date(2026, 1, 1)
 GREETING = b"* OK [CAPABILITY IMAP4rev1] ready\r\n"
 
 
@@ -45,10 +46,12 @@ def letter(number: int) -> bytes:
 def test_every_letter_is_read_once_and_in_order(dovecot: Dovecot) -> None:
     dovecot.empty()
     options = at(dovecot)
+    with opened(options) as mailbox:
+        start = mailbox.end()
     for number in range(5):
         dovecot.put(letter(number))
     with opened(options) as mailbox:
-        first = list(mailbox.new(None, 3))
+        first = list(mailbox.new(start, 3))
         mailbox.settle(each.place for each in first)
     with opened(options) as mailbox:
         second = list(mailbox.new(first[-1].place, 3))
@@ -56,7 +59,12 @@ def test_every_letter_is_read_once_and_in_order(dovecot: Dovecot) -> None:
     with opened(options) as mailbox:
         assert list(mailbox.new(second[-1].place, 3)) == []
         anew = Place(second[-1].place.validity + 1, second[-1].place.uid)
-        assert len(list(mailbox.new(anew, 10))) == 5
+        # A mailbox that counts anew gives what nobody has settled.
+        assert [each.raw for each in mailbox.new(anew, 10)] == [letter(3), letter(4)]
+        today = wall_time().date()
+        assert len(list(mailbox.new(today - timedelta(days=1), 10))) == 5
+        assert list(mailbox.new(today + timedelta(days=2), 10)) == []
+        assert mailbox.end() == second[-1].place
 
 
 @pytest.mark.system("dovecot")
@@ -64,7 +72,7 @@ def test_what_is_handled_is_moved_and_what_is_read_is_seen(dovecot: Dovecot) -> 
     dovecot.empty()
     dovecot.put(letter(1))
     with opened(at(dovecot)) as mailbox:
-        [one] = mailbox.new(None, 9)
+        [one] = mailbox.new(DAWN, 9)
         with dovecot.client() as client:
             client.select(readonly=True)
             assert client.search(None, "UNSEEN")[1] == [b"1"]
@@ -79,7 +87,7 @@ def test_what_is_handled_is_moved_and_what_is_read_is_seen(dovecot: Dovecot) -> 
     assert [each.raw for each in found] == [letter(2)]
     assert len(dovecot.letters()) == 1
     with opened(at(dovecot, mailbox="Atendidos ñ")) as mailbox:
-        assert [each.raw for each in mailbox.new(None, 9)] == [letter(2)]
+        assert [each.raw for each in mailbox.new(DAWN, 9)] == [letter(2)]
 
 
 @pytest.mark.system("dovecot")
@@ -87,7 +95,7 @@ def test_what_is_handled_is_moved_and_what_is_read_is_seen(dovecot: Dovecot) -> 
 def test_a_mailbox_is_read_behind_tls(dovecot: Dovecot, files: Files, security: str) -> None:
     port = dovecot.imaps if security == "tls" else dovecot.port
     with opened(at(dovecot, port=port, security=security, ca_file=str(files.ca))) as mailbox:
-        list(mailbox.new(None, 1))
+        list(mailbox.new(DAWN, 1))
     with pytest.raises(PostError, match="certificate"), opened(at(dovecot, port=port, security=security)):
         pass
 
