@@ -80,7 +80,7 @@ class TicketCourier:
     def _look(self, task: Task, order: Order, manner: Manner) -> None:
         now = self._outbox.clock.now()
         try:
-            found = orders.living(guarded(lambda: self._to.helpdesk.find(order.reference)))
+            found = orders.living(guarded(lambda: self._to.helpdesk.find(order.reference)), order.ticket)
         except DeliveryError as error:
             after = delivery.after_lookup_error(
                 parcel_of(task.row), error, now=self._outbox.clock.now(), chance=self._outbox.chance()

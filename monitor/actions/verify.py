@@ -88,7 +88,8 @@ class Verifier:
 
     def _one_of(self, task: Task) -> Found | None:
         """Return the ticket that is kept, others closed; None if there is surely none."""
-        found = orders.living(self._to.helpdesk.find(task.story.reference))
+        known = "" if task.ticket is None else task.ticket.ticket
+        found = orders.living(self._to.helpdesk.find(task.story.reference), known)
         if not found:
             lag = self._to.helpdesk.search_lag or timedelta(0)
             if self._outbox.clock.now() < task.row.created_at + lag:

@@ -64,9 +64,10 @@ def duplicate_order(story: Story, extra: Found, kept: str) -> Order:
     )
 
 
-def living(found: tuple[Found, ...]) -> tuple[Found, ...]:
-    """Return the tickets that can still be written to; where there is none, those that cannot."""
-    return tuple(ticket for ticket in found if not ticket.frozen) or found
+def living(found: tuple[Found, ...], known: str) -> tuple[Found, ...]:
+    """Return the tickets that can still be written to; where there is none, the `known` one if it was found."""
+    alive = tuple(ticket for ticket in found if not ticket.frozen)
+    return alive or tuple(ticket for ticket in found if ticket.ticket == known)
 
 
 def shows(order: Order, found: tuple[Found, ...]) -> bool:

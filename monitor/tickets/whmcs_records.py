@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from monitor.language.zones import instant_of
 from monitor.tickets.answers import is_number, shortened
-from monitor.tickets.first_answers import FirstAnswers
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import Case, Deed, DeliveryError, Fate, TicketStatus, Word
+from monitor.tickets.reading import FirstAnswers, is_past
 from monitor.tickets.whmcs_api import Api, Listed, Message, Ticket
 
 _OPENING = "0"
@@ -106,8 +106,7 @@ class WhmcsRecords:
             page = self._api.page(start, {"deptid": number})
             moments = [self._touched(each) for each in page.tickets]
             yield from (each for each, at in zip(page.tickets, moments, strict=True) if at >= since)
-            newest_first = moments == sorted(moments, reverse=True)
-            if not moments or (newest_first and moments[-1] < since):
+            if not moments or is_past(moments, since):
                 return
             start, total = start + len(moments), page.total
 

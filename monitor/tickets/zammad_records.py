@@ -7,9 +7,9 @@ from datetime import datetime
 from html.parser import HTMLParser
 
 from monitor.tickets.answers import is_number, shortened
-from monitor.tickets.first_answers import FirstAnswers
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import Case, Deed, DeliveryError, Fate, TicketStatus, Word
+from monitor.tickets.reading import FirstAnswers
 from monitor.tickets.zammad_api import Article, Change, History, Ticket, ZammadApi
 
 _AGENT = "Agent"

@@ -102,8 +102,9 @@ class Zendesk:
 
     def find(self, reference: str) -> tuple[Found, ...]:
         """Return the tickets with exactly this `external_id`; those that were merged into others are none."""
-        listing = self._api.tickets((("external_id", reference),))
-        ours = {each.id: each for each in listing if each.external_id == reference and not each.is_merged}
+        pages = self._api.pages_of_tickets((("external_id", reference),))
+        listing = (each for page in pages for each in page if each.external_id == reference)
+        ours = {each.id: each for each in listing if not each.is_merged}
         return tuple(self._found(ours[key]) for key in sorted(ours, key=int))
 
     def _flaws(self) -> Iterator[Phrase]:

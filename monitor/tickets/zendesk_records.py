@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field
 
 from monitor.tickets.answers import Moment, Shape, is_number, read, shortened
 from monitor.tickets.client import Ask, Client
-from monitor.tickets.first_answers import FirstAnswers
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import Action, Case, Deed, DeliveryError, Fate, TicketStatus, Word
+from monitor.tickets.reading import FirstAnswers, is_past
 
 _PAGE = 100
 _STAFF = frozenset({"agent", "admin"})
@@ -206,10 +206,10 @@ class ZendeskApi:
         ask = Ask(method="GET", path=f"/api/v2/tickets/{number}", action=Action.COMMENT)
         return read(OneTicket, self._client.ask(ask)).ticket
 
-    def tickets(self, query: Query) -> Iterator[Ticket]:
-        """Return the tickets of a list, page by page."""
+    def pages_of_tickets(self, query: Query) -> Iterator[tuple[Ticket, ...]]:
+        """Return a list of tickets page by page."""
         for page in self._pages(_Tickets, "/api/v2/tickets", query):
-            yield from page.tickets
+            yield page.tickets
 
     def audits(self, number: str) -> Iterator[_Audit]:
         """Return what happened to a ticket, oldest first; whoever is named is remembered."""
@@ -277,15 +277,9 @@ class ZendeskRecords:
         )
 
     def _recent(self, since: datetime) -> Iterator[Ticket]:
-        """The list is asked for newest first; it ends early only as long as it really comes in that order."""
-        last: datetime | None = None
-        in_order = True
-        for ticket in self._api.tickets((("sort", "-updated_at"),)):
-            in_order = in_order and (last is None or ticket.updated_at <= last)
-            last = ticket.updated_at
-            if ticket.updated_at >= since:
-                yield ticket
-            elif in_order:
+        for page in self._api.pages_of_tickets((("sort", "-updated_at"),)):
+            yield from (ticket for ticket in page if ticket.updated_at >= since)
+            if not page or is_past([ticket.updated_at for ticket in page], since):
                 return
 
     def _case(self, ticket: Ticket, department: str) -> Case:

@@ -1,12 +1,18 @@
-"""When each ticket was first answered, asked of the product once: a long list of tickets must not ask for every conversation anew."""
+"""How long lists of tickets are read: no further back than it takes, and without asking for every conversation anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 # Products write whole seconds: within so much of a change there may be another one that bears the same moment.
 _SETTLED = timedelta(minutes=1)
+
+
+def is_past(moments: Sequence[datetime], since: datetime) -> bool:
+    """Does everything behind this page of a list lie before `since`? Only where it really comes newest first, as far as the page shows."""
+    newest_first = list(moments) == sorted(moments, reverse=True) and moments[0] > moments[-1]
+    return newest_first and moments[-1] < since
 
 
 class FirstAnswers:
