@@ -17,11 +17,36 @@ from monitor.cli.common import (
     print_table,
     reading,
 )
+from monitor.cli.trying import incident_of, retry, selftest
 from monitor.cli.unanswered import unanswered
-from monitor.errors import NotFoundError
 from monitor.identifiers import ServerId
-from monitor.station.shapes import delivery_shape, ticket_shape
+from monitor.journal.consequences import DeliveryState
+from monitor.station.shapes import delivery_shape, ticket_shape, unopened_shape
 from monitor.store import deliveries, readings
+from monitor.store.readings import TicketRow
+
+_STATES = {
+    DeliveryState.READY: "waits for its turn",
+    DeliveryState.CLAIMED: "is being prepared",
+    DeliveryState.SENDING: "is under way",
+    DeliveryState.RETRY: "surely not done, tried again at {due}",
+    DeliveryState.AMBIGUOUS: "perhaps done, looked up at {due}",
+    DeliveryState.LOOKUP: "is being looked up",
+    DeliveryState.DONE: "confirmed, or nothing was left to do",
+    DeliveryState.REJECTED: "refused, `vigia ticket retry` tries it again",
+}
+
+
+def _show_head(row: TicketRow | None, reference: str, zone: str) -> None:
+    if row is None:
+        click.secho(f"{reference}: not opened yet", bold=True)
+        return
+    click.secho(row.subject, bold=True)
+    click.echo(
+        f"  {row.reference} · {row.helpdesk} {row.ticket} · {row.department} · {row.priority} · {row.status}"
+    )
+    click.echo(f"  {row.url}")
+    click.echo(f"  opened {local(row.opened_at, zone)} · closed {local(row.closed_at, zone)} ({zone})")
 
 
 def _named(lists: Iterable[tuple[ServerId, ...]]) -> list[ServerId]:
@@ -30,10 +55,12 @@ def _named(lists: Iterable[tuple[ServerId, ...]]) -> list[ServerId]:
 
 @click.group()
 def ticket() -> None:
-    """Tickets at whichever helpdesk: list, show, unanswered."""
+    """Tickets at whichever helpdesk: list, show, unanswered, retry, selftest."""
 
 
 ticket.add_command(unanswered)
+ticket.add_command(retry)
+ticket.add_command(selftest)
 
 
 @ticket.command("list")
@@ -77,34 +104,30 @@ def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: boo
     """Show one ticket with every delivery and every attempt at it."""
     with reading(config, data) as tx:
         row = readings.ticket(tx, reference)
-        if row is None:
-            raise NotFoundError(f"there is no ticket {reference!r}; `vigia ticket list` shows them")
-        about = [one for name in row.incidents if (one := readings.incident(tx, name)) is not None]
-        sent = deliveries.of_incident(tx, row.incident)
+        incident = incident_of(tx, reference)
+        names = (incident,) if row is None else row.incidents
+        about = [one for name in names if (one := readings.incident(tx, name)) is not None]
+        sent = deliveries.of_incident(tx, incident)
         tries = {each.id: deliveries.attempts_of(tx, each.id) for each in sent}
         zone = readings.zone(tx)
     if as_json:
         print_json(
             {
-                **ticket_shape(row),
+                **(unopened_shape(reference, names) if row is None else ticket_shape(row)),
                 "servers": _named(one.servers for one in about),
                 "unreachable": _named(one.unreachable for one in about),
                 "deliveries": [delivery_shape(each, tries[each.id]) for each in sent],
             }
         )
         return
-    click.secho(row.subject, bold=True)
-    click.echo(
-        f"  {row.reference} · {row.helpdesk} {row.ticket} · {row.department} · {row.priority} · {row.status}"
-    )
-    click.echo(f"  {row.url}")
-    click.echo(f"  opened {local(row.opened_at, zone)} · closed {local(row.closed_at, zone)} ({zone})")
+    _show_head(row, reference, zone)
     for one in about:
         click.echo(f"  incident {one.id}, {one.stage}: {', '.join(one.servers)}")
         if one.unreachable:
             click.echo(f"  behind them: {', '.join(one.unreachable)}")
     for each in sent:
-        click.echo(f"\n  {each.channel} {each.action}  {each.state}  {each.detail}")
+        words = _STATES[each.state].format(due=local(each.due_at, zone))
+        click.echo(f"\n  {each.channel} {each.action}  {each.state}: {words}  {each.detail}".rstrip())
         for attempt in tries[each.id]:
             began, ended = local(attempt.started_at, zone), local(attempt.ended_at, zone)
             click.echo(

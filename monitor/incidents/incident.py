@@ -46,7 +46,8 @@ class Trouble(StrEnum):
     """A trouble of our own; each has at most one open incident.
 
     Checks that tell nothing by our fault, a view that is blocked, name servers that do not answer, a loop that stands still, checks of
-    which what we know is too old, drills that do not go well.
+    which what we know is too old, drills that do not go well, a helpdesk that is not
+    fit to be given tickets.
     """
 
     BLIND = "blind"
@@ -54,6 +55,7 @@ class Trouble(StrEnum):
     RESOLVER = "resolver"
     LATE = "late"
     STALE = "stale"
+    HELPDESK = "helpdesk"
     DRILL = "drill"
 
 

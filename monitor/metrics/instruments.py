@@ -64,6 +64,11 @@ class Instruments:
         self._tickets = self._counter(
             "vigia_tickets", "Attempts to reach the helpdesk, by what became of them.", "result"
         )
+        self._fit = self._gauge(
+            "vigia_helpdesk_fit",
+            "1 while the helpdesk lacks nothing that a ticket needs, else 0; absent before it was asked.",
+            "kind",
+        )
         self._healed = {
             "duplicate": self._counter(
                 "vigia_ticket_duplicates", "Second tickets of one incident that were found and closed."
@@ -143,6 +148,11 @@ class Instruments:
         self._tickets.labels(result).inc()
         if result in self._healed:
             self._healed[result].inc()
+
+    def fit(self, kind: str, *, is_fit: bool) -> None:
+        """The helpdesk of this kind was inspected."""
+        self._fit.clear()
+        self._fit.labels(kind).set(is_fit)
 
     def wrote(self, seconds: float, rows: int) -> None:
         """A transaction stored so many observations."""

@@ -17,10 +17,12 @@ import psutil
 
 from monitor.actions import asking
 from monitor.actions.calendars import UnknownHolidaysError, ask, countries
+from monitor.actions.selftest import inspected
 from monitor.clock import Clock
 from monitor.errors import VigiaError
 from monitor.inventory import Configuration, Settings
 from monitor.station.names import DATABASE
+from monitor.station.opening import helpdesk_of
 from monitor.status.snapshot import STALE_AFTER
 from monitor.store import observations, readings
 from monitor.store.database import Database, engine
@@ -71,7 +73,24 @@ def examine(load: Callable[[], Configuration], clock: Clock) -> list[Finding]:
     findings += _data(loaded.settings.data)
     findings += _database(loaded.settings.data, clock)
     findings += _in_force(loaded)
+    findings += _helpdesk(loaded, clock)
     return findings
+
+
+def _helpdesk(loaded: Configuration, clock: Clock) -> Iterator[Finding]:
+    """Does the helpdesk lack anything that tickets need?"""
+    path = loaded.settings.data / DATABASE
+    if not path.exists():
+        return
+    try:
+        with closing(Database.open(path, owner=False)) as database:
+            steps = list(inspected(helpdesk_of(loaded, database, clock), "en"))
+    except VigiaError:
+        # What is wrong with the file is told above.
+        return
+    for step in steps:
+        verdict = Verdict.FINE if step.ok else Verdict.BROKEN
+        yield Finding(subject="helpdesk", verdict=verdict, detail=step.detail)
 
 
 def _in_force(loaded: Configuration) -> Iterator[Finding]:

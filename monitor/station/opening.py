@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from monitor.actions.answers import TicketReader
@@ -17,6 +18,7 @@ from monitor.actions.desk import StoredDesk
 from monitor.actions.desk_letters import LetterWriter
 from monitor.actions.desk_linked import LinkedTickets
 from monitor.actions.desk_mail import DeskMail, Terms
+from monitor.actions.fitness import Inspector
 from monitor.actions.follow import Follower
 from monitor.actions.letters import StoredLetters
 from monitor.actions.outbox import Append
@@ -96,15 +98,22 @@ class Wanted:
     installation: str
 
 
-def office_of(wanted: Wanted, *, on_result: Callable[[str], None], on_news: Callable[[], None]) -> Office:
+def office_of(
+    wanted: Wanted,
+    *,
+    on_result: Callable[[str], None],
+    on_news: Callable[[], None],
+    on_fit: Callable[[str, bool], None] = lambda _kind, _is_fit: None,
+) -> Office:
     """Return who carries tickets to the configured helpdesk and messages to the operators, and who reads its answers.
 
-    `on_result` is told the result of every ticket's action, `on_news` on another thread that something was put on record.
+    `on_result` is told the result of every ticket's action. On another thread `on_news` is told that something was put on record, and
+    `on_fit` whether the helpdesk of this kind lacks nothing.
     """
     helpdesk = helpdesk_of(wanted.configuration, wanted.database, wanted.clock)
     return Office(
         deliverer=_deliverer(wanted, helpdesk, on_result),
-        clerk=Clerk(_duties(wanted, helpdesk), wanted.clock, on_news),
+        clerk=Clerk(_duties(wanted, helpdesk, partial(on_fit, helpdesk.name)), wanted.clock, on_news),
     )
 
 
@@ -142,17 +151,22 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
     )
 
 
-def _duties(wanted: Wanted, helpdesk: Helpdesk) -> tuple[Duty, ...]:
+def _duties(wanted: Wanted, helpdesk: Helpdesk, on_fit: Callable[[bool], None]) -> tuple[Duty, ...]:
     """Return what the clerk has to do again and again."""
     tickets = TicketReader(wanted.database, helpdesk)
     holidays = HolidayKeeper(wanted.database)
     return (
+        Duty(name="inspect the helpdesk", every=_OFTEN, do=_inspector(wanted, helpdesk, on_fit).inspect),
         Duty(name="follow what people do to tickets", every=_MINUTE, do=_follower(wanted, helpdesk).follow),
         Duty(name="note the holidays", every=_OFTEN, do=holidays.note),
         Duty(name="read the tickets of the helpdesk", every=_OFTEN, do=tickets.read),
         *_duties_of_the_desk(wanted),
         *_duties_of_mail(wanted),
     )
+
+
+def _inspector(wanted: Wanted, helpdesk: Helpdesk, on_fit: Callable[[bool], None]) -> Inspector:
+    return Inspector(wanted.database, helpdesk, _append(wanted.clock), on_fit)
 
 
 def _follower(wanted: Wanted, helpdesk: Helpdesk) -> Follower:

@@ -9,7 +9,7 @@ from typing import Any
 from monitor.health.force import Force
 from monitor.health.heartbeat import SUCCESS, Beat
 from monitor.health.words import Service, Status
-from monitor.identifiers import CheckKey
+from monitor.identifiers import CheckKey, IncidentId
 from monitor.incidents.incident import Acknowledgement, CheckEvidence, Incident, Retraction, Update
 from monitor.language import LANGUAGES, Texts
 from monitor.maintenance.window import Window
@@ -269,6 +269,24 @@ def waiting_shape(case: CaseRow, waited: timedelta, left: timedelta | None) -> S
         "waited_seconds": round(waited.total_seconds()),
         "left_seconds": None if left is None else round(left.total_seconds()),
     }
+
+
+def unopened_shape(reference: str, incidents: Iterable[IncidentId]) -> Shape:
+    """Return a ticket that the helpdesk does not hold yet: what a ticket has, with nothing but its name and what it is for."""
+    empty = dict.fromkeys(
+        (
+            "id",
+            "helpdesk",
+            "department",
+            "priority",
+            "status",
+            "subject",
+            "opened_at",
+            "first_answer_at",
+            "closed_at",
+        )
+    )
+    return {**empty, "reference": reference, "incidents": list(incidents), "url": ""}
 
 
 def note_shape(note: Note) -> Shape:

@@ -426,7 +426,12 @@ class _Watch:
             clock=self._bureau.clock,
             installation=installation,
         )
-        return office_of(wanted, on_result=self._instruments.ticket, on_news=self._tell_news)
+        return office_of(
+            wanted,
+            on_result=self._instruments.ticket,
+            on_news=self._tell_news,
+            on_fit=lambda kind, is_fit: self._instruments.fit(kind, is_fit=is_fit),
+        )
 
     def _tell_news(self) -> None:
         """Somebody on another thread put something on record."""

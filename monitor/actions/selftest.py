@@ -1,0 +1,133 @@
+"""One ticket through its whole life at the real helpdesk, marked as a test: the proof that tickets are opened, found and closed there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from monitor.identifiers import IncidentId
+from monitor.language import Language, text
+from monitor.tickets.port import (
+    Action,
+    DeliveryError,
+    Fate,
+    Found,
+    Helpdesk,
+    Order,
+    Priority,
+    TicketStatus,
+    reference_of,
+)
+
+_POLLS_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that was tried; `detail` tells what came of it, with the remedy where it failed."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The helpdesk and how it is spoken to. `name` is a fresh ULID, which makes the reference; `wait` takes seconds."""
+
+    helpdesk: Helpdesk
+    installation: str
+    name: str
+    department: str
+    language: Language
+    wait: Callable[[float], object] = field(repr=False)
+
+    @property
+    def reference(self) -> str:
+        """Our name of the test ticket."""
+        return reference_of(self.installation, IncidentId(self.name))
+
+
+def inspected(helpdesk: Helpdesk, language: Language) -> Iterator[Step]:
+    """Yield what a helpdesk lacks, each with its remedy, or that it is fit; only reads."""
+    try:
+        flaws = helpdesk.inspect()
+    except DeliveryError as error:
+        key = "helpdesk.forbidden" if error.fate is Fate.FORBIDDEN else "helpdesk.away"
+        yield Step(name="inspect", ok=False, detail=text(key, language, detail=error.detail))
+        return
+    for flaw in flaws:
+        yield Step(name="inspect", ok=False, detail=flaw.say(language))
+    if not flaws:
+        yield Step(name="inspect", ok=True, detail=f"{helpdesk.name} is fit")
+
+
+def written(trial: Trial) -> Iterator[Step]:
+    """Yield what came of each action on a test ticket, until one fails: it is closed in the end if that can be done."""
+    try:
+        receipt = trial.helpdesk.perform(_order(trial, Action.CREATE, "", 1))
+    except DeliveryError as error:
+        yield Step(name="open", ok=False, detail=error.detail)
+        return
+    yield Step(name="open", ok=True, detail=f"ticket {receipt.ticket} {receipt.url}".strip())
+    yield from _lived(trial, receipt.ticket)
+
+
+def _lived(trial: Trial, ticket: str) -> Iterator[Step]:
+    yield _find(trial, ticket, lambda _found: True, "find")
+    for seq, action in enumerate((Action.COMMENT, Action.PRIORITY, Action.RESOLVE), 2):
+        try:
+            trial.helpdesk.perform(_order(trial, action, ticket, seq))
+        except DeliveryError as error:
+            yield Step(name=action, ok=False, detail=error.detail)
+        else:
+            yield Step(name=action, ok=True, detail=f"ticket {ticket}")
+    yield _find(trial, ticket, lambda found: found.status is TicketStatus.CLOSED, "closed")
+
+
+def _find(trial: Trial, ticket: str, fits: Callable[[Found], bool], name: str) -> Step:
+    """Look the ticket up until it shows as it should, or until nothing can be hidden any more."""
+    lag = trial.helpdesk.search_lag
+    if lag is None:
+        return Step(name=name, ok=True, detail="nothing can be looked up there: see to it yourself")
+    waited, detail = 0.0, "the helpdesk does not find it by its reference"
+    for pause in _pauses(lag):
+        trial.wait(pause)
+        waited += pause
+        try:
+            found = trial.helpdesk.find(trial.reference)
+        except DeliveryError as error:
+            detail = error.detail
+            continue
+        if [each.ticket for each in found] == [ticket] and fits(found[0]):
+            return Step(name=name, ok=True, detail=f"{trial.reference} leads to it after {waited:.0f} s")
+        if found:
+            detail = f"it leads to {', '.join(f'{each.ticket} ({each.status})' for each in found)}"
+    return Step(name=name, ok=False, detail=detail)
+
+
+def _pauses(lag: timedelta) -> Iterator[float]:
+    waited = 0.0
+    for pause in _POLLS_S:
+        waited += pause
+        yield pause
+    while waited < lag.total_seconds():
+        waited += _POLLS_S[-1]
+        yield _POLLS_S[-1]
+
+
+def _order(trial: Trial, action: Action, ticket: str, seq: int) -> Order:
+    reference = trial.reference
+    return Order(
+        action=action,
+        reference=reference,
+        key=f"{reference}-{action}-{seq}",
+        ticket=ticket,
+        subject=text("ticket.selftest.subject", trial.language, reference=reference),
+        body=text("ticket.selftest.body", trial.language, reference=reference),
+        priority=Priority.NORMAL if action is Action.PRIORITY else Priority.LOW,
+        department=trial.department,
+        language=trial.language,
+        internal=action is not Action.CREATE,
+    )
