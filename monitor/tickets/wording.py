@@ -181,7 +181,7 @@ def _end(story: Story, entry: Entry) -> str:
     words = text(
         "ticket.resolution.staff" if is_for_staff(story) else "ticket.resolution",
         story.language,
-        title=incident.title.get(story.language, ""),
+        words=_last_word(story, entry),
         server=_servers(story),
         since=_moment(story, incident.started_at),
         ended=_moment(story, ended),
@@ -192,6 +192,12 @@ def _end(story: Story, entry: Entry) -> str:
     by = text("ticket.resolution.by", story.language, actor=entry.actor)
     # Of what had not recovered by itself, nothing but their word says that it is over.
     return by if ended >= entry.moment else f"{words}\n\n{by}"
+
+
+def _last_word(story: Story, entry: Entry) -> str:
+    """What operators read at the end: whether it was mended, or has become something else, stands there."""
+    body = entry.body
+    return body.update.text.get(story.language, "") if isinstance(body, IncidentResolved) else ""
 
 
 def _in_hand(story: Story, actor: str, until: datetime | None) -> str:

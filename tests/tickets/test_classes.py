@@ -220,7 +220,9 @@ def test_a_matter_of_the_staff_that_is_settled_says_so() -> None:
     assert made is not None
     assert "Está resuelto desde el 22 de noviembre de 2026, 10:10" in made.body
     closed = wording.resolution(told, builders.resolved(over, LATER, ended_at=LATER))
-    assert closed.startswith("gye1.nodored.example: fuera de servicio: resuelto desde el 22 de noviembre")
+    assert closed == (
+        "Novedad 600. Empezó el 22 de noviembre de 2026, 10:00, hora de Ecuador, y duró 10 minutos."
+    )
 
 
 @pytest.mark.parametrize(
