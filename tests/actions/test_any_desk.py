@@ -69,6 +69,7 @@ class AnyDesk(RuleBasedStateMachine):
         self.models: dict[int, Model] = {}
         self.now = BEGIN
         self.seq = itertools.count(1)
+        self.orders: list[Order] = []
 
     folder: Path
 
@@ -82,7 +83,7 @@ class AnyDesk(RuleBasedStateMachine):
     def somebody_asks(self, body: str) -> None:
         self.asks(CUSTOMERS[0], body)
 
-    @rule(minutes=st.sampled_from((1, 600, 3000)))
+    @rule(minutes=st.sampled_from((1, 600, 3000, 3000)))
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
 
@@ -127,6 +128,18 @@ class AnyDesk(RuleBasedStateMachine):
             kept.status, kept.closed_at = "closed", self.now
         if action is Action.REOPEN and kept.status == "closed":
             kept.status, kept.closed_at = "open", None
+
+    @precondition(lambda self: self.orders)
+    @rule(place=st.integers(0, 30))
+    def an_old_order_comes_again(self, place: int) -> None:
+        """What was done once changes nothing, whatever happened since."""
+        order = self.orders[place % len(self.orders)]
+        book = StoredDesk(self.database, "https://estado.test")
+        if order.action is Action.CREATE:
+            [found] = book.find(order.reference)
+            assert book.open(order, self.now).ticket == found.ticket
+        elif self.models[int(order.ticket)].merged_into is None:
+            assert book.act(order, self.now).ticket == order.ticket
 
     @rule(place=places, person=st.sampled_from(PEOPLE), body=words, internal=st.booleans())
     def a_person_writes(self, place: int, person: str, body: str, internal: bool) -> None:
@@ -274,7 +287,9 @@ class AnyDesk(RuleBasedStateMachine):
             language="es",
         )
         done = book.open if action is Action.CREATE else book.act
-        return int(done(order, self.now).ticket)
+        number = int(done(order, self.now).ticket)
+        self.orders.append(order)
+        return number
 
 
 def test_whatever_is_done_the_desk_stands_as_the_model_says(tmp_path: Path) -> None:
