@@ -87,10 +87,14 @@ class WhmcsRecords:
         return tuple(case for each in listed.values() if (case := self._case(each)) is not None)
 
     def words(self, ticket: str) -> tuple[Word, ...]:
-        """Return what people wrote, and that it is assigned or closed, as of the moment when that was first noticed."""
+        """Return what people wrote, and that it is assigned, closed or merged, as of the moment when that was first noticed."""
         whole = self._api.ticket(ticket) if is_number(ticket) else None
-        if whole is None or whole.merged:
+        if whole is None:
             raise DeliveryError(Fate.MISSING, "the helpdesk has no such ticket any more")
+        if whole.merged:
+            key = f"merged-{whole.merged_ticket_id}"
+            at = self._noticed_at(ticket, key)
+            return (_word(key, Deed.MERGED, "", at, whole.merged_ticket_id),)
         return tuple(sorted(self._words(whole), key=lambda word: word.at))
 
     def answered_at(self, ticket: Ticket) -> datetime | None:

@@ -137,7 +137,7 @@ class Zammad:
 
     def _create(self, order: Order) -> Receipt:
         self._fitness.require()
-        if known := beforehand(lambda: self.find(order.reference)):
+        if known := self._known(order.reference):
             return Receipt(ticket=known[0].ticket, url=known[0].url)
         body = {
             "title": order.subject,
@@ -156,6 +156,14 @@ class Zammad:
         if made.reference != order.reference:
             self._fitness.doubt()
         return self._receipt(made.id)
+
+    def _known(self, reference: str) -> tuple[Found, ...]:
+        """Return what is there already; a search that fails may mean that the attribute is gone by now."""
+        try:
+            return beforehand(lambda: self.find(reference))
+        except DeliveryError:
+            self._fitness.doubt()
+            raise
 
     def _article(self, order: Order, words: str) -> dict[str, Any]:
         return {

@@ -61,6 +61,7 @@ class Change(Shape):
     attribute: Text = ""
     value_from: Text = ""
     value_to: Text = ""
+    id_to: Text = ""
     created_by_id: int
     created_at: Moment
 

@@ -49,7 +49,7 @@ class ZammadRecords:
     def words(self, ticket: str) -> tuple[Word, ...]:
         """Return what people did on one ticket, oldest first."""
         found = self._api.ticket(ticket) if is_number(ticket) else None
-        if found is None or self._api.is_merged(found):
+        if found is None:
             raise DeliveryError(Fate.MISSING, "the helpdesk has no such ticket any more")
         history = self._api.history(ticket)
         words = [*self._written(found), *self._changed(found, history)]
@@ -99,7 +99,7 @@ class ZammadRecords:
     def _changed(self, ticket: Ticket, history: History) -> Iterator[Word]:
         nobody = {str(self._api.ourselves()), str(_SYSTEM), ticket.customer_id}
         for change in history.history:
-            if (change.object, change.type) != ("Ticket", "updated") or str(change.created_by_id) in nobody:
+            if change.object != "Ticket" or str(change.created_by_id) in nobody:
                 continue
             told = self._told(change)
             if told is not None:
@@ -110,12 +110,14 @@ class ZammadRecords:
                 )
 
     def _told(self, change: Change) -> tuple[Deed, str] | None:
-        match change.attribute:
-            case "owner" if change.value_to not in ("", _NOBODY):
+        match change.type, change.attribute:
+            case "merged_into", _:
+                return Deed.MERGED, change.id_to
+            case "updated", "owner" if change.value_to not in ("", _NOBODY):
                 return Deed.ASSIGNED, change.value_to
-            case "priority":
+            case "updated", "priority":
                 return Deed.PRIORITY, self._scale.ours(change.value_to).value
-            case "state":
+            case "updated", "state":
                 before, after = (
                     self._api.type_of(each) in _CLOSED for each in (change.value_from, change.value_to)
                 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, TypeVar
 
@@ -230,6 +232,13 @@ class ZendeskApi:
         return read(shape, self._client.ask(Ask(method="GET", path=path, query=query)))
 
 
+def _merging(words: Sequence[Word]) -> Word:
+    """The last that was done to a ticket that was merged away is that; what was said with it names the ticket that is kept."""
+    named = (re.search(r"#(\d+)", word.body) for word in reversed(words))
+    kept = next((found[1] for found in named if found), "")
+    return replace(words[-1], deed=Deed.MERGED, body=kept)
+
+
 class ZendeskRecords:
     """Reads tickets of the followed groups, and what people did on them."""
 
@@ -262,7 +271,9 @@ class ZendeskRecords:
         """Return what people did on one ticket, oldest first."""
         if not is_number(ticket):
             raise DeliveryError(Fate.MISSING, "the helpdesk has no such ticket")
-        return tuple(self._words(self._api.ticket(ticket)))
+        found = self._api.ticket(ticket)
+        words = tuple(self._words(found))
+        return (*words[:-1], _merging(words)) if found.is_merged and words else words
 
     def knows(self, ticket: str, key: str) -> bool:
         """Was an order of this key carried out on the ticket?"""

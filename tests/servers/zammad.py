@@ -374,6 +374,8 @@ class ZammadBench(Bench):
         kept.articles += gone.articles
         gone.articles = []
         self._change(ticket, ANA, state="merged")
+        self.zammad.record(gone, ANA, "merged_into")
+        gone.history[-1] |= {"id_to": kept.id, "id_from": gone.id}
 
     def customer_opens(self, subject: str, department: str) -> str:
         group = {"soporte": "Soporte", "comercial": "Ventas"}[department]

@@ -333,7 +333,7 @@ class ZendeskBench(Bench):
 
     def human_merges(self, ticket: str, into: str) -> None:
         said = {"body": f"This request was closed and merged into request #{into}.", "public": False}
-        self._change(ticket, ANA, comment=said, status="closed", tags=["closed_by_merge"])
+        self._change(ticket, ANA, status="closed", tags=["closed_by_merge"], comment=said)
         self._change(
             into, ANA, comment={"body": f"Request #{ticket} was closed and merged.", "public": False}
         )

@@ -159,6 +159,18 @@ def test_deeds_are_told_in_our_words(server: fake.Zendesk, zendesk: Zendesk) -> 
     ]
 
 
+def test_what_was_merged_says_into_which(
+    server: fake.Zendesk, zendesk: Zendesk, clock: SteppingClock
+) -> None:
+    ticket = zendesk.perform(order()).ticket
+    merging = {"comment": {"body": "Merged into request #7.", "public": False}, "status": "closed"}
+    server.change(server.ticket(ticket), {**merging, "tags": ["closed_by_merge"]}, fake.ANA)
+    assert fate_of(zendesk, order(Action.RESOLVE, ticket, 2)) is Fate.MISSING
+    assert found_at_last(zendesk, clock) == []
+    *_, last = zendesk.records.words(ticket)
+    assert (last.deed, last.body, last.author) == (Deed.MERGED, "7", "Ana Paz")
+
+
 def test_a_customer_who_knows_our_reference_has_no_ticket_of_ours(
     server: fake.Zendesk, zendesk: Zendesk, clock: SteppingClock
 ) -> None:
