@@ -7,11 +7,15 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import socket_allow_hosts
+
+if TYPE_CHECKING:
+    from tests.contracts.benches import Keeper
 
 # How long an example takes says more about the neighbours of this machine than about us. Where a change is judged, the same
 # examples are tried each time; everywhere else, and in `make soak`, new ones.
@@ -51,6 +55,17 @@ class SteppingClock:
 @pytest.fixture
 def clock() -> SteppingClock:
     return SteppingClock(datetime(2026, 11, 22, 15, 0, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
+    """Products that are slow to start are started once, for the contract of every helpdesk and for the traps of its own."""
+    # Most tests need none of them.
+    from tests.contracts.benches import Keeper  # noqa: PLC0415
+
+    kept = Keeper(tmp_path_factory.mktemp("kept"))
+    yield kept
+    kept.close()
 
 
 @pytest.fixture(autouse=True)

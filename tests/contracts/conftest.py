@@ -84,13 +84,6 @@ def kinds() -> list[Any]:
     return [pytest.param(kind, marks=pytest.mark.system(*NEEDS.get(kind, ()))) for kind in sorted(KINDS)]
 
 
-@pytest.fixture(scope="session")
-def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
-    kept = Keeper(tmp_path_factory.mktemp("kept"))
-    yield kept
-    kept.close()
-
-
 @pytest.fixture
 def ground(tmp_path: Path, keeper: Keeper) -> Iterator[Ground]:
     clock = SteppingClock(SystemClock().now().replace(microsecond=0))
