@@ -429,6 +429,14 @@ def test_a_false_alarm_closes_nothing_and_a_person_stays_right(
     with database.writing() as tx:
         desk_deeds.close(tx, closed, "", ana(clock))
     assert LinkedTickets(database).follow(clock.now()) is False
+    tell(database, clock, builders.resolved(whole, clock.step(MINUTE)))
+    with database.writing() as tx:
+        desk_deeds.link(tx, waiting, None, ana(clock))
+    tell(database, clock, builders.reopened(whole, clock.step(MINUTE)))
+    assert LinkedTickets(database).follow(clock.now()) is False
+    assert standing(database, closed) == ("closed", ["ask"])
+    with database.writing() as tx:
+        desk_deeds.link(tx, waiting, INCIDENT, ana(clock))
     tell(database, clock, builders.retracted(whole, clock.step(MINUTE)))
     assert LinkedTickets(database).follow(clock.now()) is False
     assert standing(database, waiting) == ("open", ["ask"])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from monitor.inventory import load
+from monitor.station.opening import Wanted, office_of
 from monitor.store import readings
 from tests.cli.conftest import Installation, Vigia
 
@@ -54,6 +56,30 @@ def test_a_call_about_an_open_fault_is_led_to_its_incident(vigia: Vigia, install
     assert vigia("desk", "link", 2, "-", *installation.where, "--json").document["incident"] is None
     named = vigia("desk", "open", *ASK, "--incident", incident["id"], *installation.where, "--json", "Hola")
     assert named.document["incident"] == incident["id"]
+
+
+@pytest.mark.parametrize(
+    ("written", "status"), [("{kind: desk}", "closed"), ("{kind: desk, close_linked: false}", "open")]
+)
+def test_the_clerk_lets_tickets_follow_their_incident(
+    vigia: Vigia, installation: Installation, asked: int, written: str, status: str
+):
+    (incident,) = vigia("incident", "list", *installation.where, "--json").document
+    vigia("desk", "link", asked, incident["id"], *installation.where)
+    vigia("incident", "resolve", incident["id"], "--author", "ana", *installation.where)
+    with installation.config.open("a", encoding="utf-8") as file:
+        file.write(f"helpdesk: {written}\n")
+    wanted = Wanted(
+        configuration=load(installation.config, environment={}),
+        database=installation.database,
+        clock=installation.lookout.bureau.clock,
+        installation="TESTHAUS",
+    )
+    office_of(wanted, on_result=lambda _result: None, on_news=lambda: None).clerk.round()
+    shown = vigia("desk", "show", asked, *installation.where, "--json").document
+    assert shown["status"] == status
+    told = [each["body"] for each in shown["messages"] if each["side"] == "us"]
+    assert [incident["id"] in each for each in told] == [True] * (status == "closed")
 
 
 def test_the_list_is_narrowed_to_what_is_asked_for(vigia: Vigia, installation: Installation, asked: int):
