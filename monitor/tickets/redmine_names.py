@@ -247,6 +247,9 @@ class Registrar:
         return [each for issue in self._client.newest(count=25) for each in issue.custom_fields]
 
     def _open_status(self, statuses: Sequence[Status], tracker: _Tracker | None) -> int | None:
+        if tracker is None and self._options.open_status is None:
+            # That the tracker is missing says it already.
+            return None
         usual = None if tracker is None or tracker.default_status is None else tracker.default_status.id
         return self._status(self._options.open_status or usual, statuses, closed=False)
 
