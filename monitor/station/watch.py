@@ -546,6 +546,7 @@ def _addressees(configuration: Configuration) -> tuple[object, ...]:
         settings.helpdesk_kind,
         settings.helpdesk,
         settings.operators,
+        settings.heads,
         configuration.fleet.site.url,
         drills,
     )
