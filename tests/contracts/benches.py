@@ -71,6 +71,7 @@ class Ability(StrEnum):
 
     FIND = "find"
     RECORDS = "records"
+    DEEDS = "deeds"
     KEYS = "keys"
     MERGE = "merge"
     CUSTOMERS = "customers"
@@ -82,7 +83,7 @@ class Bench(Protocol):
     """One helpdesk that runs, and what people do there. Inherit from it, and say only what differs.
 
     `options` stand below `helpdesk:` of the configuration. `lacks` names what the product cannot do, each with the reason in words;
-    `KEYS` is to know an `Order.key` again. `counts` says as what a priority is read back where the product knows fewer than four.
+    `KEYS` is to know an `Order.key` again, `DEEDS` to tell of a person's notes, assignments and closing besides the answers. `counts` says as what a priority is read back where the product knows fewer than four.
     """
 
     options: dict[str, Any]

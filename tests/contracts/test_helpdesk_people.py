@@ -99,7 +99,8 @@ def test_a_note_is_no_answer(stand: Stand) -> None:
     ticket = opened(stand)
     records_of(stand)
     stand.bench.human_notes(ticket, "Disco por cambiar")
-    assert ["Disco por cambiar" in word.body for word in words(stand, ticket, Deed.NOTE)] == [True]
+    noted = ["Disco por cambiar" in word.body for word in words(stand, ticket, Deed.NOTE)]
+    assert noted == ([] if stand.lacks(Ability.DEEDS) else [True])
     assert words(stand, ticket, Deed.ANSWER) == []
     assert case(stand, ticket).answered_at is None
 
@@ -117,16 +118,20 @@ def test_who_has_a_ticket_assigned_is_read(stand: Stand) -> None:
     ticket = opened(stand)
     records_of(stand)
     stand.bench.human_assigns(ticket, "ana")
-    [assigned] = words(stand, ticket, Deed.ASSIGNED)
-    assert "ana" in assigned.body.lower()
+    to = ["ana" in word.body.lower() for word in words(stand, ticket, Deed.ASSIGNED)]
+    assert to == ([] if stand.lacks(Ability.DEEDS) else [True])
 
 
 def test_that_a_person_closed_it_is_read_once(stand: Stand) -> None:
     ticket = opened(stand)
     records_of(stand)
     stand.bench.human_closes(ticket)
-    [first] = words(stand, ticket, Deed.CLOSED)
-    assert words(stand, ticket, Deed.CLOSED) == [first]
+    first = words(stand, ticket, Deed.CLOSED)
+    assert words(stand, ticket, Deed.CLOSED) == first
+    if stand.lacks(Ability.DEEDS):
+        assert first == []
+        return
+    assert len(first) == 1
     assert case(stand, ticket).status is TicketStatus.CLOSED
 
 

@@ -35,6 +35,7 @@ class EmailBench(Bench):
     """A mail server that takes what we send, and a mailbox that holds what people answer."""
 
     lacks: ClassVar[Mapping[Ability, str]] = {
+        Ability.DEEDS: "only what people write to us is told by mail",
         Ability.FIND: "nothing can be looked up by mail",
         Ability.KEYS: "who opens tickets by hand may open two",
         Ability.HTTP: "everything goes by SMTP",
