@@ -33,7 +33,8 @@ from monitor.tickets.port import (
     Receipt,
     TicketStatus,
 )
-from monitor.tickets.zendesk_records import OneTicket, Ticket, ZendeskApi, ZendeskRecords
+from monitor.tickets.zendesk_api import OneTicket, Ticket, ZendeskApi
+from monitor.tickets.zendesk_records import ZendeskRecords
 
 _SEARCH_LAG = timedelta(minutes=15)
 _OPEN, _SOLVED = "open", "solved"
