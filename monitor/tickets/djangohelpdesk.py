@@ -65,6 +65,10 @@ class DjangoHelpdesk:
         """Ask what may be sent when a ticket is opened, and which queues there are."""
         try:
             fields = self._client.described()
+            flaws = (*self._field_flaws(fields), *self._choice_flaws(fields))
+            if flaws:
+                # Its form may fail on a field that is not what it was.
+                return flaws
             self._queues = self._client.choices("/api/tickets/", "queue")
         except DeliveryError as error:
             if error.fate is Fate.FORBIDDEN:
@@ -72,7 +76,7 @@ class DjangoHelpdesk:
             if error.fate is Fate.REFUSED:
                 return (Phrase("helpdesk.djangohelpdesk.interface"),)
             raise
-        return (*self._field_flaws(fields), *self._choice_flaws(fields), *self._queue_flaws())
+        return tuple(self._queue_flaws())
 
     def perform(self, order: Order) -> Receipt:
         """Carry out one action and read back that it was done."""
