@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from monitor.actions.append import append
 from monitor.actions.deliver import Deliverer
+from monitor.actions.desk import StoredDesk
 from monitor.health.words import Service
 from monitor.identifiers import ServerId
 from monitor.incidents.incident import Incident
-from monitor.store import journal, readings
+from monitor.journal.consequences import Channel, DeliveryState
+from monitor.store import deliveries, journal, readings
 from monitor.store.database import Database
+from monitor.tickets.desk import Desk, DeskOptions
 from tests.actions.builders import MINUTE, RESOLVE_AFTER, Lookout, fleet, plan, server
 from tests.actions.conftest import INSTALLATION, Listeners, webhook
 from tests.conftest import SteppingClock
@@ -25,6 +29,20 @@ NAMES = tuple(f"web{number:02}" for number in range(60))
 FAILING = NAMES[:15]
 
 
+def deliverer(storm: Storm, **parts: Any) -> Deliverer:
+    """Return whoever carries the tickets of a storm to its helpdesk; `parts` replace its own."""
+    own = {
+        "database": storm.house.database,
+        "helpdesk": webhook(storm.helpdesk, storm.clock),
+        "operators": Listeners(),
+        "clock": storm.clock,
+        "installation": INSTALLATION,
+        "append": lambda tx, entries: append(tx, entries, storm.clock.now()),
+        "chance": lambda: 0.5,
+    }
+    return Deliverer(**{**own, **parts})
+
+
 class Storm:
     """Sixty servers, the bureau that judges them, and the deliverer with a helpdesk behind it."""
 
@@ -33,15 +51,7 @@ class Storm:
         self.clock = clock
         self.house = Lookout(Database.open(path / "vigia.db", owner=True), clock, watched)
         self.helpdesk = Helpdesk(clock.now)
-        self.deliverer = Deliverer(
-            database=self.house.database,
-            helpdesk=webhook(self.helpdesk, clock),
-            operators=Listeners(),
-            clock=clock,
-            installation=INSTALLATION,
-            append=lambda tx, entries: append(tx, entries, clock.now()),
-            chance=lambda: 0.5,
-        )
+        self.deliverer = deliverer(self)
         self.house.all_well()
 
     def close(self) -> None:
@@ -193,3 +203,44 @@ def test_a_replay_gathers_the_same_and_sends_nothing(storm: Storm) -> None:
     storm.deliver()
     assert storm.gathered() == before
     assert len(storm.helpdesk.asked) == asked
+
+
+def test_nobody_knows_whether_the_mass_ticket_exists_and_people_hear_of_it_once(storm: Storm) -> None:
+    """The answers to all creations are lost, and so are the look-ups: each of eleven tickets is told of once, and made once."""
+    heard = Listeners()
+    storm.deliverer = deliverer(storm, fallback=heard)
+    storm.helpdesk.modes.extend(["500"] * 11)
+    storm.helpdesk.get_modes.extend(["503"] * 60)
+    storm.see(*FAILING, word="down", times=3)
+    for _ in range(60):
+        storm.deliver()
+        storm.clock.step(timedelta(seconds=10))
+    assert len(storm.helpdesk.tickets) == 11
+    assert len(heard.heard) == 11
+    storm.helpdesk.get_modes.clear()
+    for _ in range(60):
+        storm.deliver()
+        storm.clock.step(timedelta(seconds=10))
+    assert len(storm.helpdesk.tickets) == 11
+    assert len(heard.heard) == 11
+    assert {action for action, _ in storm.mass().messages} <= {"create", "comment", "priority"}
+
+
+def test_the_desk_gathers_a_storm_in_one_transaction(storm: Storm) -> None:
+    book = StoredDesk(storm.house.database, "https://estado.nodored.test")
+    desk = Desk(DeskOptions(), book, storm.clock.now)
+    storm.deliverer = deliverer(storm, helpdesk=desk, at_home=frozenset({Channel.TICKET, Channel.VERIFY}))
+    fail_all(storm)
+    storm.see(*FAILING, word="ok", times=2)
+    storm.house.wait(RESOLVE_AFTER + MINUTE)
+    storm.deliver()
+    with storm.house.database.reading() as tx:
+        rows = readings.tickets(tx)
+        states = {
+            row.state
+            for one in storm.house.incidents()
+            for row in deliveries.of_incident(tx, one.id, Channel.TICKET)
+        }
+    assert [len(row.incidents) for row in rows].count(5) == 1
+    assert (len(rows), {row.status for row in rows}) == (11, {"closed"})
+    assert states == {DeliveryState.DONE}
