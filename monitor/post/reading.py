@@ -30,7 +30,7 @@ _SMALL = 8 * 1024
 _IDENTITY = re.compile(r"<[^<>\s]{1,240}>")
 # Encodings that are for something else than letters; some take time that grows with the square of the text.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"})
-_BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
+_BULK = frozenset({"bulk", "junk", "list"})
 _DAEMONS = ("mailer-daemon@", "postmaster@")
 
 
@@ -48,7 +48,8 @@ class Received:
     """A letter as it is understood. `sender` and `recipients` are bare addresses in lower case.
 
     `identity` is its Message-ID, or one made of its bytes where it has none. `body` is everything that was written, quotes included.
-    `automatic` is what no machine may answer: lists, absences, reports; `bounce` a report that a letter did not arrive.
+    `automatic` is what no machine may answer: lists, absences, reports; `by_machine` what says that no person wrote it; `bounce` a report
+    that a letter did not arrive. Helpdesks send the words of people as `bulk`, so that the first is not always the second.
     """
 
     identity: str
@@ -61,6 +62,7 @@ class Received:
     references: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     automatic: bool = False
+    by_machine: bool = False
     bounce: bool = False
 
     @property
@@ -90,7 +92,8 @@ def read(raw: bytes) -> Received:
         in_reply_to=_identities(message, "In-Reply-To"),
         references=_identities(message, "References"),
         attachments=_attachments(parts),
-        automatic=bounce or _is_automatic(message, sender),
+        automatic=bounce or _is_by_machine(message, sender) or _is_bulk(message),
+        by_machine=bounce or _is_by_machine(message, sender),
         bounce=bounce,
     )
 
@@ -249,15 +252,20 @@ def _is_bounce(message: Message) -> bool:
     return message.get_content_type() == "multipart/report" or returned[:1] == ["<>"]
 
 
-def _is_automatic(message: Message, sender: str) -> bool:
+def _is_by_machine(message: Message, sender: str) -> bool:
     submitted = _header(message, "Auto-Submitted").split(";")[0].strip().lower()
     return (
         submitted not in ("", "no")
-        or _header(message, "Precedence").strip().lower() in _BULK
-        or any(name in message for name in ("List-Id", "List-Unsubscribe", "X-Autoreply", "X-Autorespond"))
+        or any(name in message for name in ("X-Autoreply", "X-Autorespond"))
+        or _header(message, "Precedence").strip().lower() == "auto_reply"
         or sender.startswith(_DAEMONS)
         or not sender
     )
+
+
+def _is_bulk(message: Message) -> bool:
+    many = any(name in message for name in ("List-Id", "List-Unsubscribe"))
+    return many or _header(message, "Precedence").strip().lower() in _BULK
 
 
 def _clean(value: str) -> str:

@@ -65,7 +65,7 @@ class EmailOptions(HelpdeskOptions):
     `to` is the helpdesk's address for every department that `departments` does not send to another one. `sender` (`from`) is our
     own, which the helpdesk takes for the requester. `priorities` are those of X-Priority, 1 to 5. With `imap`, the mailbox of that address, answers are read:
     the tag that the helpdesk puts into subjects is learnt, and `tag` is a pattern for one that is not known here, its one group what
-    subjects repeat. `automatic` set to false leaves the headers out by which machines know a machine.
+    subjects repeat. `automatic` adds the headers by which machines know a machine; left out, they are there as long as no `imap` waits for an acknowledgement.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -75,7 +75,7 @@ class EmailOptions(HelpdeskOptions):
     smtp: SmtpOptions
     imap: ImapOptions | None = None
     tag: Annotated[Pattern, AfterValidator(_one_group)] | None = None
-    automatic: bool = True
+    automatic: bool | None = None
     departments: Mapping[str, Address] = Field(default_factory=dict)
     priorities: Mapping[Priority, Urgency] = Field(default_factory=dict)
 
@@ -138,6 +138,7 @@ class Email:
     def _send(self, order: Order, thread: Thread) -> None:
         identity = identity_of(order.key, self._domain)
         opens = identity == thread.identity
+        told = self._options.automatic
         tagged = f"{thread.tag} {order.subject}" if thread.tag else order.subject
         letter = Letter(
             sender=self._options.sender,
@@ -149,7 +150,7 @@ class Email:
             at=self._now(),
             in_reply_to="" if opens else thread.identity,
             urgency=self._options.priorities.get(order.priority, _URGENCIES[order.priority]),
-            automatic=self._options.automatic,
+            automatic=self._options.imap is None if told is None else told,
             confidential=order.internal,
         )
         envelope = Envelope(sender=self._options.sender, recipient=letter.recipient, letter=compose(letter))

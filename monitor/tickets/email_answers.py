@@ -124,7 +124,7 @@ def tag_in(subject: str, pattern: str | None = None) -> str:
 
 def _word(letter: Received, now: datetime) -> Word | None:
     """An acknowledgement is no answer: only what a person wrote is."""
-    if letter.automatic:
+    if letter.by_machine:
         return None
     said = new_words(letter.body)[:WORD_LIMIT]
     return Word(key=letter.identity, deed=Deed.ANSWER, author=letter.name or letter.sender, at=now, body=said)

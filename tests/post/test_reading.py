@@ -96,6 +96,21 @@ def test_what_no_machine_may_answer(head: bytes) -> None:
     assert read(plain(b"x", head)).automatic
 
 
+@pytest.mark.parametrize(
+    ("head", "by_machine"),
+    [
+        (b"Precedence: bulk\r\n", False),
+        (b"List-Id: <a.b>\r\n", False),
+        (b"Precedence: bulk\r\nAuto-Submitted: auto-replied\r\n", True),
+        (b"Precedence: auto_reply\r\n", True),
+        (b"Return-Path: <>\r\n", True),
+    ],
+)
+def test_the_words_of_people_that_a_helpdesk_sends_in_bulk_are_theirs(head: bytes, by_machine: bool) -> None:
+    assert read(plain(b"x", head)).by_machine is by_machine
+    assert read(plain(b"x", head)).automatic
+
+
 def test_who_sends_as_a_daemon_is_one_and_an_absent_sender_as_well() -> None:
     assert read(b"From: MAILER-DAEMON@x.test\r\n\r\nx").automatic
     assert read(b"Subject: x\r\n\r\nx").automatic
