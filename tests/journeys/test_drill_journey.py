@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from monitor.clock import SystemClock
 from monitor.incidents.drill import Step
+from monitor.store import readings
 from tests.journeys import facts
 from tests.journeys.house import House, running, wait_for
 from tests.servers.helpdesk import SECRET, Helpdesk
@@ -115,3 +118,20 @@ def test_a_drill_reaches_everybody_whom_a_fault_would_reach_and_no_customer(
             lambda: metric(house, "vigia_drill_last_success_timestamp_seconds") > 0,
             what="the figure of the drill",
         )
+
+
+def test_the_drill_of_the_day_begins_by_itself_once_it_is_planned(make_house: MakeHouse) -> None:
+    house = make_house()
+    with running(house):
+        wait_for(lambda: facts.is_up(house), what="the first green")
+        # A whole minute ahead of us, however long the new configuration takes to be in force.
+        soon = (SystemClock().now() + timedelta(seconds=75)).astimezone(ZoneInfo("America/Guayaquil"))
+        planned = f'drill: {{server: gye2, at: "{soon:%H:%M}", priority: high}}\n'
+        house.config.write_text(house.config.read_text() + planned)
+        row = wait_for(
+            lambda: facts.ask(house, readings.last_good_drill), what="the drill of the day", patience=180
+        )
+        assert row >= soon.replace(second=0, microsecond=0)
+        [ticket] = facts.tickets(house)
+        assert (ticket.status, ticket.priority) == ("closed", "high")
+        assert ticket.subject.endswith("SIMULACRO: gye2.nodored.com")
