@@ -134,11 +134,11 @@ def take_in(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> Ta
     fleet = readings.fleet(tx)
     if letter.sender in _own(terms, fleet):
         return _declined(tx, letter, at, (Fate.PASSED_OVER, "it comes from our own address"))
-    if ticket is not None and letter.sender in desk.readers(tx, ticket.id):
-        return _add(tx, letter, ticket, (terms, at))
-    if terms.mail.registered_only and not _is_registered(tx, letter.sender):
+    if not _may_write(tx, letter.sender, ticket, terms):
         return _refused(tx, letter, terms, at)
     try:
+        if ticket is not None and letter.sender in desk.readers(tx, ticket.id):
+            return _add(tx, letter, ticket, (terms, at))
         return _ask(tx, letter, terms, at)
     except RefusedError as error:
         return _declined(tx, letter, at, (Fate.DECLINED, str(error)))
@@ -256,9 +256,13 @@ def _shown(tx: Transaction, letter: Received) -> str:
     return "\n\n".join(part for part in (new_words(letter.body).strip(), "\n".join(hanging)) if part)
 
 
-def _is_registered(tx: Transaction, sender: str) -> bool:
+def _may_write(tx: Transaction, sender: str, ticket: DeskTicket | None, terms: Terms) -> bool:
+    """Is a sender heard? Who was disabled is not, whatever he has; who is unknown may go on where a ticket is his."""
     known = requester_of(tx, sender)
-    return known is not None and known.disabled_at is None
+    if known is not None:
+        return known.disabled_at is None
+    is_his = ticket is not None and sender in desk.readers(tx, ticket.id)
+    return is_his or not terms.mail.registered_only
 
 
 def _department(letter: Received, fleet: Fleet | None, terms: Terms) -> str:

@@ -180,11 +180,6 @@ def letter(tx: Transaction, number: int) -> LetterRow | None:
     return next(iter(_letters(tx, "WHERE id = ?", number)), None)
 
 
-def letters_of(tx: Transaction, ticket: int) -> tuple[LetterRow, ...]:
-    """Return every letter about a ticket, the first one first."""
-    return _letters(tx, "WHERE ticket = ? ORDER BY id", ticket)
-
-
 def letter_of_identity(tx: Transaction, identity: str) -> LetterRow | None:
     """Return the letter that went out under a Message-ID."""
     return next(iter(_letters(tx, "WHERE identity = ?", identity)), None)

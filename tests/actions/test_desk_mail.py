@@ -23,7 +23,7 @@ from monitor.actions.desk_mail import DeskMail, Fate, TakenIn, Terms
 from monitor.actions.letters import StoredLetters
 from monitor.fleet.fleet import Department
 from monitor.journal.entries import Entry
-from monitor.store import cases, deliveries, desk, letters
+from monitor.store import cases, deliveries, desk
 from monitor.store.database import Database
 from monitor.store.desk_requesters import Requester
 from monitor.store.desk_values import DeskMessage, DeskTicket, Side
@@ -242,10 +242,13 @@ def test_an_unknown_address_is_refused_politely_and_told_once_a_day(house: House
     assert len(house.goes()) == 2
 
 
-def test_who_is_disabled_is_unknown(house: House) -> None:
+def test_who_is_disabled_is_heard_no_more_on_his_own_ticket_either(house: House) -> None:
+    house.comes(letter(5))
     with house.database.writing() as tx:
         desk_register.disable(tx, EVA, house.clock.now())
-    assert house.comes(letter()).fate is Fate.DECLINED
+    assert house.comes(letter(6, Subject="Re: [#1] No llega el correo")).fate is Fate.DECLINED
+    assert house.comes(letter(7, Subject="otra cosa")).fate is Fate.DECLINED
+    assert len(house.said(1)) == 2
 
 
 def test_everybody_may_write_where_that_is_configured(
@@ -453,7 +456,6 @@ def test_a_refused_letter_is_told_on_the_ticket(house: House) -> None:
     assert note.internal
     assert "550" in note.body
     with house.database.reading() as tx:
-        assert len(letters.letters_of(tx, 1)) == 1
         assert deliveries.in_state(tx, deliveries.DeliveryState.REJECTED) == 1
 
 

@@ -82,6 +82,24 @@ def test_the_clerk_lets_tickets_follow_their_incident(
     assert [incident["id"] in each for each in told] == [True] * (status == "closed")
 
 
+def test_a_letter_is_only_taken_where_mail_is_set_up(
+    vigia: Vigia, installation: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    letter = (
+        f"From: {EVA}\nTo: soporte@nodored.test\nSubject: Sin correo\nMessage-ID: <1@x.test>\n\nDesde ayer."
+    )
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(letter.encode())))
+    refused = vigia("desk", "receive", *installation.where)
+    assert (refused.status, "add `mail`" in refused.err) == (1, True)
+    config = Path(installation.where[1])
+    mail = "helpdesk: {kind: desk, mail: {from: ayuda@nodored.test, smtp: {host: 127.0.0.1}, registered_only: false}}\n"
+    config.write_text(config.read_text() + mail)
+    taken = vigia("desk", "receive", *installation.where, "--json")
+    assert taken.document == {"fate": "opened", "ticket": 2, "reason": ""}
+    asked = vigia("desk", "show", 2, *installation.where, "--json").document
+    assert (asked["requester"], asked["channel"]) == (EVA, "mail")
+
+
 def test_the_list_is_narrowed_to_what_is_asked_for(vigia: Vigia, installation: Installation, asked: int):
     def listed(*words: object) -> list[int]:
         return [each["id"] for each in vigia("desk", "list", *words, *installation.where, "--json").document]
