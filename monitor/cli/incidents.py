@@ -131,6 +131,8 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
 
 def _show_words(found: Incident, zone: str) -> None:
     """Print what operators said of an incident."""
+    if found.drill_until is not None:
+        click.echo(f"  a drill: customers see nothing of it; it ends by {local(found.drill_until, zone)}")
     if (held := found.acknowledged) is not None:
         until = "its end" if held.until is None else local(held.until, zone)
         expired = "" if held.holds(clock.now()) else " (expired)"

@@ -73,6 +73,8 @@ def test_a_drill_that_goes_well_shows_every_step(
         each for each in vigia("incident", "list", *installation.where, "--json").document if each["drill"]
     ]
     assert (drilled["audience"], drilled["stage"]) == ("operators", "resolved")
+    shown = vigia("incident", "show", drilled["id"], *installation.where).out
+    assert "a drill: customers see nothing of it" in shown
 
 
 def test_a_step_that_is_missing_is_named_and_the_answer_is_bad(
