@@ -71,12 +71,13 @@ class TicketReader:
         return raised
 
     def _leave_out(self) -> None:
-        """Figures of another helpdesk are not those of this one."""
+        """Figures and tickets of another helpdesk are not those of this one."""
         with self._database.reading() as tx:
-            known = readings.answer_times(tx)
+            known = readings.answer_times(tx) or cases.waiting(tx)
         if known:
             with self._database.writing() as tx:
                 cases.put_answer_times(tx, ())
+                cases.keep_only(tx, None)
 
     def _ground(self, now: datetime) -> _Ground:
         with self._database.reading() as tx:
@@ -99,6 +100,7 @@ class TicketReader:
         known = cases.cases(tx, self._helpdesk.name)
         gone = [row.ticket for row in known if row.ticket not in there]
         cases.forget(tx, self._helpdesk.name, gone)
+        cases.keep_only(tx, self._helpdesk.name)
 
     def _raise(self, tx: Transaction, books: _Books, rows: Sequence[CaseRow], now: datetime) -> bool:
         """Queue the steps that are due; each is decided once, whatever becomes of it."""

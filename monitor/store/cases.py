@@ -129,6 +129,12 @@ def forget(tx: Transaction, helpdesk: str, tickets: Iterable[str]) -> None:
         tx.execute("DELETE FROM cases WHERE helpdesk = ? AND ticket = ?", (helpdesk, ticket))
 
 
+def keep_only(tx: Transaction, helpdesk: str | None) -> None:
+    """Drop what is on record of every other helpdesk; of all of them without a name."""
+    for table in ("cases", "case_reads"):
+        tx.execute(f"DELETE FROM {table} WHERE helpdesk IS NOT ?", (helpdesk,))  # noqa: S608 - two constants
+
+
 def reads(tx: Transaction, helpdesk: str) -> Reads | None:
     """Return how far a helpdesk was read, None before the first time."""
     row = tx.row("SELECT read_ms, whole_ms FROM case_reads WHERE helpdesk = ?", (helpdesk,))

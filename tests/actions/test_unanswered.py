@@ -503,11 +503,27 @@ def test_tickets_that_we_opened_are_no_customer_s_question(office: Office):
 
 
 def test_a_helpdesk_that_cannot_be_read_has_no_figures(office: Office):
+    office.shelf.opens("7")
     office.round()
     office.shelf.readable = False
     office.round()
 
     assert figures(office) == {}
+    with office.database.reading() as tx:
+        assert cases.waiting(tx) == ()
+
+
+def test_the_tickets_of_a_helpdesk_that_was_given_up_are_forgotten(office: Office):
+    office.shelf.opens("7")
+    office.round()
+    office.shelf.name = "another"
+    office.shelf.deletes("7")
+    office.shelf.opens("8")
+    office.round()
+
+    with office.database.reading() as tx:
+        assert [row.ticket for row in cases.waiting(tx)] == ["8"]
+        assert cases.cases(tx, "shelf") == ()
 
 
 def test_while_the_helpdesk_is_away_the_figures_stay_and_grow_old(office: Office):
