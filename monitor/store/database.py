@@ -356,6 +356,10 @@ def _translated() -> Iterator[None]:
         yield
     except dbapi2.Error as error:
         raise _ours(str(error)) from error
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            "a text that holds what is no letter of Unicode cannot be stored or asked for"
+        ) from error
 
 
 def _ours(trouble: str) -> StoreError:

@@ -23,6 +23,7 @@ from monitor.store.desk_values import (
     NewTicket,
     Side,
     Wanted,
+    storable,
 )
 
 _TICKETS = (
@@ -46,7 +47,7 @@ def open_ticket(tx: Transaction, new: NewTicket, first: NewMessage) -> int:
         " VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?) RETURNING id",
         (
             new.reference or None,
-            new.subject,
+            storable(new.subject),
             new.department,
             new.priority,
             new.requester,
@@ -280,8 +281,8 @@ def _write(tx: Transaction, ticket: int, message: NewMessage) -> int | None:
             message.author,
             message.side,
             message.internal,
-            message.body,
-            message.whole,
+            storable(message.body),
+            storable(message.whole),
             milliseconds(message.at),
             message.action,
             message.message_id,

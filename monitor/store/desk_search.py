@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from monitor.errors import RefusedError
 from monitor.store import desk
 from monitor.store.database import Transaction, Value
-from monitor.store.desk_values import DeskTicket
+from monitor.store.desk_values import DeskTicket, storable
 
 LONGEST = 500
 _MOST_TERMS = 20
@@ -49,7 +49,7 @@ def query_of(written: str) -> Query:
         raise RefusedError(f"search for at most {LONGEST} letters")
     terms: list[str] = []
     filters: list[tuple[str, str]] = []
-    for found in _WORDS.finditer(written.replace("\0", " ")):
+    for found in _WORDS.finditer(storable(written).replace("\0", " ")):
         name, value = (found["name"] or "").lower(), found["phrase"] or found["word"] or ""
         if name in _FILTERS:
             filters.append((name, value.lower()))

@@ -7,6 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 
 
+def storable(written: str) -> str:
+    """Return a text with what is no letter of Unicode, such as a byte that nobody could read, replaced by `?`."""
+    return written.encode("utf-8", "replace").decode("utf-8")
+
+
 class Side(StrEnum):
     """Who speaks on a ticket: the service itself, people of a department, or who asks."""
 

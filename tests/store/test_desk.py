@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Migrations
 
-from monitor.errors import NotFoundError, RefusedError
+from monitor.errors import NotFoundError, RefusedError, StoreError
 from monitor.store import desk, desk_search, migrations
 from monitor.store.database import Database, dbapi2
 from monitor.store.desk_requesters import Requester, put, requester_of, requesters
@@ -137,6 +137,16 @@ def test_a_find_shows_the_words_around_the_newest_place_and_the_last_changed_fir
 
 
 HOSTILE = st.text(st.one_of(st.sampled_from("\"'*:()^-+{}ANDORNEAT \0\n;%_ñé"), st.characters()), max_size=60)
+
+
+def test_what_is_no_letter_is_neither_stored_nor_a_reason_to_lose_the_rest(database):
+    with database.writing() as tx:
+        ticket = opened(tx, subject="Factura \udcff", body="Año \ud800 nuevo", requester=EVA)
+        assert desk.show(tx, ticket).subject == "Factura ?"
+        assert desk.messages(tx, ticket)[0].body == "Año ? nuevo"
+        assert numbers(tx, "nuevo \udcff") == [ticket]
+        with pytest.raises(StoreError, match="no letter of Unicode"):
+            desk.find(tx, "VG-\udcff")
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
