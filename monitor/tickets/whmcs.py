@@ -134,8 +134,7 @@ class Whmcs:
             self._api.ask("UpdateTicket", order.action, ticketid=ticket.id, **wanted)
             after = afterwards(lambda: self._living(order.ticket))
             _require(after, wanted)
-            if not after.has(order.body):
-                afterwards(lambda: self._say(order, after))
+            afterwards(lambda: self._say(order, after))
             if "status" in wanted:
                 self.records.put_down(ticket.id, closed=order.action is Action.RESOLVE)
         elif not ticket.has(order.body):

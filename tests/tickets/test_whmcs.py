@@ -45,7 +45,7 @@ def whmcs(server: fake.Whmcs, clock: SteppingClock) -> Whmcs:
     return built(server, clock)
 
 
-def strangers(server: fake.Whmcs, count: int, subject: str = "[VG-TESTHAUS] consulta {}") -> None:
+def strangers(server: fake.Whmcs, count: int, subject: str = "[VG-TESTHAUS-{}] consulta") -> None:
     for number in range(count):
         fields = {"deptid": "2", "subject": subject.format(number), "message": "x", "name": "Luz"}
         server.on_openticket({**fields, "email": "luz@example.com"})
@@ -255,6 +255,15 @@ def test_moments_of_cases_are_in_utc(server: fake.Whmcs, whmcs: Whmcs, clock: St
     assert (case.opened_at, case.answered_at) == (opened, answered)
     assert case.reference == REFERENCE
     assert whmcs.find(REFERENCE)[0].status is TicketStatus.ANSWERED
+
+
+def test_who_opens_a_ticket_for_a_customer_has_not_answered_it(
+    server: fake.Whmcs, whmcs: Whmcs, clock: SteppingClock
+) -> None:
+    strangers(server, 1)
+    server.ticket("1").said[0].admin = "Ana Paz"
+    assert [case.answered_at for case in whmcs.records.cases(clock.now())] == [None]
+    assert whmcs.records.words("1") == ()
 
 
 def test_conversations_are_not_asked_for_anew(server: fake.Whmcs, whmcs: Whmcs, clock: SteppingClock) -> None:
