@@ -110,7 +110,7 @@ def test_incidents_are_listed_and_shown_in_both_languages(vigia: Vigia, installa
     )
     assert set(document["updates"][0]["text"]) == {"es", "en"}
     (only,) = vigia("incident", "list", *installation.where, "--json").document
-    assert {**only, "evidence": document["evidence"]} == document
+    assert {**only, "evidence": document["evidence"], "notes": []} == document
 
 
 def test_an_incident_shows_what_was_found_when_its_checks_failed(vigia: Vigia, installation: Installation):
