@@ -44,7 +44,7 @@ bench: development ## measure: make bench [ARGS=schedule]
 	@tools/system-packages bench
 	@exec $(python) tests/bench/run.py $(ARGS)
 
-soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a clock that is set back and forth against the stopwatch, the proofs of the judgement, then all tests again and again in random orders: make soak [ROUNDS=10]
+soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a clock that is set back and forth against the stopwatch, the proofs of the judgement, deaths and lost answers on the way to a ticket, an hour without a helpdesk, then all tests again and again in random orders: make soak [ROUNDS=10]
 	@tools/system-packages
 	@tools/django-helpdesk
 	@$(python) -m tests.soak.start
@@ -58,6 +58,10 @@ soak: development ## a start, a fault, 20 kills, 60 hostile peers, reloads and a
 	@$(python) -m tests.soak.model
 	@$(python) -m tests.soak.isolation
 	@$(python) -m tests.soak.router
+	@$(python) -m tests.soak.crashes
+	@$(python) -m tests.soak.lost_answers
+	@$(python) -m tests.soak.hour_away
+	@$(python) -m tests.soak.request_tracker
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; $(python) -m pytest -q -n 2 $(ARGS) || exit 1; done
 
 lock: development ## resolve the dependencies anew and write their hashes
