@@ -180,6 +180,9 @@ def test_who_answers_is_an_agent_and_neither_a_machine_nor_the_customer(
     since = clock.now()
     say(server, ticket, fake.SYSTEM, "Recibimos su consulta.", sender="System")
     say(server, ticket, fake.LUZ, "¿Y bien?")
+    # Whoever is in copy is neither the customer nor one of us.
+    server.people[6] = ("Max", "Ríos", "max@example.com")
+    say(server, ticket, 6, "A mí también", sender="Customer")
     say(server, ticket, fake.ANA, "Para nosotros", internal=True)
     say(server, ticket, fake.US, "También nosotros")
     assert [case.answered_at for case in zammad.records.cases(since)] == [None]
