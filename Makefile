@@ -68,7 +68,7 @@ lock: development ## resolve the dependencies anew and write their hashes
 	@tools/lock
 
 clean: ## remove what was made here, never data
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* build
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* build tests/.system
 	find monitor web tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 environment: ## only set up .venv, for what starts the service by itself
