@@ -261,7 +261,8 @@ class Registrar:
         found = None if word is None else _called(word, statuses)
         if found is not None and found.is_closed is closed:
             return found.id
-        self._flaw("helpdesk.redmine.closed_status" if closed else "open_status", name=word or "—")
+        kept = "helpdesk.redmine.closed_status" if closed else "helpdesk.redmine.open_status"
+        self._flaw(kept, name=word or "—")
         return None
 
     def _get(self, path: str, *query: tuple[str, str]) -> Reply:

@@ -82,6 +82,8 @@ def test_every_metric_is_documented(metric):
 
 def test_every_metric_in_the_documentation_exists():
     named = {name for page in pages() for name in names_in(code_of(page)) if name.startswith("vigia_")}
+    # Zammad's attribute for our reference is named after us, and is no metric.
+    named.discard("vigia_reference")
     assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in named} - METRICS == set()
 
 
