@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.clock import SystemClock, fresh_ulid
+from monitor.language import LANGUAGES
 from monitor.tickets.djangohelpdesk import DjangoHelpdesk
 from monitor.tickets.djangohelpdesk_client import DjangoHelpdeskOptions, harmless
 from monitor.tickets.port import Action, DeliveryError, Fate, Priority, TicketStatus
@@ -63,7 +64,10 @@ def built(server: DjangoHelpdeskServer, **changes: Any) -> DjangoHelpdesk:
 
 
 def flaws(desk: DjangoHelpdesk) -> list[str]:
-    return [flaw.key.removeprefix("helpdesk.djangohelpdesk.") for flaw in desk.inspect()]
+    """Return what is told, each of which has words in every language."""
+    told = desk.inspect()
+    assert all(flaw.say(language) for flaw in told for language in LANGUAGES)
+    return [flaw.key.removeprefix("helpdesk.djangohelpdesk.") for flaw in told]
 
 
 def strangers(server: DjangoHelpdeskServer, count: int, **fields: Any) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.clock import SystemClock, fresh_ulid
+from monitor.language import LANGUAGES
 from monitor.tickets.port import Action, Deed, DeliveryError, Fate, Priority, TicketStatus
 from monitor.tickets.redmine import Redmine
 from monitor.tickets.redmine_client import RedmineOptions
@@ -66,7 +67,10 @@ def without(permission: str) -> tuple[str, str]:
 
 
 def flaws(redmine: Redmine) -> list[str]:
-    return [flaw.key.removeprefix("helpdesk.redmine.") for flaw in redmine.inspect()]
+    """Return what is told, each of which has words in every language."""
+    told = redmine.inspect()
+    assert all(flaw.say(language) for flaw in told for language in LANGUAGES)
+    return [flaw.key.removeprefix("helpdesk.redmine.") for flaw in told]
 
 
 def change(server: RedmineServer, ticket: str, **fields: Any) -> None:
