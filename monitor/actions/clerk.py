@@ -14,6 +14,7 @@ from monitor.errors import BusyError, VigiaError
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_REST_S = 60.0
+_FAREWELL_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Clerk:
         self._ended: asyncio.Future[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; a call that is under way then is left alone, for it only reads."""
+        """Work until `stop` is set, then leave within a few seconds; a call that lasts longer is left alone."""
         if not self._duties:
             return
         loop = asyncio.get_running_loop()
@@ -50,6 +51,7 @@ class Clerk:
         threading.Thread(target=self._work, args=(loop, ended), name="clerk", daemon=True).start()
         await stop.wait()
         self._stopping.set()
+        await asyncio.wait([ended], timeout=_FAREWELL_S)
 
     async def last_calls(self) -> None:
         """Wait until what `run` left behind is over: only then may another one take the duties."""
