@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from monitor.actions import people
 from monitor.actions.append import append
 from monitor.actions.messages import NOBODY
-from monitor.actions.verify import NOT_FINDABLE
+from monitor.actions.ticket_task import NOT_FOUND
 from monitor.clock import fresh_ulid
 from monitor.errors import NotFoundError, RefusedError
 from monitor.health.view import Fact
@@ -137,7 +137,7 @@ def _said(tx: Transaction, drill: IncidentId) -> Iterator[tuple[Step, DeliveryRo
             continue
         if row.channel == Channel.OPERATORS and row.action in steps:
             yield steps[Told(row.action)], row
-        if row.channel == Channel.VERIFY and row.detail != NOT_FINDABLE:
+        if row.channel == Channel.VERIFY and row.detail not in NOT_FOUND:
             yield Step.READ_BACK, row
 
 

@@ -23,6 +23,11 @@ from monitor.tickets.port import Action, Helpdesk, reference_of
 from monitor.tickets.priorities import Priority
 from monitor.tickets.story import Story
 
+NOT_FINDABLE = "the helpdesk does not find the ticket by its reference"
+STILL_NOT_FINDABLE = "the helpdesk still does not find the ticket by its reference"
+NOT_FOUND = frozenset({NOT_FINDABLE, STILL_NOT_FINDABLE})
+"""What a look at a reference says where it leads nowhere, although the ticket is there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:

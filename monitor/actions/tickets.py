@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.actions.outbox import Outbox, guarded, parcel_of
-from monitor.actions.ticket_task import Addressee, Task, load, rejection
+from monitor.actions.ticket_task import NOT_FOUND, Addressee, Task, load, rejection
 from monitor.errors import StoreError
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketOpened, TicketUpdated
@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 VERIFY = "verify"
 UNCERTAIN = "uncertain"
+BLIND_TO_US = "perhaps it was opened: the helpdesk does not find tickets by their reference"
 NO_TICKET = "a problem of its class opens no ticket"
 
 
@@ -93,7 +94,28 @@ class TicketCourier:
             self._done(task, order, receipt, None)
             return
         after = self._after_lookup(parcel_of(task.row), manner, now)
+        if after.state is DeliveryState.READY and self._finds_nothing(task.row):
+            self._give_up(task)
+            return
         self._outbox.record(lambda tx: self._settle(tx, task, after))
+
+    def _finds_nothing(self, row: DeliveryRow) -> bool:
+        """Was the ticket perhaps made, at a helpdesk that did not find the last one by its reference? Who asks for it again wants it."""
+        if row.sent_at is None or row.attempts == 0:
+            return False
+        said = self._outbox.read(lambda tx: deliveries.last_word(tx, Channel.VERIFY))
+        return said in NOT_FOUND
+
+    def _give_up(self, task: Task) -> None:
+        """Leave it to a person whether there is a ticket: that none is found proves nothing here, and there must not be two."""
+        after = delivery.after_doubt(parcel_of(task.row), BLIND_TO_US)
+
+        def work(tx: Transaction) -> None:
+            self._settle(tx, task, after)
+            self._outbox.append(tx, (rejection(task.row, self._to, BLIND_TO_US, self._outbox.clock.now()),))
+
+        self._outbox.record(work)
+        self._on_result(DeliveryState.REJECTED)
 
     def _after_lookup(self, parcel: Parcel, manner: Manner, now: datetime) -> Parcel:
         """Move a parcel by the time that really passed since it was sent: a clock that is set forward hides nothing any sooner."""

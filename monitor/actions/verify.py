@@ -14,7 +14,14 @@ from datetime import timedelta
 from enum import StrEnum
 
 from monitor.actions.outbox import Outbox, guarded, parcel_of
-from monitor.actions.ticket_task import Addressee, Task, load, rejection
+from monitor.actions.ticket_task import (
+    NOT_FINDABLE,
+    STILL_NOT_FINDABLE,
+    Addressee,
+    Task,
+    load,
+    rejection,
+)
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketOpened
 from monitor.store import deliveries, readings
@@ -28,7 +35,6 @@ from monitor.tickets.story import is_open
 _LOG = logging.getLogger(__name__)
 
 NOT_LISTED = "the helpdesk does not list the ticket yet"
-NOT_FINDABLE = "the helpdesk does not find the ticket by its reference"
 ELSEWHERE = "the ticket was opened in another helpdesk"
 DUPLICATE_RESULT, LOST_RESULT = "duplicate", "lost"
 
@@ -37,7 +43,7 @@ class _End(StrEnum):
     """What there is to say where a reference leads to no ticket."""
 
     NEWS = NOT_FINDABLE
-    KNOWN = "the helpdesk still does not find the ticket by its reference"
+    KNOWN = STILL_NOT_FINDABLE
     MERGED = "a person merged the ticket into another one"
     UNDER_WAY = "something is on its way to the ticket, and will find out"
     LOST = "the ticket was lost: another one is opened"

@@ -289,6 +289,15 @@ def in_state(tx: Transaction, state: DeliveryState) -> int:
     return 0 if row is None else int(row["found"])
 
 
+def last_word(tx: Transaction, channel: str) -> str | None:
+    """Return what was said about the newest delivery of a channel that is done; None before there is one."""
+    row = tx.row(
+        "SELECT detail FROM deliveries WHERE channel = ? AND state = 'done' ORDER BY id DESC LIMIT 1",
+        (channel,),
+    )
+    return None if row is None else str(row["detail"])
+
+
 def of_incident(tx: Transaction, incident: IncidentId, channel: str | None = None) -> tuple[DeliveryRow, ...]:
     """Return every delivery about one incident in the order in which they go out."""
     # Named one by one, because the index begins with the channel.

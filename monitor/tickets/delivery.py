@@ -148,6 +148,11 @@ def after_misfit(parcel: Parcel, detail: str) -> Parcel:
     return replace(_moved(parcel, _S.REJECTED), detail=detail)
 
 
+def after_doubt(parcel: Parcel, detail: str) -> Parcel:
+    """A look-up found nothing, which proves nothing at this helpdesk: only a person can tell."""
+    return replace(_moved(parcel, _S.REJECTED), detail=detail)
+
+
 def after_crash(parcel: Parcel, now: datetime) -> Parcel:
     """The process died in the middle. What was being sent may have arrived at any moment until now."""
     match parcel.state:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from monitor.actions.tickets import BLIND_TO_US
+from monitor.identifiers import IncidentId
 from monitor.incidents.incident import Impact
 from monitor.journal.consequences import DeliveryState
 from monitor.journal.entries import Reason
@@ -18,6 +20,7 @@ from tests.actions.conftest import INSTALLATION, House, MakeHouse
 from tests.tickets import builders
 
 REFERENCE = reference_of(INSTALLATION, builders.INCIDENT)
+OTHER = IncidentId("01JD9ZK3V8QW5R7T2M4N6P8S0B")
 LATER = builders.START + timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
 
@@ -250,6 +253,27 @@ def test_a_reference_that_cannot_be_found_is_told_to_operators(house: House) -> 
     assert "ticket.rejected" in house.kinds()
     assert house.states("verify") == [("verify", DeliveryState.DONE)]
     assert any("referencia" in message.body for message in house.operators.heard)
+
+
+def test_where_references_are_not_found_a_ticket_that_was_perhaps_made_is_made_again_only_on_request(
+    house: House,
+) -> None:
+    """That nothing is found proves nothing there: a person has to look, and hears of it at once."""
+    house.helpdesk.drops_references = True
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    house.helpdesk.modes.append("hang")
+    second = builders.incident(OTHER, builders.UIO1, opened_at=LATER)
+    house.happen(builders.opened(second))
+    house.wait(5 * MINUTE)
+    assert len(house.helpdesk.tickets) == 2
+    with house.database.reading() as tx:
+        [row] = deliveries.of_incident(tx, OTHER, "ticket")
+    assert (row.state, row.detail) == (DeliveryState.REJECTED, BLIND_TO_US)
+    assert len(house.fallback.heard) == 1
+    house.deliverer.appeal(OTHER)
+    house.wait(2 * MINUTE)
+    assert len(house.helpdesk.tickets) == 3
 
 
 def test_a_helpdesk_that_doubles_a_ticket_by_itself_is_put_in_order(house: House) -> None:

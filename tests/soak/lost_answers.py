@@ -41,6 +41,7 @@ class Way:
     lag: timedelta = timedelta(0)
     search_lag: timedelta = 15 * SECOND
     drops: bool = False
+    patience: timedelta = timedelta(seconds=0.1)
 
 
 WAYS = {
@@ -50,7 +51,7 @@ WAYS = {
     "made after the deadline": Way(mode="late"),
     "made, silence, index 10 s behind": Way(mode="hang", lag=10 * SECOND),
     "made, silence, index 10 min behind": Way(mode="hang", lag=10 * MINUTE, search_lag=15 * MINUTE),
-    "made, but the reference is dropped": Way(mode="ok", drops=True),
+    "made, but the reference is dropped": Way(mode="ok", drops=True, patience=10 * SECOND),
 }
 
 
@@ -87,7 +88,7 @@ def _house(database: Database, helpdesk: Helpdesk, clock: SteppingClock, way: Wa
     helpdesk.drops_references = way.drops
     helpdesk.modes = Creations(helpdesk, way.mode)
     options = WebhookOptions(
-        url=helpdesk.url, secret=SecretStr(SECRET), timeout=timedelta(seconds=0.1), search_lag=way.search_lag
+        url=helpdesk.url, secret=SecretStr(SECRET), timeout=way.patience, search_lag=way.search_lag
     )
     operators, fallback, results = Listeners(), Listeners(), list[str]()
     deliverer = Deliverer(
