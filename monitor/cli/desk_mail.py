@@ -23,7 +23,7 @@ def receive(config: Path, data: Path | None, *, as_json: bool) -> None:
     """Take a letter from standard input: it becomes a ticket, or a word on one."""
     from monitor.actions.desk_mail import DeskMail  # noqa: PLC0415 - the other commands can do without
     from monitor.station.names import DATABASE  # noqa: PLC0415
-    from monitor.station.opening import mail_of, terms_of  # noqa: PLC0415
+    from monitor.station.office import mail_of, terms_of  # noqa: PLC0415
     from monitor.store.database import Database  # noqa: PLC0415
 
     settings = configuration(config, data=data).settings

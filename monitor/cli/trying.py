@@ -24,7 +24,8 @@ from monitor.clock import fresh_ulid
 from monitor.errors import NotFoundError
 from monitor.identifiers import IncidentId
 from monitor.journal.consequences import Channel
-from monitor.station.opening import helpdesk_of, new_installation
+from monitor.station.office import helpdesk_of
+from monitor.station.opening import new_installation
 from monitor.store import deliveries, readings
 from monitor.store.database import Database, Transaction
 from monitor.store.observations import installation_id

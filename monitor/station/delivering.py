@@ -1,21 +1,11 @@
-"""Who speaks with the helpdesk: one deliverer and one clerk at a time, relieved by others when the helpdesk is another one."""
+"""One office at a time speaks with the helpdesk, relieved by another when the helpdesk is another one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from monitor.actions.clerk import Clerk
-from monitor.actions.deliver import Deliverer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
-    """Who carries tickets and messages out, and who reads what the helpdesk says."""
-
-    deliverer: Deliverer
-    clerk: Clerk
+from monitor.station.office import Office
 
 
 class Delivering:

@@ -22,7 +22,7 @@ from monitor.clock import Clock
 from monitor.errors import VigiaError
 from monitor.inventory import Configuration, Settings
 from monitor.station.names import DATABASE
-from monitor.station.opening import helpdesk_of
+from monitor.station.office import helpdesk_of
 from monitor.status.snapshot import STALE_AFTER
 from monitor.store import observations, readings
 from monitor.store.database import Database, engine

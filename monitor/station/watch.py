@@ -36,7 +36,7 @@ from monitor.prober import PER_HOST, Prober, Resolver, Sentinels, Toolbox
 from monitor.scheduling import Scheduler
 from monitor.station.bureau import Bureau, Digests, Housekeeping, Mail, Received
 from monitor.station.crew import Crew
-from monitor.station.delivering import Delivering, Office
+from monitor.station.delivering import Delivering
 from monitor.station.drills import Drills
 from monitor.station.following import FollowedFile
 from monitor.station.heartbeats import digests
@@ -44,7 +44,8 @@ from monitor.station.lifeline import follow_supervisor, only_watch
 from monitor.station.lookout import Listener, Lookout
 from monitor.station.memory import give_back
 from monitor.station.names import DATABASE
-from monitor.station.opening import Wanted, office_of, resolver_settings, sentinels_of
+from monitor.station.office import Office, Wanted, office_of
+from monitor.station.opening import resolver_settings, sentinels_of
 from monitor.station.outlook import Outlook
 from monitor.station.recorder import Recorder
 from monitor.station.remote import Remote

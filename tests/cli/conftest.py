@@ -19,7 +19,7 @@ from monitor.actions.deliver import Deliverer
 from monitor.cli import main
 from monitor.clock import HouseClock, SystemClock
 from monitor.inventory import Configuration, load
-from monitor.station.opening import Wanted, office_of
+from monitor.station.office import Wanted, office_of
 from monitor.store.database import Database
 from tests.actions.builders import Lookout
 from tests.conftest import SteppingClock

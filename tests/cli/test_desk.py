@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.inventory import load
-from monitor.station.opening import Wanted, office_of
+from monitor.station.office import Wanted, office_of
 from monitor.store import readings
 from tests.cli.conftest import Installation, Vigia
 

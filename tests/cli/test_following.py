@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from monitor.inventory import load
-from monitor.station.opening import Wanted, office_of
+from monitor.station.office import Wanted, office_of
 from monitor.station.reader import open_reader
 from monitor.store import readings
 from tests.cli.conftest import Installation, Vigia

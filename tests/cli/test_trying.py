@@ -10,7 +10,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.inventory import load
-from monitor.station.opening import Wanted, office_of
+from monitor.station.office import Wanted, office_of
 from monitor.store import readings
 from tests.cli.conftest import Installation, Vigia
 from tests.servers.helpdesk import SECRET, Helpdesk
