@@ -26,7 +26,7 @@ demo: environment ## watch a small made-up fleet break and recover: make demo [L
 test: development ## prove the product: make test [ARGS='tests/scheduling -k step']
 	@tools/system-packages
 	@tools/django-helpdesk
-	@$(python) -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR) $(or $(ARGS),--ignore tests/fuzz)
+	@$(python) -m pytest -n 3 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR) $(or $(ARGS),--ignore tests/fuzz)
 	@$(if $(ARGS),,$(python) -m pytest -q -n 2 --dist worksteal tests/fuzz)
 
 fuzz: development ## feed every parser of foreign bytes for long: make fuzz [EXAMPLES=1000000] [ARGS=tests/fuzz/test_dns.py]

@@ -17,7 +17,7 @@ from monitor.journal.entries import Entry
 from monitor.store import deliveries, readings
 from monitor.store.database import Database, Transaction
 from monitor.store.deliveries import DeliveryRow, Standing
-from monitor.tickets.delivery import Parcel, Step, after_begin, after_claim
+from monitor.tickets.delivery import LONGEST_ASKED_PAUSE, Parcel, Step, after_begin, after_claim
 from monitor.tickets.port import DeliveryError, Fate
 
 _LOG = logging.getLogger(__name__)
@@ -68,16 +68,33 @@ class Outbox:
     stopping: threading.Event
     lived: Lived = difference
     fleet: LatestFleet = field(default_factory=LatestFleet)
+    _held: dict[str, datetime] = field(default_factory=dict)
 
     def due(self, channel: str, now: datetime, limit: int) -> tuple[DeliveryRow, ...]:
         """Return the deliveries of this channel that may go now, the longest due first and at most one of an incident."""
+        if self._is_held(channel, now):
+            return ()
         with self.database.reading() as tx:
             return deliveries.due(tx, now, limit, channel)
 
     def next_due(self, channel: str) -> datetime | None:
         """Return when something of this channel is due next, or since when it waits behind something else."""
         with self.database.reading() as tx:
-            return deliveries.next_due(tx, channel)
+            found = deliveries.next_due(tx, channel)
+        held = self._held.get(channel)
+        return found if found is None or held is None else max(found, held)
+
+    def hold(self, channel: str, pause: timedelta) -> None:
+        """Let nothing of a channel go for so long: the other side asked for it, and it means all of us."""
+        self._held[channel] = self.clock.now() + min(pause, LONGEST_ASKED_PAUSE)
+
+    def _is_held(self, channel: str, now: datetime) -> bool:
+        until = self._held.get(channel)
+        if until is not None and not now < until <= now + LONGEST_ASKED_PAUSE:
+            # It is over, or the clock was set back.
+            self._held.pop(channel, None)
+            return False
+        return until is not None
 
     def claim(self, row: DeliveryRow, step: Step) -> DeliveryRow | None:
         """Make a delivery ours; None if somebody else was faster."""

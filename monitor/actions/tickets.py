@@ -133,6 +133,7 @@ class TicketCourier:
             if attempt is not None:
                 deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", ""))
             self._outbox.append(tx, (self._entry(task, order, receipt),))
+            deliveries.wake(tx, task.row.channel, now)
             if order.action is Action.CREATE:
                 self._after_creation(tx, task, sure=attempt is not None)
 
@@ -172,6 +173,8 @@ class TicketCourier:
                 self._outbox.append(tx, (rejection(task.row, self._to, error.detail, now),))
 
         self._outbox.record(work)
+        if error.fate is Fate.NOT_SENT and error.retry_after is not None:
+            self._outbox.hold(task.row.channel, error.retry_after)
         _LOG.warning("delivery %d (%s): %s", task.row.id, task.row.action, error.detail)
         self._on_result(error.fate)
 

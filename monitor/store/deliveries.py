@@ -263,6 +263,14 @@ def bring_forward(tx: Transaction, by: timedelta, *, after: datetime) -> None:
     )
 
 
+def wake(tx: Transaction, channel: str, now: datetime) -> int:
+    """Let what was surely not done go now, for the other side is there again; return how much that is."""
+    return tx.execute(
+        "UPDATE deliveries SET due_ms = :now WHERE channel = :channel AND state = 'retry' AND sent_ms IS NULL AND due_ms > :now",
+        {"channel": channel, "now": milliseconds(now)},
+    )
+
+
 def appeal(tx: Transaction, now: datetime, incident: IncidentId | None = None) -> int:
     """Try again what was rejected, of one incident or of all; return how many deliveries that are."""
     return tx.execute(

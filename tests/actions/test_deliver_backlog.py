@@ -71,7 +71,7 @@ def test_a_helpdesk_that_was_away_gets_every_fault_once_it_is_back(many: House) 
     assert len(many.operators.heard) == FAULTS + 4
     with many.database.reading() as tx:
         assert deliveries.pending(tx)["ticket"].count > 0
-    many.wait(90 * MINUTE, every=MINUTE)
+    many.wait(90 * MINUTE, every=MINUTE / 6)
     assert_each_fault_has_its_ticket(many, recovered=4)
     with many.database.reading() as tx:
         assert deliveries.pending(tx) == {}
@@ -83,3 +83,20 @@ def test_an_hour_without_a_helpdesk_ends_with_a_ticket_for_each_fault_in_its_ord
 ) -> None:
     """Twice an hour of real time is too long for a test; `python -m tests.soak.hour_away` takes it."""
     assert hour_away.made_up(make_house(), 300, 120) == []
+
+
+def test_who_is_asked_to_wait_waits_with_everything_and_goes_on_as_soon_as_one_was_taken(many: House) -> None:
+    """A helpdesk that takes so many a minute is not asked by each fault in turn, and nobody sleeps long after it is back."""
+    many.helpdesk.modes.extend(["503"] * 500)
+    many.happen(*stories(recovered=0))
+    many.wait(40 * MINUTE, every=MINUTE / 6)
+    many.helpdesk.modes.clear()
+    many.helpdesk.asked.clear()
+    many.helpdesk.modes.extend(["429", "429"])
+    back = many.clock.now()
+    while many.clock.now() < back + 6 * MINUTE and len(many.helpdesk.tickets) < FAULTS:
+        many.clock.step(timedelta(seconds=1))
+        many.steps()
+    creations = [key for action, key in many.helpdesk.asked if action == "create"]
+    assert len(creations) == FAULTS + 2
+    assert_each_fault_has_its_ticket(many, recovered=0)
