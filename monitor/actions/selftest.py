@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain, repeat
 
 from monitor.identifiers import IncidentId
 from monitor.language import Language, text
@@ -20,7 +21,7 @@ from monitor.tickets.port import (
     reference_of,
 )
 
-_POLLS_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +109,14 @@ def _find(trial: Trial, ticket: str, fits: Callable[[Found], bool], name: str) -
 
 
 def _pauses(lag: timedelta) -> Iterator[float]:
+    """Look at once, then at growing distances until nothing can be hidden any more."""
     waited = 0.0
-    for pause in _POLLS_S:
+    yield waited
+    for pause in chain(_PAUSES_S, repeat(_PAUSES_S[-1])):
+        if waited >= lag.total_seconds():
+            return
         waited += pause
         yield pause
-    while waited < lag.total_seconds():
-        waited += _POLLS_S[-1]
-        yield _POLLS_S[-1]
 
 
 def _order(trial: Trial, action: Action, ticket: str, seq: int) -> Order:

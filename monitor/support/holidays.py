@@ -19,7 +19,7 @@ _ITS_WORDS = {"es": ("es", "es_ES"), "en": ("en_US", "en_GB", "en")}
 def holidays_of(country: str, first: int, last: int) -> Mapping[str, Mapping[str, str]]:
     """Return the holidays of the years `first` to `last` by their date (`2026-12-25`), each with its name by language.
 
-    `country` is a code such as `EC`, or one with a part of it such as `ES-CT`; an unknown one raises NotImplementedError.
+    `country` is a code such as `EC`, or one with a part of it such as `ES-CT`; an unknown one raises the library's own error.
     """
     from holidays import country_holidays  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from monitor.language import Language
@@ -31,6 +31,16 @@ def afterwards(call: Callable[[], Result]) -> Result:
         if error.fate is Fate.UNCERTAIN:
             raise
         raise DeliveryError(Fate.UNCERTAIN, error.detail, retry_after=error.retry_after) from error
+
+
+def inspected(flaws: Callable[[], Iterable[Phrase]], key: str) -> tuple[Phrase, ...]:
+    """Return what is wrong; who is turned away learns no more than that, which the sentence `key` tells with its `detail`."""
+    try:
+        return tuple(flaws())
+    except DeliveryError as error:
+        if error.fate is not Fate.FORBIDDEN:
+            raise
+        return (Phrase(key, {"detail": error.detail}),)
 
 
 class Fitness:

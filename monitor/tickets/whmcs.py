@@ -19,7 +19,7 @@ from monitor.language.refusals import RefusalError
 from monitor.language.zones import known_zone
 from monitor.post.port import Address
 from monitor.tickets.answers import is_number
-from monitor.tickets.beforehand import Fitness, afterwards, beforehand
+from monitor.tickets.beforehand import Fitness, afterwards, beforehand, inspected
 from monitor.tickets.client import HttpOptions
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import (
@@ -114,12 +114,7 @@ class Whmcs:
 
     def inspect(self) -> tuple[Phrase, ...]:
         """Ask who we are and what there is; every call that a role of the API may forbid is tried, as far as it only reads."""
-        try:
-            return tuple(self._flaws())
-        except DeliveryError as error:
-            if error.fate is not Fate.FORBIDDEN:
-                raise
-            return (Phrase("helpdesk.whmcs.credentials", {"detail": error.detail}),)
+        return inspected(self._flaws, "helpdesk.whmcs.credentials")
 
     def perform(self, order: Order) -> Receipt:
         """Carry out one action; what the ticket has already is not done again."""

@@ -18,7 +18,7 @@ from monitor.language.phrases import Phrase, listed
 from monitor.language.refusals import RefusalError
 from monitor.post.port import Address
 from monitor.tickets.answers import is_number
-from monitor.tickets.beforehand import Fitness, beforehand
+from monitor.tickets.beforehand import Fitness, beforehand, inspected
 from monitor.tickets.client import Ask, Client, HttpOptions
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import (
@@ -88,12 +88,7 @@ class Zammad:
 
     def inspect(self) -> tuple[Phrase, ...]:
         """Ask who we are and what we may, for states and priorities, and for the attribute."""
-        try:
-            return tuple(self._flaws())
-        except DeliveryError as error:
-            if error.fate is not Fate.FORBIDDEN:
-                raise
-            return (Phrase("helpdesk.zammad.credentials"),)
+        return inspected(self._flaws, "helpdesk.zammad.credentials")
 
     def perform(self, order: Order) -> Receipt:
         """Carry out one action; an order whose key the ticket knows is done already."""

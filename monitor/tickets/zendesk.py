@@ -18,7 +18,7 @@ from monitor.checks.options.durations import Duration
 from monitor.language.phrases import Phrase, listed
 from monitor.post.port import Address
 from monitor.tickets.answers import is_number, read
-from monitor.tickets.beforehand import Fitness, beforehand
+from monitor.tickets.beforehand import Fitness, beforehand, inspected
 from monitor.tickets.client import Ask, Client, HttpOptions
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import (
@@ -74,12 +74,7 @@ class Zendesk:
 
     def inspect(self) -> tuple[Phrase, ...]:
         """Ask who we are, for the groups and for the priorities that may be given."""
-        try:
-            return tuple(self._flaws())
-        except DeliveryError as error:
-            if error.fate is not Fate.FORBIDDEN:
-                raise
-            return (Phrase("helpdesk.zendesk.credentials"),)
+        return inspected(self._flaws, "helpdesk.zendesk.credentials")
 
     def perform(self, order: Order) -> Receipt:
         """Carry out one action; an order whose key the ticket knows is done already."""
