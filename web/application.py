@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 256 * 1024
+_SOON_S = "5"
+# A new installation has published nothing yet, so nothing can be called missing.
+_NOT_YET = 503
 _PLAIN = (
     "La página no está disponible en este momento. Vuelva a intentarlo en unos segundos.\n"
     "The page is not available at the moment. Please try again in a few seconds.\n"
@@ -78,7 +81,7 @@ def _refused(error: HTTPException, picture: Picture) -> AnyResponse:
     except Exception:
         log.exception("the page about a fault cannot be shown either")
         response = Response(
-            _PLAIN, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": "5"}
+            _PLAIN, status=503, content_type="text/plain; charset=utf-8", headers={"Retry-After": _SOON_S}
         )
     if "Allow" in (headers := error.get_response().headers):
         response.headers["Allow"] = headers["Allow"]
@@ -87,13 +90,17 @@ def _refused(error: HTTPException, picture: Picture) -> AnyResponse:
 
 def _page_about(code: int, picture: Picture) -> Response:
     snapshot = picture.current()
+    if code == 404 and snapshot.heard_at is None:
+        code = _NOT_YET
     reading = Reading(language=language_of_path(request.path, snapshot.site), site=snapshot.site)
     body = render_template("error.html", kind=_kind(code), **shell(snapshot, reading, "/"))
-    return Response(body, status=code, content_type="text/html; charset=utf-8")
+    response = Response(body, status=code, content_type="text/html; charset=utf-8")
+    if code == _NOT_YET:
+        response.headers["Retry-After"] = _SOON_S
+    return response
 
 
 def _kind(code: int) -> str:
     """Return which of the texts about a refusal fits a status."""
-    if code >= 500:
-        return "broken"
-    return {403: "forbidden", 405: "method"}.get(code, "missing")
+    named = {403: "forbidden", 405: "method", _NOT_YET: "starting"}
+    return named.get(code, "broken" if code >= 500 else "missing")

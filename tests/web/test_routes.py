@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.builders import ulid_of
+from tests.web.builders import NOW, ulid_of
 
 LOCALISED = [
     ("/", "text/html"),
@@ -72,6 +72,23 @@ def test_a_missing_page_speaks_the_language_of_its_path(served, path, language, 
     "path", ["/servers/none", "/servers/none/history.rss", "/windows/none", "/fr/", "/es/nada"]
 )
 def test_what_does_not_exist_is_not_found(served, path):
+    assert served.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [("/support", "La página de estado se está iniciando"), ("/en/servers/new1", "The status page is starting")],
+)
+def test_nothing_is_called_missing_before_anything_was_published(reader, served, path, title):
+    reader.show(heard_at=None, support=None)
+
+    answer = served.get(path)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert title in answer.text
+    assert "no-store" in answer.headers["Cache-Control"]
+
+    reader.show(heard_at=NOW)
     assert served.get(path).status_code == 404
 
 
