@@ -8,12 +8,10 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import time, timedelta
 from functools import partial
 from math import ceil
-from typing import TypeVar
 
 import uvloop
 
@@ -23,7 +21,7 @@ from monitor.checks import is_passive
 from monitor.checks.contract import Tools
 from monitor.checks.policy import TargetPolicy
 from monitor.clock import Clock
-from monitor.errors import BusyError, StoreError, VigiaError
+from monitor.errors import VigiaError
 from monitor.fleet import CheckPlan
 from monitor.health.advance import retry_gap, wants_retry
 from monitor.identifiers import CheckKey
@@ -51,11 +49,10 @@ from monitor.station.recorder import Recorder
 from monitor.station.remote import Remote
 from monitor.station.sharing import cores, probers_for
 from monitor.station.wire import Open
+from monitor.station.writer import Writer
 from monitor.store.database import Database, engine
 
 _log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 # The recorder queues and tries again by itself; a long wait in the database would only hide how long looks wait.
 _PATIENCE = timedelta(milliseconds=250)
@@ -106,7 +103,7 @@ class _Watch:
         self._recorder = Recorder(
             write=self._record, on_drop=self._instruments.dropped, is_news=self._is_news
         )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._writer = Writer(partial(self._fault, "store"))
         self._plans: dict[CheckKey, CheckPlan] = {}
         self._heartbeat_key = ""
         self._stop = asyncio.Event()
@@ -140,17 +137,17 @@ class _Watch:
             tools = await self._tools(self._configuration.settings)
             self._prober = Prober(tools=tools, clock=self._clock, deliver=self._outlook.put)
             self._prober.on_start = lambda _key, late_s: self._instruments.late(late_s)
-            self._heartbeat_key = await self._persistently(self._bureau.heartbeat_key)
-            await self._persistently(
+            self._heartbeat_key = await self._writer.persistently(self._bureau.heartbeat_key)
+            await self._writer.persistently(
                 partial(self._bureau.begin, self._configuration.fleet, self._digests(self._configuration))
             )
             self._crew = self._crew_of(self._prober)
-            self._crew.remember(await self._persistently(self._bureau.memories))
+            self._crew.remember(await self._writer.persistently(self._bureau.memories))
             self._loop = asyncio.get_running_loop()
             self._delivering = Delivering(
-                partial(self._office, await self._persistently(self._bureau.installation))
+                partial(self._office, await self._writer.persistently(self._bureau.installation))
             )
-            self._order = (await self._persistently(self._bureau.mail)).order
+            self._order = (await self._writer.persistently(self._bureau.mail)).order
             await self._put_in_force(anew=False)
             await self._tell_configuration()
             self._begun.set()
@@ -166,7 +163,7 @@ class _Watch:
             self._scheduler.start()
             await self._publish()
             await self._settle()
-            await self._in_writer(partial(have_words_ready, self._clock.now(), self._bureau.picture.zone))
+            await self._writer.do(partial(have_words_ready, self._clock.now(), self._bureau.picture.zone))
             await self._stop.wait()
             await self._end(seeing, recording, delivering)
 
@@ -187,7 +184,7 @@ class _Watch:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(task, _LAST_WORDS_S)
         await self._publish()
-        self._thread.shutdown()
+        self._writer.close()
 
     def _must_not_end(self, task: asyncio.Task[None]) -> None:
         """A part that ends by itself would leave a watch that looks and tells nobody: end whole, to be started again."""
@@ -215,7 +212,7 @@ class _Watch:
         zone = self._configuration.fleet.site.timezone
         self._scheduler.daily("look at tickets again", time(3, 30), zone, self._recheck)
         self._scheduler.daily(
-            "cut the log", time(4, 15), zone, partial(self._in_writer, self._database.checkpoint)
+            "cut the log", time(4, 15), zone, partial(self._writer.do, self._database.checkpoint)
         )
 
     # Looks
@@ -232,7 +229,7 @@ class _Watch:
     async def _record(self, looks: Sequence[Observation]) -> None:
         """Write a batch, then act on what it confirmed: look again soon, publish, deliver."""
         began = self._clock.monotonic()
-        recorded = await self._in_writer(partial(self._bureau.record, looks))
+        recorded = await self._writer.do(partial(self._bureau.record, looks))
         self._instruments.wrote(self._clock.monotonic() - began, len(looks))
         self._count(looks)
         for key, gap in recorded.again:
@@ -283,7 +280,7 @@ class _Watch:
     # The house
 
     async def _keep_house(self) -> None:
-        turned, kept, mail = await self._when_free(self._round) or (False, None, Mail())
+        turned, kept, mail = await self._writer.when_free(self._round) or (False, None, Mail())
         if turned:
             self._news()
         if mail.deliveries and self._delivering is not None:
@@ -301,7 +298,7 @@ class _Watch:
 
     async def _receive(self) -> None:
         """Take in what heartbeats reported, and find those whose report is missing."""
-        received: Received | None = await self._when_free(self._bureau.receive)
+        received: Received | None = await self._writer.when_free(self._bureau.receive)
         if received is None:
             return
         self._count(received.looks)
@@ -313,16 +310,18 @@ class _Watch:
         # Slice by slice: looks that wait in the writer's queue come in between.
         more: bool | None = True
         while more and not self._stop.is_set():
-            more = await self._when_free(partial(self._bureau.settle, self._configuration.settings.keep))
+            more = await self._writer.when_free(
+                partial(self._bureau.settle, self._configuration.settings.keep)
+            )
 
     async def _recheck(self) -> None:
         """Heal what went wrong at the helpdesk in the last days: tickets that are lost there, or stand there twice."""
         if self._delivering is not None:
-            await self._when_free(self._delivering.recheck)
+            await self._writer.when_free(self._delivering.recheck)
 
     async def _drill(self, act: Callable[[], bool]) -> None:
         """Begin a drill, or go on with those that are under way."""
-        if await self._when_free(act):
+        if await self._writer.when_free(act):
             self._news()
 
     def _news(self) -> None:
@@ -349,7 +348,7 @@ class _Watch:
         size = self._database.size()
         self._instruments.stored(size.file, size.wal)
         texts = (self._instruments.text(), self._instruments.openmetrics())
-        await self._when_free(partial(self._bureau.publish, *texts))
+        await self._writer.when_free(partial(self._bureau.publish, *texts))
 
     # The inventory
 
@@ -381,7 +380,7 @@ class _Watch:
                 self._instruments.fault("configuration")
                 await self._tell_configuration(str(error))
                 return
-            await self._persistently(
+            await self._writer.persistently(
                 partial(self._bureau.apply, configuration.fleet, self._digests(configuration))
             )
             before, self._configuration = self._configuration, configuration
@@ -390,7 +389,7 @@ class _Watch:
         give_back()
         if self._delivering is not None:
             # What the helpdesk refused may have been refused because of what was just mended.
-            await self._persistently(self._delivering.appeal)
+            await self._writer.persistently(self._delivering.appeal)
         self._news()
         _log.info("applied %s: %d checks", self._configuration.path, len(self._plans))
 
@@ -418,7 +417,7 @@ class _Watch:
             order="" if self._order is None else self._order.id,
         )
         self._instruments.configured(is_valid=not problem)
-        await self._persistently(partial(self._bureau.tell_configuration, told))
+        await self._writer.persistently(partial(self._bureau.tell_configuration, told))
 
     def _office(self, installation: str) -> Office:
         wanted = Wanted(
@@ -508,30 +507,6 @@ class _Watch:
 
     def _digests(self, configuration: Configuration) -> Digests:
         return digests(configuration.fleet.checks(), configuration.secrets, self._heartbeat_key)
-
-    # The database's thread
-
-    async def _in_writer(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    async def _when_free(self, work: Callable[[], Result]) -> Result | None:
-        """Do what can also be done a little later; None when the database could not be had now."""
-        try:
-            return await self._in_writer(work)
-        except BusyError:
-            return None
-        except StoreError as error:
-            _log.error("%s", error)
-            self._instruments.fault("store")
-            return None
-
-    async def _persistently(self, work: Callable[[], Result]) -> Result:
-        """Do what must be done before anything else goes on, however long another process holds the database."""
-        while True:
-            try:
-                return await self._in_writer(work)
-            except BusyError:
-                await asyncio.sleep(HOUSE.total_seconds())
 
 
 def _wiring(settings: Settings) -> tuple[object, ...]:
