@@ -25,8 +25,6 @@ from monitor.tickets.port import Case, Helpdesk
 _OVERLAP = timedelta(minutes=15)
 _NIGHT = time(3)
 _DAY = timedelta(days=1)
-# What was forgotten for longer when we first see it is a past that nobody wants to hear of in one night.
-_FORGOTTEN = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +55,23 @@ class TicketReader:
             self._leave_out()
             return False
         ground = self._ground(now)
-        found = [_row(self._helpdesk.name, case) for case in records.cases(ground.since)]
+        found = [_row(self._helpdesk.name, case, now) for case in records.cases(ground.since)]
         with self._database.writing() as tx:
             cases.put(tx, found)
             if ground.whole:
                 self._tidy(tx, found)
+        # With many tickets this takes a while, which nobody who writes should wait for.
+        with self._database.reading() as tx:
             rows = cases.cases(tx, self._helpdesk.name)
             books = _Books(tx, ground.fleet)
-            cases.put_answer_times(tx, _figures(books, rows, now))
-            raised = self._raise(tx, books, rows, now)
+            figures = _figures(books, rows, now)
+            due = self._due(tx, books, rows, now)
+        with self._database.writing() as tx:
+            cases.put_answer_times(tx, figures)
+            raised = [_queued(tx, row, step, now) for row, step in due]
             whole_at = now if ground.whole or ground.reads is None else ground.reads.whole_at
             cases.note_read(tx, self._helpdesk.name, Reads(read_at=now, whole_at=whole_at))
-        return raised
+        return any(raised)
 
     def _leave_out(self) -> None:
         """Figures and tickets of another helpdesk are not those of this one."""
@@ -83,15 +86,14 @@ class TicketReader:
         with self._database.reading() as tx:
             fleet = self._fleet.read(tx)
             reads = cases.reads(tx, self._helpdesk.name)
-            rows = cases.cases(tx, self._helpdesk.name)
+            oldest = cases.oldest_waiting(tx, self._helpdesk.name)
         night = _last_night(now, ZoneInfo(fleet.site.timezone))
         # A clock that was set back makes what was read last a matter of the future.
         whole = reads is None or reads.whole_at < night or reads.read_at > now
         if reads is not None and not whole:
             lag = self._helpdesk.search_lag or timedelta(0)
             return _Ground(fleet=fleet, reads=reads, since=reads.read_at - max(lag, _OVERLAP), whole=False)
-        waiting = (row.opened_at for row in rows if row.waits)
-        since = min(now - fleet.support.average_over, *waiting, now)
+        since = min(now - fleet.support.average_over, oldest or now)
         return _Ground(fleet=fleet, reads=reads, since=since, whole=True)
 
     def _tidy(self, tx: Transaction, found: Sequence[CaseRow]) -> None:
@@ -102,21 +104,20 @@ class TicketReader:
         cases.forget(tx, self._helpdesk.name, gone)
         cases.keep_only(tx, self._helpdesk.name)
 
-    def _raise(self, tx: Transaction, books: _Books, rows: Sequence[CaseRow], now: datetime) -> bool:
-        """Queue the steps that are due; each is decided once, whatever becomes of it."""
-        promise = books.fleet.support.promise
-        past = cases.raises(tx, self._helpdesk.name)
-        queued = False
-        for row in rows:
-            waits = row.waits and promise.holds_for(row.department)
-            if not waits or now - row.opened_at > promise.after + _FORGOTTEN:
-                continue
-            step = next_raise(books.waited(row, now), row.priority, promise.after, past.get(row.ticket, ()))
-            number = None if step is None else cases.note_raise(tx, row, step, now)
-            if step is not None and number is not None:
-                queue(tx, number, step, now)
-                queued = True
-        return queued
+    def _due(
+        self, tx: Transaction, books: _Books, rows: Sequence[CaseRow], now: datetime
+    ) -> tuple[tuple[CaseRow, Raise], ...]:
+        """Return the steps that are due. What was forgotten long before we saw it is left alone: nobody wants to hear of it in one night."""
+        support = books.fleet.support
+        promise, past = support.promise, cases.raises(tx, self._helpdesk.name)
+        raised = (
+            (row, next_raise(books.waited(row, now), row.priority, promise.after, past.get(row.ticket, ())))
+            for row in rows
+            if row.waits
+            and promise.holds_for(row.department)
+            and row.seen_at - row.opened_at <= support.average_over
+        )
+        return tuple((row, step) for row, step in raised if step is not None)
 
 
 class _Books:
@@ -153,6 +154,14 @@ def hours_of(fleet: Fleet, department: str) -> Hours:
     """Return the service hours of a department: its own, else those of all."""
     own = (each.hours for each in fleet.departments if each.id == department)
     return next(own, None) or fleet.support.hours
+
+
+def _queued(tx: Transaction, row: CaseRow, step: Raise, now: datetime) -> bool:
+    """Decide a step, once, whatever becomes of it; False if it was decided before."""
+    number = cases.note_raise(tx, row, step, now)
+    if number is not None:
+        queue(tx, number, step, now)
+    return number is not None
 
 
 def queue(tx: Transaction, number: int, step: Raise, now: datetime) -> None:
@@ -200,7 +209,7 @@ def _last_night(now: datetime, zone: ZoneInfo) -> datetime:
     return today if today <= now else instant_of(datetime.combine(day_of(now, zone) - _DAY, _NIGHT), zone)
 
 
-def _row(helpdesk: str, case: Case) -> CaseRow:
+def _row(helpdesk: str, case: Case, seen_at: datetime) -> CaseRow:
     return CaseRow(
         helpdesk=helpdesk,
         ticket=case.ticket,
@@ -211,6 +220,7 @@ def _row(helpdesk: str, case: Case) -> CaseRow:
         priority=case.priority,
         status=case.status,
         opened_at=case.opened_at,
+        seen_at=seen_at,
         answered_at=case.answered_at,
         closed_at=case.closed_at,
         reference=case.reference,

@@ -17,7 +17,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRow:
-    """One ticket of one helpdesk; priority and status in the product's words (`urgent`, `open`). `reference` is empty for others' tickets."""
+    """One ticket of one helpdesk; priority and status in the product's words (`urgent`, `open`).
+
+    `seen_at` is when we saw it first, and stays as it was put first. `reference` is empty for others' tickets.
+    """
 
     helpdesk: str
     ticket: str
@@ -28,6 +31,7 @@ class CaseRow:
     priority: str
     status: str
     opened_at: datetime
+    seen_at: datetime
     answered_at: datetime | None
     closed_at: datetime | None
     reference: str = ""
@@ -62,7 +66,7 @@ def put(tx: Transaction, rows: Iterable[CaseRow]) -> None:
     for row in rows:
         tx.execute(
             "INSERT INTO cases (helpdesk, ticket, url, department, subject, requester, priority, status,"
-            " opened_ms, answered_ms, closed_ms, reference) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " opened_ms, seen_ms, answered_ms, closed_ms, reference) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (helpdesk, ticket) DO UPDATE SET url = excluded.url, department = excluded.department,"
             " subject = excluded.subject, requester = excluded.requester, priority = excluded.priority,"
             " status = excluded.status, opened_ms = excluded.opened_ms, answered_ms = excluded.answered_ms,"
@@ -77,6 +81,7 @@ def put(tx: Transaction, rows: Iterable[CaseRow]) -> None:
                 row.priority,
                 row.status,
                 milliseconds(row.opened_at),
+                milliseconds(row.seen_at),
                 ms_of(row.answered_at),
                 ms_of(row.closed_at),
                 row.reference,
@@ -95,6 +100,16 @@ def case(tx: Transaction, helpdesk: str, ticket: str) -> CaseRow | None:
     """Return one ticket, None if it is not on record."""
     row = tx.row("SELECT * FROM cases WHERE helpdesk = ? AND ticket = ?", (helpdesk, ticket))
     return None if row is None else _case(row)
+
+
+def oldest_waiting(tx: Transaction, helpdesk: str) -> datetime | None:
+    """Return when the oldest ticket was opened that still waits for an answer, None if none does."""
+    row = tx.row(
+        "SELECT MIN(opened_ms) AS oldest FROM cases"
+        " WHERE helpdesk = ? AND answered_ms IS NULL AND closed_ms IS NULL AND status <> 'closed'",
+        (helpdesk,),
+    )
+    return None if row is None else instant(row["oldest"])
 
 
 def waiting(tx: Transaction) -> tuple[CaseRow, ...]:
@@ -219,6 +234,7 @@ def _case(row: Row) -> CaseRow:
         priority=row["priority"],
         status=row["status"],
         opened_at=instant(int(row["opened_ms"])),
+        seen_at=instant(int(row["seen_ms"])),
         answered_at=instant(row["answered_ms"]),
         closed_at=instant(row["closed_ms"]),
         reference=row["reference"],

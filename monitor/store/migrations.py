@@ -106,3 +106,9 @@ def _letters(database: Database) -> None:
 def _drills(database: Database) -> None:
     for statement in tables_drills.DRILLS:
         database.execute(statement)
+
+
+@MIGRATIONS(name="0.4 seen")
+def _seen(database: Database) -> None:
+    for statement in tables.SEEN:
+        database.execute(statement)

@@ -105,5 +105,6 @@ STEPS = (
     "0.4 cases",
     "0.4 letters",
     "0.4 drills",
+    "0.4 seen",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

@@ -568,6 +568,9 @@ CASES = (
     """,
 )
 
+# When we saw a ticket of anybody first: one that was old already is a past that nobody wants to hear of.
+SEEN = ("ALTER TABLE cases ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0",)
+
 HEARTBEATS = (
     # A token of the configuration stands nowhere in this file: its digest is enough to know it by.
     """

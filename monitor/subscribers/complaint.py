@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.language import moments, text
 from monitor.subscribers.port import Message, Tone
-from monitor.support.answers import promised_words
+from monitor.support.answers import hours_and_minutes, promised_words
 
 _DEEDS_TOLD = 20
 _LONGEST = 400
@@ -79,8 +79,10 @@ def complaint(told: Complaint) -> Message:
 
 def waited_words(waited: timedelta, language: str, *, in_service: bool) -> str:
     """Return how long somebody has waited, and of what."""
-    key = "support.waited.service" if in_service else "support.waited.clock"
-    return text(key, language, span=moments.duration(waited, language))
+    if in_service:
+        # A day of service is shorter than a day.
+        return text("support.waited.service", language, span=hours_and_minutes(waited, language))
+    return text("support.waited.clock", language, span=moments.duration(waited, language))
 
 
 def _priority(told: Complaint) -> str:

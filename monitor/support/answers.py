@@ -65,7 +65,8 @@ def answer_time(
         for each in every
         if each.answered_at is None and each.closed_at is None and each.opened_at <= until
     ]
-    longer = [wait for wait in waits if answered and wait > _mean(answered)]
+    usual = _mean(answered)
+    longer = [wait for wait in waits if usual is not None and wait > usual]
     sample = sorted((*answered, *longer))
     return AnswerTime(
         department=department,
@@ -74,7 +75,7 @@ def answer_time(
         answered=len(answered),
         counted=len(longer),
         waiting=len(waits),
-        mean=_mean(sample) if sample else None,
+        mean=_mean(sample),
         median=_share(sample, 0.5),
         p90=_share(sample, 0.9),
     )
@@ -101,12 +102,17 @@ def average_line(name: str, time: AnswerTime, language: Language) -> str:
         language,
         department=name,
         average=hours_and_minutes(time.mean, language),
-        days=(time.until - time.since).days,
+        span=span_words(time, language),
     )
 
 
-def _mean(waits: Sequence[timedelta]) -> timedelta:
-    return sum(waits, timedelta(0)) / len(waits)
+def span_words(time: AnswerTime, language: Language) -> str:
+    """Return the time that the figures were taken over, as what follows "in": los últimos 30 días."""
+    return text("support.span", language, count=(time.until - time.since).days)
+
+
+def _mean(waits: Sequence[timedelta]) -> timedelta | None:
+    return sum(waits, timedelta(0)) / len(waits) if waits else None
 
 
 def _share(waits: Sequence[timedelta], share: float) -> timedelta | None:

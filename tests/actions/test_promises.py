@@ -92,6 +92,7 @@ def test_figures_and_tickets_that_wait_are_those_of_the_last_reading(lookout: Lo
         requester="",
         priority="normal",
         status="open",
+        seen_at=SUNDAY,
         opened_at=SUNDAY,
         answered_at=None,
         closed_at=None,

@@ -358,6 +358,16 @@ def test_a_forgotten_past_is_left_alone(office: Office):
     assert office.raised() == [("8", "normal")]
 
 
+def test_what_was_not_forgotten_when_it_came_goes_on_rising_however_long_that_takes(office: Office):
+    office.apply(Promise(after=20 * DAY))
+    office.shelf.opens("7", opened_at=MONDAY - 29 * DAY, priority=Priority.LOW)
+    office.round()
+    for _ in range(4):
+        office.later(20 * DAY)
+
+    assert office.raised() == [("7", "normal"), ("7", "high"), ("7", "urgent")]
+
+
 def test_service_hours_can_be_what_counts(office: Office):
     office.apply(Promise(after=10 * HOUR, in_service=True))
     office.shelf.opens("7")

@@ -23,6 +23,7 @@ def case(ticket: str, waited: timedelta, **changes: object) -> CaseRow:
         "priority": "normal",
         "status": "open",
         "opened_at": SystemClock().now() - waited,
+        "seen_at": SystemClock().now(),
         "answered_at": None,
         "closed_at": None,
     }

@@ -226,6 +226,7 @@ def waiting() -> CaseRow:
         priority="high",
         status="open",
         opened_at=NOON - 25 * HOUR,
+        seen_at=NOON - 25 * HOUR,
         answered_at=None,
         closed_at=None,
     )

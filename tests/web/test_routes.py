@@ -77,7 +77,10 @@ def test_what_does_not_exist_is_not_found(served, path):
 
 @pytest.mark.parametrize(
     ("path", "title"),
-    [("/support", "La página de estado se está iniciando"), ("/en/servers/new1", "The status page is starting")],
+    [
+        ("/support", "La página de estado se está iniciando"),
+        ("/en/servers/new1", "The status page is starting"),
+    ],
 )
 def test_nothing_is_called_missing_before_anything_was_published(reader, served, path, title):
     reader.show(heard_at=None, support=None)

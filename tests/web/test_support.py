@@ -9,10 +9,13 @@ from datetime import timedelta
 import pytest
 
 from monitor.status.support import Presence
+from monitor.support.escalation import Promise
 from monitor.support.hours import Hours, Shift
 from monitor.support.reach import Way
 from tests.web import builders
 from tests.web.builders import NOW, snapshot
+
+DAY = timedelta(days=1)
 
 
 def words(element) -> str:
@@ -56,9 +59,9 @@ def test_nobody_ever_there_is_said_without_a_promise(reader, page):
 
 def test_each_department_has_its_address_and_its_average_as_of_when(page):
     assert cards(page("/support"), "departments") == {
-        "Pagos y facturación": "Pagos y facturación pagos@example.com 0 h 1 min promedio de respuesta de 12 respuestas de"
+        "Pagos y facturación": "Pagos y facturación pagos@example.com 0 h 1 min promedio de respuesta de 12 respuestas en"
         " los últimos 30 días; actualizado a las 09:59, hora de Ecuador",
-        "Soporte técnico": "Soporte técnico soporte@example.com 23 h 40 min promedio de respuesta de 12 respuestas de los"
+        "Soporte técnico": "Soporte técnico soporte@example.com 23 h 40 min promedio de respuesta de 12 respuestas en los"
         " últimos 30 días; actualizado a las 09:59, hora de Ecuador",
         "Asesoría comercial": "Asesoría comercial comercial@example.com Sin respuestas en los últimos 30 días; actualizado a las 09:59,"
         " hora de Ecuador",
@@ -75,6 +78,31 @@ def test_a_helpdesk_that_cannot_be_read_leaves_the_figures_out(reader, page):
     # Whose wait cannot be seen cannot be raised either.
     assert "sube de prioridad" not in words(page("/support"))
     assert "Promedio" not in words(page("/"))
+
+
+def test_those_that_still_wait_are_no_answers(reader, page, served):
+    told = builders.support()
+    nothing = timedelta(0)
+    busy = replace(
+        builders.answered("soporte", nothing, sample=3), counted=1, since=NOW - DAY, until=NOW, p90=nothing
+    )
+    reader.show(support=replace(told, departments=(replace(told.departments[1], answer=busy),)))
+
+    assert "de 3 respuestas y 1 ticket que aún espera en el último día" in words(page("/support"))
+    assert "from 3 answers and 1 ticket that still waits over the last day" in words(page("/en/support"))
+    # Nothing is a figure too: what is asked and answered out of hours.
+    [figures] = [
+        each["answer_time"] for each in json.loads(served.get("/api/v1/support.json").text)["departments"]
+    ]
+    assert (figures["mean_seconds"], figures["median_seconds"], figures["p90_seconds"]) == (0, 0, 0)
+
+
+def test_the_promise_names_those_who_keep_it(reader, page):
+    assert "Cada ticket recibe una respuesta dentro de 24 horas." in words(page("/support"))
+
+    reader.show(support=builders.support(promise=Promise(departments=("soporte", "pagos"))))
+    assert "Cada ticket de Pagos y facturación y Soporte técnico recibe" in words(page("/support"))
+    assert "Every ticket of Payments and billing and Technical support gets" in words(page("/en/support"))
 
 
 def test_ways_tell_whose_they_are_and_whether_somebody_is_there(page):

@@ -11,7 +11,7 @@ from typing import Any
 from monitor.language import moments
 from monitor.status.snapshot import Snapshot
 from monitor.status.support import DepartmentView, Presence, SupportView
-from monitor.support.answers import AnswerTime, average_line, hours_and_minutes, promised_words
+from monitor.support.answers import AnswerTime, average_line, hours_and_minutes, promised_words, span_words
 from monitor.support.hours import Hours
 from monitor.support.reach import Way
 from web.figures import iso
@@ -75,7 +75,7 @@ class SupportPage:
     ways: tuple[WayCard, ...]
     hours: tuple[str, ...]
     holidays: tuple[FreeDay, ...]
-    promised: str
+    promise: str
     identity: bool
     measured: bool
 
@@ -92,12 +92,21 @@ def support_page(support: SupportView, snapshot: Snapshot, reading: Reading) -> 
             FreeDay(words=_day(each.day, each.name, reading), iso=each.day.isoformat())
             for each in support.holidays
         ),
-        promised=promised_words(
-            support.promise.after, reading.language, in_service=support.promise.in_service
-        ),
+        promise=_promise(support, reading),
         identity=any(way.kind in _SPOKEN for way in support.ways),
         measured=any(each.answer is not None for each in support.departments),
     )
+
+
+def _promise(support: SupportView, reading: Reading) -> str:
+    """Return within what time every ticket is answered, of all departments or of those that promise it."""
+    promise = support.promise
+    promised = promised_words(promise.after, reading.language, in_service=promise.in_service)
+    names = [reading.told(each.name).text for each in support.departments if promise.holds_for(each.id)]
+    if len(names) == len(support.departments):
+        return reading.say("page.support.promise.every", promised=promised)
+    listed = moments.listed(names, reading.language)
+    return reading.say("page.support.promise.some", promised=promised, departments=listed)
 
 
 def sentence_of(support: SupportView, department: str, reading: Reading) -> str | None:
@@ -164,13 +173,17 @@ def _answer_shape(time: AnswerTime) -> dict[str, Any]:
     return {
         "since": iso(time.since),
         "as_of": iso(time.until),
-        "mean_seconds": time.mean and round(time.mean.total_seconds()),
-        "median_seconds": time.median and round(time.median.total_seconds()),
-        "p90_seconds": time.p90 and round(time.p90.total_seconds()),
+        "mean_seconds": _seconds(time.mean),
+        "median_seconds": _seconds(time.median),
+        "p90_seconds": _seconds(time.p90),
         "answered": time.answered,
         "counted_unanswered": time.counted,
         "sample": time.sample,
     }
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else round(span.total_seconds())
 
 
 def _presence(presence: Presence, now: datetime, reading: Reading) -> PresenceWords:
@@ -209,11 +222,14 @@ def _office(department: DepartmentView, now: datetime, reading: Reading) -> Offi
 
 
 def _about(time: AnswerTime, now: datetime, reading: Reading) -> str:
-    days = (time.until - time.since).days
-    at = reading.at(time.until, now)
+    span, at = span_words(time, reading.language), reading.at(time.until, now)
     if time.mean is None:
-        return reading.say("page.support.average.none", days=days, at=at)
-    return reading.say("page.support.average.over", count=time.sample, days=days, at=at)
+        return reading.say("page.support.average.none", span=span, at=at)
+    sample = [reading.say("page.support.average.answers", count=time.answered)]
+    if time.counted:
+        sample.append(reading.say("page.support.average.waiting", count=time.counted))
+    listed = moments.listed(sample, reading.language)
+    return reading.say("page.support.average.over", sample=listed, span=span, at=at)
 
 
 def _way(way: Way, support: SupportView, now: datetime, reading: Reading) -> WayCard:
