@@ -19,6 +19,8 @@ from monitor.store.database import Database, Transaction
 from monitor.support.hours import Calendar, Hours
 
 _LIBRARY = "holidays"
+# Grows with what `monitor.support.holidays` makes of what the library tells, so that nothing older is kept.
+_EDITION = 2
 _YEARS_BACK, _YEARS_AHEAD = 1, 2
 _PATIENCE_S = 60.0
 
@@ -45,7 +47,7 @@ class HolidayKeeper:
             ]
         for country in lacking:
             days = ask(country, now.year - _YEARS_BACK, now.year + _YEARS_AHEAD)
-            told = json.dumps({"until": now.year + _YEARS_AHEAD, "by": version(_LIBRARY), "days": days})
+            told = json.dumps({"until": now.year + _YEARS_AHEAD, "by": _teller(), "days": days})
             with self._database.writing() as tx:
                 observations.publish(tx, _name(country), now, told)
         return bool(lacking)
@@ -89,7 +91,11 @@ def _knows(told: tuple[datetime, str] | None, now: datetime) -> bool:
     if told is None:
         return False
     known = json.loads(told[1])
-    return bool(known["until"] > now.year and known["by"] == version(_LIBRARY))
+    return bool(known["until"] > now.year and known["by"] == _teller())
+
+
+def _teller() -> str:
+    return f"{version(_LIBRARY)} ({_EDITION})"
 
 
 def _name(country: str) -> str:

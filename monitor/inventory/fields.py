@@ -199,8 +199,9 @@ def _date(value: str) -> str:
 
 
 def _country(value: str) -> str:
-    # The codes of countries that have money of their own: all that there are.
-    if value.partition("-")[0] not in get_global("territory_currencies"):
+    # The codes of countries that have money of their own: all that there are, and ZZ for none.
+    code = value.partition("-")[0]
+    if code == "ZZ" or code not in get_global("territory_currencies"):
         raise RefusalError("configuration.country", found=value)
     return value
 

@@ -41,7 +41,7 @@ def local(text: str, zone: ZoneInfo = ECUADOR) -> datetime:
 
 
 def calendar(hours: Hours | None = None, zone: ZoneInfo = ECUADOR) -> Calendar:
-    free = {date.fromisoformat(day): names for day, names in holidays_of("EC", 2025, 2027).items()}
+    free = {date.fromisoformat(day): names for day, names in holidays_of("EC", 2025, 2028).items()}
     return Calendar(hours or Hours(country="EC"), zone, free)
 
 
@@ -127,12 +127,34 @@ def test_a_wait_is_the_sum_of_its_parts(start, first, second):
         ("2026-10-30T17:00", "2026-11-04T09:00", 2),
         ("2026-12-24T12:00", "2026-12-28T10:00", 8),
         ("2026-12-31T17:00", "2027-01-04T09:00", 2),
+        ("2027-08-06T17:00", "2027-08-10T09:00", 2),
+        ("2027-10-29T17:00", "2027-11-03T09:00", 2),
         ("2026-11-23T09:00", "2026-11-23T09:00", 0),
         ("2026-11-23T12:00", "2026-11-23T09:00", 0),
     ],
 )
 def test_nights_weekends_and_the_holidays_of_ecuador_are_not_waited(since, until, hours):
     assert calendar().worked(local(since), local(until)) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("year", "free"),
+    [
+        (2018, "0101 0212 0213 0330 0430 0525 0810 1008 1101 1102 1225"),
+        (2019, "0101 0304 0305 0419 0503 0524 0809 1011 1101 1104 1225"),
+        (2021, "0101 0215 0216 0402 0430 0524 0809 1008 1101 1102 1224 1231"),
+        (2022, "0228 0301 0415 0502 0523 0812 1010 1103 1104 1226"),
+        (2023, "0102 0220 0221 0407 0501 0526 0811 1009 1102 1103 1225"),
+        (2024, "0101 0212 0213 0329 0503 0524 0809 1011 1101 1104 1225"),
+        (2025, "0101 0303 0304 0418 0502 0523 0811 1010 1103 1104 1225"),
+        (2026, "0101 0216 0217 0403 0501 0525 0810 1009 1102 1103 1225"),
+        (2027, "0101 0208 0209 0326 0430 0524 0809 1008 1101 1102 1224 1231"),
+    ],
+)
+def test_in_ecuador_a_day_off_that_is_moved_leaves_a_day_of_work(year, free):
+    days = map(date.fromisoformat, holidays_of("EC", year, year))
+
+    assert " ".join(f"{day:%m%d}" for day in days if day.weekday() < 5) == free
 
 
 def test_it_tells_when_it_closes_and_when_it_opens_next():
