@@ -62,7 +62,7 @@ class TicketReader:
                 self._tidy(tx, found)
         # With many tickets this takes a while, which nobody who writes should wait for.
         with self._database.reading() as tx:
-            rows = cases.cases(tx, self._helpdesk.name)
+            rows = cases.counting(tx, self._helpdesk.name, now - ground.fleet.support.average_over)
             books = _Books(tx, ground.fleet)
             figures = _figures(books, rows, now)
             due = self._due(tx, books, rows, now)
@@ -76,7 +76,7 @@ class TicketReader:
     def _leave_out(self) -> None:
         """Figures and tickets of another helpdesk are not those of this one."""
         with self._database.reading() as tx:
-            known = readings.answer_times(tx) or cases.waiting(tx)
+            known = cases.last_read(tx)
         if known:
             with self._database.writing() as tx:
                 cases.put_answer_times(tx, ())
@@ -98,9 +98,7 @@ class TicketReader:
 
     def _tidy(self, tx: Transaction, found: Sequence[CaseRow]) -> None:
         """Drop what the helpdesk does not have any more, and what is over for so long that no figure rests on it."""
-        there = {row.ticket for row in found}
-        known = cases.cases(tx, self._helpdesk.name)
-        gone = [row.ticket for row in known if row.ticket not in there]
+        gone = cases.tickets(tx, self._helpdesk.name) - {row.ticket for row in found}
         cases.forget(tx, self._helpdesk.name, gone)
         cases.keep_only(tx, self._helpdesk.name)
 

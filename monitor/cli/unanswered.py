@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,7 +23,8 @@ from monitor.cli.common import (
 from monitor.errors import NotFoundError
 from monitor.language.moments import short_duration
 from monitor.station.shapes import waiting_shape
-from monitor.store import readings
+from monitor.store import cases, readings
+from monitor.support.answers import hours_and_minutes
 
 
 @click.command()
@@ -34,11 +37,19 @@ def unanswered(config: Path, data: Path | None, *, as_json: bool) -> None:
         fleet = readings.fleet(tx)
         if fleet is None:
             raise NotFoundError("no configuration was applied yet: start the service first")
+        read_at = cases.last_read(tx)
+        if read_at is None:
+            raise NotFoundError(
+                "nobody knows who waits: the tickets of the helpdesk were not read yet, or it is one that cannot be read"
+                " (vigia doctor tells)"
+            )
         rows = waits_of(tx, fleet, clock.now())
     promise, zone = fleet.support.promise, fleet.site.timezone
     if as_json:
         print_json([waiting_shape(row, waited, left_of(promise, row, waited)) for row, waited in rows])
         return
+    # A day of service is shorter than a day.
+    told = partial(hours_and_minutes if promise.in_service else short_duration, language="en")
     print_table(
         "Unanswered tickets",
         ("id", "department", "priority", "opened", "waits", "left", "requester", "subject"),
@@ -48,8 +59,8 @@ def unanswered(config: Path, data: Path | None, *, as_json: bool) -> None:
                 row.department,
                 row.priority,
                 local(row.opened_at, zone),
-                short_duration(waited, "en"),
-                _left(left_of(promise, row, waited)),
+                told(waited),
+                _left(left_of(promise, row, waited), told),
                 row.requester,
                 row.subject,
             )
@@ -57,9 +68,10 @@ def unanswered(config: Path, data: Path | None, *, as_json: bool) -> None:
         ),
         nothing="No ticket waits for an answer.",
     )
+    click.echo(f"As of {local(read_at, zone)}.")
 
 
-def _left(left: timedelta | None) -> str:
+def _left(left: timedelta | None, told: Callable[[timedelta], str]) -> str:
     if left is None:
         return "–"
-    return f"{short_duration(-left, 'en')} over" if left < timedelta(0) else short_duration(left, "en")
+    return f"{told(-left)} over" if left < timedelta(0) else told(left)

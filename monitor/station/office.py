@@ -117,10 +117,15 @@ def _duties(wanted: Wanted, helpdesk: Helpdesk, on_fit: Callable[[bool], None]) 
         Duty(name="inspect the helpdesk", every=_OFTEN, do=_inspector(wanted, helpdesk, on_fit).inspect),
         Duty(name="follow what people do to tickets", every=_MINUTE, do=_follower(wanted, helpdesk).follow),
         Duty(name="note the holidays", every=_OFTEN, do=holidays.note),
-        Duty(name="read the tickets of the helpdesk", every=_OFTEN, do=tickets.read),
+        Duty(name="read the tickets of the helpdesk", every=_reading(helpdesk), do=tickets.read),
         *_duties_of_the_desk(wanted),
         *_duties_of_mail(wanted),
     )
+
+
+def _reading(helpdesk: Helpdesk) -> timedelta:
+    """Return how often tickets are read: at home it costs next to nothing."""
+    return _SOON if helpdesk.name == DESK.name else _OFTEN
 
 
 def _inspector(wanted: Wanted, helpdesk: Helpdesk, on_fit: Callable[[bool], None]) -> Inspector:

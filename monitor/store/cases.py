@@ -89,10 +89,20 @@ def put(tx: Transaction, rows: Iterable[CaseRow]) -> None:
         )
 
 
-def cases(tx: Transaction, helpdesk: str) -> tuple[CaseRow, ...]:
-    """Return every ticket that is on record of a helpdesk, the oldest first."""
-    return tuple(
-        map(_case, tx.rows("SELECT * FROM cases WHERE helpdesk = ? ORDER BY opened_ms, ticket", (helpdesk,)))
+def counting(tx: Transaction, helpdesk: str, since: datetime) -> tuple[CaseRow, ...]:
+    """Return every ticket of a helpdesk that waits for an answer or had its first one at `since` or later, the oldest first."""
+    rows = tx.rows(
+        "SELECT * FROM cases WHERE helpdesk = ? AND (answered_ms >= ? OR (answered_ms IS NULL AND closed_ms IS NULL"
+        " AND status <> 'closed')) ORDER BY opened_ms, ticket",
+        (helpdesk, milliseconds(since)),
+    )
+    return tuple(map(_case, rows))
+
+
+def tickets(tx: Transaction, helpdesk: str) -> frozenset[str]:
+    """Return the names of every ticket that is on record of a helpdesk."""
+    return frozenset(
+        row["ticket"] for row in tx.rows("SELECT ticket FROM cases WHERE helpdesk = ?", (helpdesk,))
     )
 
 
@@ -148,6 +158,12 @@ def keep_only(tx: Transaction, helpdesk: str | None) -> None:
     """Drop what is on record of every other helpdesk; of all of them without a name."""
     for table in ("cases", "case_reads"):
         tx.execute(f"DELETE FROM {table} WHERE helpdesk IS NOT ?", (helpdesk,))  # noqa: S608 - two constants
+
+
+def last_read(tx: Transaction) -> datetime | None:
+    """Return when tickets were read last, of whichever helpdesk; None if none of them could be."""
+    row = tx.row("SELECT MAX(read_ms) AS newest FROM case_reads")
+    return None if row is None else instant(row["newest"])
 
 
 def reads(tx: Transaction, helpdesk: str) -> Reads | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from monitor.checks.options.patterns import group_in
@@ -16,6 +18,7 @@ from monitor.tickets.port import WORD_LIMIT, Case, Deed, DeliveryError, Fate, Wo
 
 _AT_ONCE = 50
 _FRESH = timedelta(seconds=30)
+_JUST_NOW = timedelta(seconds=2)
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 # As the usual helpdesks tag their subjects: [name #12], [#12], [Ticket ID: 12], [Ticket#12], (Ticket#12).
 _TAG = re.compile(
@@ -40,6 +43,8 @@ class Answers:
         self._tag = tag
         self._source = f"{options.user}@{options.host}:{options.port}/{options.mailbox}"
         self._read_at: datetime | None = None
+        self._failed_at: datetime | None = None
+        self._visiting = threading.Lock()
 
     def cases(self, since: datetime) -> tuple[Case, ...]:
         """Return every ticket of ours that changed at `since` or later."""
@@ -69,17 +74,28 @@ class Answers:
         self._visit()
         return self._book.words(thread.reference)
 
-    def _visit(self) -> None:
+    def catch_up(self) -> None:
+        """Read what is there now, if it can be read: a mailbox that was away a moment ago is not asked again yet."""
+        if not self._is_within(_FRESH, self._failed_at):
+            with suppress(DeliveryError):
+                self._visit(_JUST_NOW)
+
+    def _visit(self, fresh: timedelta = _FRESH) -> None:
         """Read what came since the last visit; one of a moment ago is enough for all tickets."""
-        now = self._now()
-        if self._read_at is not None and timedelta(0) <= now - self._read_at < _FRESH:
-            return
-        try:
-            while self._read_some(now) == _AT_ONCE:
-                pass
-        except PostError as error:
-            raise DeliveryError(Fate.NOT_SENT, error.detail) from error
-        self._read_at = now
+        with self._visiting:
+            now = self._now()
+            if self._is_within(fresh, self._read_at):
+                return
+            try:
+                while self._read_some(now) == _AT_ONCE:
+                    pass
+            except PostError as error:
+                self._failed_at = now
+                raise DeliveryError(Fate.NOT_SENT, error.detail) from error
+            self._read_at = now
+
+    def _is_within(self, time: timedelta, moment: datetime | None) -> bool:
+        return moment is not None and timedelta(0) <= self._now() - moment < time
 
     def _read_some(self, now: datetime) -> int:
         since = self._book.place(self._source) or self._first_day()

@@ -533,7 +533,7 @@ def test_the_tickets_of_a_helpdesk_that_was_given_up_are_forgotten(office: Offic
 
     with office.database.reading() as tx:
         assert [row.ticket for row in cases.waiting(tx)] == ["8"]
-        assert cases.cases(tx, "shelf") == ()
+        assert cases.tickets(tx, "shelf") == frozenset()
 
 
 def test_while_the_helpdesk_is_away_the_figures_stay_and_grow_old(office: Office):

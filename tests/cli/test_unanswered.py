@@ -49,18 +49,27 @@ def test_who_waits_longest_stands_first_with_the_time_that_is_left(vigia: Vigia,
     )
     answer = vigia("ticket", "unanswered", *installation.where)
 
-    first, second = answer.out.splitlines()[2:]
+    first, second, as_of = answer.out.splitlines()[2:]
     assert answer.status == 0
     assert first.split()[:3] == ["7", "soporte", "high"]
     assert "6 h over" in first
     assert "20 h 59 min" in second
     assert "[7] No puedo entrar" in first
+    assert as_of.startswith("As of 2")
 
     told = vigia("ticket", "unanswered", "--json", *installation.where).document
     assert [(each["id"], round(each["left_seconds"] / 3600)) for each in told] == [("7", -6), ("8", 21)]
 
 
 def test_nobody_waits(vigia: Vigia, installation: Installation):
+    wait(installation)
     answer = vigia("ticket", "unanswered", *installation.where)
-    assert (answer.status, answer.out) == (0, "No ticket waits for an answer.\n")
+    assert answer.status == 0
+    assert answer.out.startswith("No ticket waits for an answer.\nAs of 2")
     assert vigia("ticket", "unanswered", "--json", *installation.where).document == []
+
+
+def test_nobody_knows_who_waits_before_the_helpdesk_was_read(vigia: Vigia, installation: Installation):
+    answer = vigia("ticket", "unanswered", *installation.where)
+    assert (answer.status, answer.out) == (1, "")
+    assert "nobody knows who waits" in answer.err
