@@ -99,7 +99,8 @@ def _print(row: DrillRow, server: str) -> None:
             lines.append((step, f"{(row.taken[step] - begun).total_seconds():.1f} s", ""))
         else:
             lines.append((step, "–", "not configured" if step in row.spared else "MISSING"))
-    print_table(f"Drill {row.incident} of {server}", ("step", "after", ""), lines, nothing="")
+    click.echo(f"Drill {row.incident} of {server}")
+    print_table("", ("step", "after", ""), lines, nothing="")
     click.echo("The drill went well." if row.passed else "The drill went wrong: a fault might not be told.")
 
 
