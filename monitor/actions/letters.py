@@ -31,18 +31,17 @@ class StoredLetters:
             return letters.thread(tx, reference) is not None
 
     def threads(self, since: datetime) -> tuple[Thread, ...]:
-        """Return every ticket that changed at `since` or later."""
+        """Return every ticket whose opening went out and that changed at `since` or later."""
         with self._database.reading() as tx:
             return tuple(map(_thread, letters.threads(tx, since)))
 
     def keep(self, thread: Thread) -> None:
-        """Let a ticket be as it is described now; a tag, or an answer, that is known stays."""
+        """Let a ticket be as it is described now; a tag, an answer, or a letter of ours that is known stays as long as the ticket is the same."""
         with self._database.writing() as tx:
             known = letters.thread(tx, thread.reference)
             row = _row(thread)
-            if known is not None:
-                row = replace(row, tag=known.tag or row.tag, answered_at=known.answered_at or row.answered_at)
-                row = replace(row, status=_status(row))
+            if known is not None and known.identity == row.identity:
+                row = _with_what_is_known(row, known)
             letters.put_thread(tx, row)
 
     def words(self, reference: str) -> tuple[Word, ...]:
@@ -83,6 +82,16 @@ def _take_in(tx: Transaction, heard: Heard) -> None:
         letters.put_thread(tx, replace(after, status=_status(after), changed_at=heard.at))
 
 
+def _with_what_is_known(row: ThreadRow, known: ThreadRow) -> ThreadRow:
+    together = replace(
+        row,
+        tag=known.tag or row.tag,
+        answered_at=known.answered_at or row.answered_at,
+        letters=tuple(dict.fromkeys((*known.letters, *row.letters))),
+    )
+    return replace(together, status=_status(together))
+
+
 def _status(row: ThreadRow) -> str:
     if row.closed_at is not None:
         return TicketStatus.CLOSED.value
@@ -102,6 +111,7 @@ def _row(thread: Thread) -> ThreadRow:
         changed_at=thread.changed_at,
         answered_at=thread.answered_at,
         closed_at=thread.closed_at,
+        letters=thread.letters,
     )
 
 
@@ -118,4 +128,5 @@ def _thread(row: ThreadRow) -> Thread:
         changed_at=row.changed_at,
         answered_at=row.answered_at,
         closed_at=row.closed_at,
+        letters=row.letters,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain, repeat
 
 from monitor.identifiers import IncidentId
 from monitor.language import Language, text
+from monitor.language.phrases import Phrase
 from monitor.tickets.port import (
     Action,
     DeliveryError,
@@ -17,20 +18,23 @@ from monitor.tickets.port import (
     Helpdesk,
     Order,
     Priority,
+    Receipt,
     TicketStatus,
     reference_of,
 )
 
 _PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+_PATIENCE = timedelta(minutes=2, seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that was tried; `detail` tells what came of it, with the remedy where it failed."""
+    """One thing that was tried; `detail` tells what came of it, with the remedy where it failed or `warns` of what may."""
 
     name: str
     ok: bool
     detail: str
+    warns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +54,14 @@ class Trial:
         return reference_of(self.installation, IncidentId(self.name))
 
 
-def inspected(helpdesk: Helpdesk, language: Language) -> Iterator[Step]:
-    """Yield what a helpdesk lacks, each with its remedy, or that it is fit; only reads."""
+def inspected(helpdesk: Helpdesk, language: Language, cautions: Iterable[Phrase]) -> Iterator[Step]:
+    """Yield what a helpdesk lacks, each with its remedy, or that it is fit, and what its options let one fear; only reads."""
+    yield from _examined(helpdesk, language)
+    for caution in cautions:
+        yield Step(name="inspect", ok=True, detail=caution.say(language), warns=True)
+
+
+def _examined(helpdesk: Helpdesk, language: Language) -> Iterator[Step]:
     try:
         flaws = helpdesk.inspect()
     except DeliveryError as error:
@@ -79,12 +89,26 @@ def _lived(trial: Trial, ticket: str) -> Iterator[Step]:
     yield _find(trial, ticket, lambda _found: True, "find")
     for seq, action in enumerate((Action.COMMENT, Action.PRIORITY, Action.RESOLVE), 2):
         try:
-            trial.helpdesk.perform(_order(trial, action, ticket, seq))
+            _performed(trial, _order(trial, action, ticket, seq))
         except DeliveryError as error:
             yield Step(name=action, ok=False, detail=error.detail)
         else:
             yield Step(name=action, ok=True, detail=f"ticket {ticket}")
     yield _find(trial, ticket, lambda found: found.status is TicketStatus.CLOSED, "closed")
+
+
+def _performed(trial: Trial, order: Order) -> Receipt:
+    """Perform an action on the ticket, again as long as it surely was not sent: by mail it waits for the ticket's acknowledgement."""
+    *pauses, last = _pauses(_PATIENCE)
+    for pause in pauses:
+        trial.wait(pause)
+        try:
+            return trial.helpdesk.perform(order)
+        except DeliveryError as error:
+            if error.fate is not Fate.NOT_SENT:
+                raise
+    trial.wait(last)
+    return trial.helpdesk.perform(order)
 
 
 def _find(trial: Trial, ticket: str, fits: Callable[[Found], bool], name: str) -> Step:

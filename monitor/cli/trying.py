@@ -44,7 +44,7 @@ def selftest(config: Path, data: Path | None, *, write: bool, as_json: bool) -> 
     with closing(open_database(config, data)) as database:
         options = loaded.settings.helpdesk
         helpdesk = helpdesk_of(loaded, database, clock)
-        steps = _said(inspected(helpdesk, options.language), as_json=as_json)
+        steps = _said(inspected(helpdesk, options.language, options.cautions()), as_json=as_json)
         if write and all(step.ok for step in steps):
             trial = Trial(
                 helpdesk=helpdesk,
@@ -56,7 +56,9 @@ def selftest(config: Path, data: Path | None, *, write: bool, as_json: bool) -> 
             )
             steps += _said(written(trial), as_json=as_json)
     if as_json:
-        print_json([{"step": step.name, "ok": step.ok, "detail": step.detail} for step in steps])
+        print_json(
+            [{"step": step.name, "ok": step.ok, "warns": step.warns, "detail": step.detail} for step in steps]
+        )
     return 0 if all(step.ok for step in steps) else 1
 
 
@@ -66,8 +68,14 @@ def _said(steps: Iterable[Step], *, as_json: bool) -> list[Step]:
     for step in steps:
         told.append(step)
         if not as_json:
-            click.echo(f"{'ok' if step.ok else 'FAILED':6}  {step.name}: {step.detail}")
+            click.echo(f"{_mark(step):6}  {step.name}: {step.detail}")
     return told
+
+
+def _mark(step: Step) -> str:
+    if not step.ok:
+        return "FAILED"
+    return "warn" if step.warns else "ok"
 
 
 def _installation(database: Database) -> str:

@@ -17,7 +17,7 @@ import psutil
 
 from monitor.actions import asking
 from monitor.actions.calendars import UnknownHolidaysError, ask, countries
-from monitor.actions.selftest import inspected
+from monitor.actions.selftest import Step, inspected
 from monitor.clock import Clock
 from monitor.errors import VigiaError
 from monitor.inventory import Configuration, Settings
@@ -84,13 +84,19 @@ def _helpdesk(loaded: Configuration, clock: Clock) -> Iterator[Finding]:
         return
     try:
         with closing(Database.open(path, owner=False)) as database:
-            steps = list(inspected(helpdesk_of(loaded, database, clock), "en"))
+            cautions = loaded.settings.helpdesk.cautions()
+            steps = list(inspected(helpdesk_of(loaded, database, clock), "en", cautions))
     except VigiaError:
         # What is wrong with the file is told above.
         return
     for step in steps:
-        verdict = Verdict.FINE if step.ok else Verdict.BROKEN
-        yield Finding(subject="helpdesk", verdict=verdict, detail=step.detail)
+        yield Finding(subject="helpdesk", verdict=_verdict(step), detail=step.detail)
+
+
+def _verdict(step: Step) -> Verdict:
+    if not step.ok:
+        return Verdict.BROKEN
+    return Verdict.WARNING if step.warns else Verdict.FINE
 
 
 def _in_force(loaded: Configuration) -> Iterator[Finding]:

@@ -11,8 +11,8 @@ from monitor.store.columns import instant, ms_of
 from monitor.store.database import Row, Transaction
 
 _THREADS = (
-    "SELECT reference, identity, tag, subject, department, priority, status, opened_ms, changed_ms, answered_ms, closed_ms"
-    " FROM letter_threads "
+    "SELECT reference, identity, tag, subject, department, priority, status, opened_ms, changed_ms, answered_ms, closed_ms,"
+    " letters FROM letter_threads "
 )
 
 
@@ -26,7 +26,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadRow:
-    """A ticket at a helpdesk that is reached by mail. `identity` is the Message-ID that opened it, `tag` what its subject carries there."""
+    """A ticket at a helpdesk that is reached by mail. `identity` is the Message-ID that opened it, `tag` what its subject carries there.
+
+    `letters` are the Message-IDs of what surely went out about it, oldest first.
+    """
 
     reference: str
     identity: str
@@ -39,6 +42,7 @@ class ThreadRow:
     changed_at: datetime
     answered_at: datetime | None = None
     closed_at: datetime | None = None
+    letters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +103,10 @@ def thread_of(tx: Transaction, identity: str) -> ThreadRow | None:
 
 
 def threads(tx: Transaction, since: datetime) -> tuple[ThreadRow, ...]:
-    """Return every ticket that changed at `since` or later, by reference."""
-    rows = tx.rows(f"{_THREADS} WHERE changed_ms >= ? ORDER BY reference", (milliseconds(since),))
+    """Return every ticket whose opening went out and that changed at `since` or later, by reference."""
+    rows = tx.rows(
+        f"{_THREADS} WHERE changed_ms >= ? AND letters <> '[]' ORDER BY reference", (milliseconds(since),)
+    )
     return tuple(map(_thread, rows))
 
 
@@ -108,9 +114,10 @@ def put_thread(tx: Transaction, row: ThreadRow) -> None:
     """Let a ticket be as it is described now."""
     tx.execute(
         "INSERT INTO letter_threads (reference, identity, tag, subject, department, priority, status, opened_ms, changed_ms,"
-        " answered_ms, closed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reference) DO UPDATE SET"
-        " tag = excluded.tag, priority = excluded.priority, status = excluded.status, changed_ms = excluded.changed_ms,"
-        " answered_ms = excluded.answered_ms, closed_ms = excluded.closed_ms",
+        " answered_ms, closed_ms, letters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reference) DO UPDATE SET"
+        " identity = excluded.identity, tag = excluded.tag, subject = excluded.subject, department = excluded.department,"
+        " priority = excluded.priority, status = excluded.status, opened_ms = excluded.opened_ms, changed_ms = excluded.changed_ms,"
+        " answered_ms = excluded.answered_ms, closed_ms = excluded.closed_ms, letters = excluded.letters",
         (
             row.reference,
             row.identity,
@@ -123,6 +130,7 @@ def put_thread(tx: Transaction, row: ThreadRow) -> None:
             milliseconds(row.changed_at),
             ms_of(row.answered_at),
             ms_of(row.closed_at),
+            json.dumps(row.letters),
         ),
     )
 
@@ -251,4 +259,5 @@ def _thread(row: Row) -> ThreadRow:
         changed_at=instant(int(row["changed_ms"])),
         answered_at=instant(row["answered_ms"]),
         closed_at=instant(row["closed_ms"]),
+        letters=tuple(json.loads(row["letters"])),
     )

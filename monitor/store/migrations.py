@@ -112,3 +112,9 @@ def _drills(database: Database) -> None:
 def _seen(database: Database) -> None:
     for statement in tables.SEEN:
         database.execute(statement)
+
+
+@MIGRATIONS(name="0.4 sent letters")
+def _sent_letters(database: Database) -> None:
+    for statement in tables_letters.SENT:
+        database.execute(statement)

@@ -106,5 +106,6 @@ STEPS = (
     "0.4 letters",
     "0.4 drills",
     "0.4 seen",
+    "0.4 sent letters",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

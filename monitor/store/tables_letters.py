@@ -64,3 +64,9 @@ LETTERS = (
     """,
     "CREATE INDEX letters_declined_by_sender ON letters_declined (sender, at_ms)",
 )
+
+# The Message-IDs of what we sent about a ticket, oldest first; of none as long as its opening is only about to go out.
+SENT = (
+    "ALTER TABLE letter_threads ADD COLUMN letters TEXT NOT NULL DEFAULT '[]'",
+    "UPDATE letter_threads SET letters = json_array(identity)",
+)

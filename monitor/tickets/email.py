@@ -21,7 +21,7 @@ from monitor.language.refusals import RefusalError
 from monitor.post.composing import Letter, compose
 from monitor.post.port import Address, ImapOptions, Outcome, PostError, SmtpOptions
 from monitor.post.smtp import Envelope, offer, send
-from monitor.tickets.beforehand import Fitness, beforehand
+from monitor.tickets.beforehand import Fitness
 from monitor.tickets.email_answers import Answers, tag_in
 from monitor.tickets.letterbook import LetterBook, Thread, identity_of, reference_in
 from monitor.tickets.port import (
@@ -38,6 +38,7 @@ from monitor.tickets.port import (
     TicketStatus,
 )
 
+_ACKNOWLEDGED_WITHIN = timedelta(minutes=2)
 Urgency = Annotated[int, Field(ge=1, le=5)]
 _URGENCIES: Mapping[Priority, int] = {
     Priority.LOW: 5,
@@ -87,6 +88,10 @@ class EmailOptions(HelpdeskOptions):
             raise RefusalError("configuration.helpdesk.tag")
         return self
 
+    def cautions(self) -> tuple[Phrase, ...]:
+        """Without a mailbox no tag is learnt."""
+        return () if self.imap is not None else (Phrase("helpdesk.email.blind"),)
+
 
 class Email:
     """Sends one letter for each action; a ticket is known by the Message-ID of the letter that opened it."""
@@ -120,24 +125,55 @@ class Email:
         """Send what the order says; a ticket that was not opened by a letter of ours is missing here."""
         if order.action is Action.CREATE:
             self._fitness.require()
-            opening = identity_of(order.key, self._domain)
+            thread = self._opened(order)
         else:
-            opening = order.ticket
-            if not reference_in(opening):
-                raise DeliveryError(Fate.MISSING, "no letter of ours opened this ticket")
-        thread = beforehand(lambda: self._book.thread(opening)) or self._begun(order, opening)
+            thread = self._followed(order)
         self._send(order, thread)
         self._book.keep(self._after(thread, order))
-        return Receipt(ticket=opening, url=f"mailto:{self._to(order)}")
+        return Receipt(ticket=thread.identity, url=f"mailto:{self._to(order)}")
 
     def find(self, reference: str) -> tuple[Found, ...]:
         """Nothing can be looked up by mail."""
         del reference
         return ()
 
+    def _opened(self, order: Order) -> Thread:
+        """Return the ticket that a letter is to open. It is known before that goes out, for its acknowledgement may be read at once."""
+        identity = identity_of(order.key, self._domain)
+        known = self._book.thread(identity)
+        if known is not None:
+            # It may have gone out before: with the tag it opens no second ticket.
+            return self._caught_up(known)
+        begun = self._begun(order, identity)
+        self._book.keep(begun)
+        return begun
+
+    def _followed(self, order: Order) -> Thread:
+        """Return the ticket that a letter is to follow, with its tag as soon as there is one in the mailbox.
+
+        Whoever goes by tags alone would make another ticket of a letter without: for a while it is kept back.
+        """
+        if not reference_in(order.ticket):
+            raise DeliveryError(Fate.MISSING, "no letter of ours opened this ticket")
+        thread = self._book.thread(order.ticket)
+        if thread is None:
+            return self._begun(order, order.ticket)
+        thread = self._caught_up(thread)
+        age = self._now() - thread.opened_at
+        if self.records is not None and not thread.tag and timedelta(0) <= age < _ACKNOWLEDGED_WITHIN:
+            raise DeliveryError(Fate.NOT_SENT, "it waits for the tag of the helpdesk's acknowledgement")
+        return thread
+
+    def _caught_up(self, thread: Thread) -> Thread:
+        """Return a ticket with its tag, if that is in the mailbox by now."""
+        if thread.tag or self.records is None:
+            return thread
+        self.records.catch_up()
+        return self._book.thread(thread.identity) or thread
+
     def _send(self, order: Order, thread: Thread) -> None:
         identity = identity_of(order.key, self._domain)
-        opens = identity == thread.identity
+        before = thread.before(identity)
         told = self._options.automatic
         tagged = f"{thread.tag} {order.subject}" if thread.tag else order.subject
         letter = Letter(
@@ -148,7 +184,8 @@ class Email:
             body=self._body(order),
             identity=identity,
             at=self._now(),
-            in_reply_to="" if opens else thread.identity,
+            in_reply_to=before[-1] if before else "",
+            references=before,
             urgency=self._options.priorities.get(order.priority, _URGENCIES[order.priority]),
             automatic=self._options.imap is None if told is None else told,
             confidential=order.internal,
@@ -183,7 +220,14 @@ class Email:
 
     def _after(self, thread: Thread, order: Order) -> Thread:
         now = self._now()
-        told = replace(thread, priority=order.priority, changed_at=now)
+        identity = identity_of(order.key, self._domain)
+        told = replace(
+            thread,
+            priority=order.priority,
+            opened_at=thread.opened_at if thread.letters else now,
+            changed_at=now,
+            letters=(*thread.letters, *thread.before(identity), identity),
+        )
         if order.action is Action.RESOLVE:
             return replace(told, status=TicketStatus.CLOSED, closed_at=now)
         if order.action is Action.REOPEN:

@@ -17,7 +17,10 @@ _NAMED = re.compile(rf"\b{_REFERENCE}\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """One ticket as we know it: the Message-ID that opened it, and the tag that the helpdesk puts into its subjects, if it does."""
+    """One ticket as we know it: the Message-ID that opened it, and the tag that the helpdesk puts into its subjects, if it does.
+
+    `letters` are the Message-IDs of what surely went out about it, oldest first: none before its opening did, at `opened_at`.
+    """
 
     reference: str
     identity: str
@@ -30,6 +33,14 @@ class Thread:
     tag: str = ""
     answered_at: datetime | None = None
     closed_at: datetime | None = None
+    letters: tuple[str, ...] = ()
+
+    def before(self, identity: str) -> tuple[str, ...]:
+        """Return which letters of ours went before one about this ticket, oldest first."""
+        if identity == self.identity:
+            return ()
+        sent = self.letters or (self.identity,)
+        return sent[: sent.index(identity)] if identity in sent else sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +63,10 @@ class LetterBook(Protocol):
         """Is a ticket of this reference known?"""
 
     def threads(self, since: datetime) -> tuple[Thread, ...]:
-        """Return every ticket that changed at `since` or later."""
+        """Return every ticket whose opening went out and that changed at `since` or later."""
 
     def keep(self, thread: Thread) -> None:
-        """Let a ticket be as it is described now; a tag, or an answer, that is known stays."""
+        """Let a ticket be as it is described now; a tag, an answer, or a letter of ours that is known stays as long as the ticket is the same."""
 
     def words(self, reference: str) -> tuple[Word, ...]:
         """Return what people wrote on a ticket, oldest first."""

@@ -227,6 +227,10 @@ class HelpdeskOptions(BaseModel):
     classes: Annotated[dict[Problem, ProblemClass], AfterValidator(require_order)] = Field(default={})
     fallback: tuple[SecretStr, ...] = ()
 
+    def cautions(self) -> tuple[Phrase, ...]:
+        """Return what may go wrong at some helpdesks as this one is configured, each with its remedy; it keeps no ticket from being opened."""
+        return ()
+
 
 class DeskBook(Protocol):
     """Where the built-in desk keeps its tickets; every call is one transaction of its own."""

@@ -14,6 +14,7 @@ from monitor.station.office import Wanted, office_of
 from monitor.store import readings
 from tests.cli.conftest import Installation, Vigia
 from tests.servers.helpdesk import SECRET, Helpdesk
+from tests.servers.post_office import post_office
 
 STEPS = ["inspect", "open", "find", "comment", "priority", "resolve", "closed"]
 
@@ -102,6 +103,24 @@ def test_wrong_credentials_are_told_with_their_remedy(
     findings = {each["subject"]: each for each in vigia("doctor", *outside.where, "--json").document}
     assert findings["helpdesk"]["verdict"] == "broken"
     assert "credentials" in findings["helpdesk"]["detail"]
+
+
+@pytest.mark.parametrize(("imap", "marks"), [("", ["ok", "warn"]), (", imap: {host: 127.0.0.1}", ["ok"])])
+def test_mail_without_a_mailbox_is_a_warning_and_no_failure(
+    vigia: Vigia, installation: Installation, imap: str, marks: list[str]
+) -> None:
+    with post_office() as office:
+        helpdesk = f"{{kind: email, to: soporte@n.test, from: vigia@n.test, smtp: {{host: 127.0.0.1, port: {office.port}}}{imap}}}"
+        words = installation.config.read_text(encoding="utf-8")
+        installation.config.write_text(f"{words}helpdesk: {helpdesk}\n", encoding="utf-8")
+        answer = vigia("ticket", "selftest", *installation.where)
+        steps = vigia("ticket", "selftest", *installation.where, "--json").document
+        found = vigia("doctor", *installation.where, "--json").document
+    assert (answer.status, [line.split()[0] for line in answer.out.splitlines()]) == (0, marks)
+    assert [(step["ok"], step["warns"]) for step in steps] == [(True, mark == "warn") for mark in marks]
+    verdicts = [each["verdict"] for each in found if each["subject"] == "helpdesk"]
+    assert verdicts == ["warning" if mark == "warn" else "fine" for mark in marks]
+    assert ("Request Tracker" in answer.out) == ("`imap`" in answer.out) == (not imap)
 
 
 def test_what_was_refused_is_tried_again(vigia: Vigia, outside: Installation, server: Helpdesk) -> None:

@@ -182,7 +182,7 @@ def _zendesk(ground: Ground) -> Bench:
 def _email(ground: Ground) -> Bench:
     from tests.servers.email_bench import EmailBench  # noqa: PLC0415
 
-    return EmailBench(ground)
+    return EmailBench(ground, acknowledging=True)
 
 
 BENCHES: Mapping[str, Callable[[Ground], Bench]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -44,14 +44,16 @@ class EmailBench(Bench):
         Ability.DELETE: "that a ticket is thrown away is not told by mail",
     }
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, *, acknowledging: bool = False) -> None:
+        """With `acknowledging` each opening is answered at once with a tag, as most helpdesks do."""
         self._dovecot = ground.keeper.kept("dovecot", KeptDovecot).server
         self._mailbox = f"b{token_hex(6)}"
         with self._dovecot.client() as client:
             client.create(self._mailbox)
         self._running = post_office()
         self._office = self._running.__enter__()
-        self._numbers = 0
+        if acknowledging:
+            self.at_every_letter(self._acknowledge)
         imap = {
             "host": "127.0.0.1",
             "port": self._dovecot.port,
@@ -73,6 +75,14 @@ class EmailBench(Bench):
     def sent(self) -> list[EmailMessage]:
         """Every letter that we sent, decoded by the standard library."""
         return [message_from_bytes(raw, policy=default) for raw in self._office.taken]  # type: ignore[misc]
+
+    def at_every_letter(self, does: Callable[[EmailMessage], None]) -> None:
+        """Let the helpdesk do something with each letter before its mail server says that it has it."""
+        self._office.deliver = lambda raw: does(message_from_bytes(raw, policy=default))  # type: ignore[arg-type]
+
+    def _acknowledge(self, letter: EmailMessage) -> None:
+        if letter["References"] is None:
+            self.acknowledges(str(letter["Message-ID"]), f"[#{len(self.sent)}]")
 
     def acknowledges(self, ticket: str, tag: str) -> None:
         """Let the helpdesk say that it has opened a ticket, as machines do."""
@@ -99,7 +109,7 @@ class EmailBench(Bench):
         return [
             (str(each["From"]), each["Sensitivity"] == "Company-Confidential", str(each.get_content()))
             for each in self.sent
-            if ticket in (each["Message-ID"], each["In-Reply-To"])
+            if ticket in (each["Message-ID"], *str(each["References"]).split())
         ]
 
     def ages(self, ticket: str, by: timedelta) -> None:

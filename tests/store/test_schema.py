@@ -13,7 +13,7 @@ import sqlite_utils
 from sqlite_utils import Migrations
 
 from monitor.errors import SchemaError, StoreError
-from monitor.store import migrations, observations, schema
+from monitor.store import letters, migrations, observations, schema
 from monitor.store.database import Database, dbapi2
 from tests.store.history import append, applied, incident, opened
 
@@ -126,3 +126,20 @@ def test_a_file_of_the_first_release_is_brought_up_to_date_and_loses_nothing(tmp
         assert (kept.took_ms, kept.excerpt, kept.reproduce, kept.via) == (12.5, "page", "curl", ())
         assert tx.execute("INSERT INTO memories VALUES (1, 'key', 'value')") == 1
     opened.close()
+
+
+def test_a_ticket_in_letters_of_an_older_file_knows_the_letter_that_opened_it(tmp_path):
+    path = tmp_path / "vigia.db"
+    before = schema.STEPS.index("0.4 sent letters")
+    with closing(dbapi2.connect(path)) as connection:
+        older = Migrations("vigia")
+        for step in migrations.MIGRATIONS._migrations[:before]:
+            older(name=step.name)(step.fn)
+        older.apply(sqlite_utils.Database(connection))
+        connection.execute(
+            "INSERT INTO letter_threads VALUES ('VG-1', '<VG-1-create-1@n.test>', '[#7]', 's', 'soporte', 'high', 'open', 1, 1, NULL, NULL)"
+        )
+        connection.commit()
+    with closing(Database.open(path, owner=True)) as opened, opened.reading() as tx:
+        [kept] = letters.threads(tx, EVER[0])
+    assert (kept.tag, kept.letters) == ("[#7]", ("<VG-1-create-1@n.test>",))

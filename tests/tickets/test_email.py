@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from monitor.actions.desk import StoredDesk
 from monitor.actions.letters import StoredLetters
+from monitor.actions.selftest import Trial, written
 from monitor.store.database import Database
 from monitor.tickets.email import EMAIL, Email, EmailOptions
 from monitor.tickets.email_answers import tag_in
@@ -32,6 +33,7 @@ from tests.servers.talking import HANG, talking
 
 pytestmark = pytest.mark.system("dovecot")
 REFERENCE = "VG-TESTHAUS-01JD9ZK3V8QW5R7T2M4N6P8S0A"
+OTHER = "VG-TESTHAUS-01JD9ZK3V8QW5R7T2M4N6P8S0B"
 ORDER = Order(
     action=Action.CREATE,
     reference=REFERENCE,
@@ -95,6 +97,7 @@ def test_a_ticket_is_the_letter_that_opened_it_and_everything_else_answers_that(
 ) -> None:
     helpdesk = built(ground, bench.options)
     assert helpdesk.perform(ORDER).ticket == TICKET
+    bench.acknowledges(TICKET, "[#7]")
     helpdesk.perform(then(Action.COMMENT, internal=True))
     first, second = bench.sent
     assert (first["To"], first["Message-ID"], first["In-Reply-To"]) == (TO, TICKET, None)
@@ -107,7 +110,26 @@ def test_a_ticket_is_the_letter_that_opened_it_and_everything_else_answers_that(
     assert (second["In-Reply-To"], second["References"]) == (TICKET, TICKET)
     assert second["Message-ID"] == f"<{REFERENCE}-comment-2@nodored.example>"
     assert second["Sensitivity"] == "Company-Confidential"
-    assert second["Subject"] == first["Subject"] == ORDER.subject
+    assert (first["Subject"], second["Subject"]) == (ORDER.subject, f"[#7] {ORDER.subject}")
+
+
+def test_a_letter_answers_the_one_before_it_and_names_all_of_its_thread(
+    ground: Ground, bench: EmailBench
+) -> None:
+    options = {key: value for key, value in bench.options.items() if key != "imap"}
+    orders = [then(Action.COMMENT, seq) for seq in range(2, 26)]
+    built(ground, options).perform(ORDER)
+    for order in orders:
+        # Each by another process, as after a restart.
+        built(ground, options).perform(order)
+    # One that may have been sent is sent again as it was.
+    built(ground, options).perform(orders[2])
+    names = [str(each["Message-ID"]) for each in bench.sent]
+    threads = [str(each["References"]).split() for each in bench.sent]
+    assert [each["In-Reply-To"] for each in bench.sent[1:25]] == names[:24]
+    assert threads[3] == threads[25] == names[:3]
+    assert names[25] == names[3]
+    assert threads[24] == [names[0], *names[5:24]]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +150,108 @@ def test_the_tag_of_the_acknowledgement_stands_in_every_later_subject(
     built(ground, bench.options).perform(then(Action.RESOLVE))
     assert bench.sent[-1]["Subject"] == f"{tag} {ORDER.subject}"
     assert bench.unread() == 1
+
+
+def test_a_letter_that_follows_is_kept_back_until_its_tag_is_in_the_mailbox(
+    ground: Ground, bench: EmailBench
+) -> None:
+    helpdesk = built(ground, bench.options)
+    helpdesk.perform(ORDER)
+    with pytest.raises(DeliveryError) as caught:
+        helpdesk.perform(then(Action.COMMENT))
+    assert (caught.value.fate, caught.value.retry_after) == (Fate.NOT_SENT, None)
+    assert len(bench.sent) == 1
+    bench.acknowledges(TICKET, "[#7]")
+    # The tag is learnt for the letter itself: nobody else reads the mailbox here.
+    ground.step(timedelta(seconds=4))
+    for order in (then(Action.COMMENT), then(Action.RESOLVE, 3), then(Action.REOPEN, 4)):
+        helpdesk.perform(order)
+    assert [each["Subject"] for each in bench.sent[1:]] == [f"[#7] {ORDER.subject}"] * 3
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_letter_goes_without_a_tag_where_none_comes_within_two_minutes(
+    ground: Ground, bench: EmailBench, reachable: bool
+) -> None:
+    options = dict(bench.options)
+    if not reachable:
+        with talking(b"* OK\r\n", {b"": HANG}) as gone:
+            options["imap"] = {"host": "127.0.0.1", "port": gone.port}
+    helpdesk = built(ground, options)
+    helpdesk.perform(ORDER)
+    for step in (0, 60, 59):
+        ground.step(timedelta(seconds=step))
+        with pytest.raises(DeliveryError) as caught:
+            helpdesk.perform(then(Action.RESOLVE))
+        assert caught.value.fate is Fate.NOT_SENT
+    ground.step(timedelta(seconds=1))
+    helpdesk.perform(then(Action.RESOLVE))
+    assert (bench.sent[1]["Subject"], bench.sent[1]["References"]) == (ORDER.subject, TICKET)
+
+
+def test_a_clock_that_is_set_back_keeps_no_letter_back(ground: Ground, bench: EmailBench) -> None:
+    helpdesk = built(ground, bench.options)
+    helpdesk.perform(ORDER)
+    ground.step(-timedelta(hours=1))
+    helpdesk.perform(then(Action.COMMENT))
+    assert len(bench.sent) == 2
+
+
+def test_a_tag_that_comes_before_the_mail_server_answers_is_learnt(ground: Ground, bench: EmailBench) -> None:
+    earlier = replace(ORDER, reference=OTHER, key=f"{OTHER}-create-1", subject=f"[{OTHER}] gye2")
+    helpdesk = built(ground, bench.options)
+    helpdesk.perform(earlier)
+    cases: list[str] = []
+
+    def read_at_once(_letter: object) -> None:
+        bench.acknowledges(TICKET, "[#8]")
+        # Whoever follows tickets reads the mailbox while the letter is under way.
+        records = built(ground, bench.options).records
+        assert records is not None
+        cases.extend(case.reference for case in records.cases(ground.clock.now() - timedelta(days=1)))
+
+    bench.at_every_letter(read_at_once)
+    helpdesk.perform(ORDER)
+    bench.at_every_letter(lambda _letter: None)
+    assert cases == [OTHER]
+    helpdesk.perform(then(Action.COMMENT))
+    assert bench.sent[-1]["Subject"] == f"[#8] {ORDER.subject}"
+
+
+def test_a_selftest_waits_for_the_acknowledgement(ground: Ground, bench: EmailBench) -> None:
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        ground.step(timedelta(seconds=seconds))
+        waited.append(seconds)
+        if len(waited) == 4:
+            bench.acknowledges(str(bench.sent[0]["Message-ID"]), "[#7]")
+
+    trial = Trial(
+        helpdesk=built(ground, bench.options),
+        installation="TESTHAUS",
+        name=OTHER.rpartition("-")[2],
+        department="soporte",
+        language="en",
+        wait=wait,
+    )
+    steps = {step.name: step.ok for step in written(trial)}
+    assert set(steps) == {"open", "find", "comment", "priority", "resolve", "closed"}
+    assert set(steps.values()) == {True}
+    assert ["[#7]" in each["Subject"] for each in bench.sent] == [False, True, True, True]
+    assert waited == [0, 1, 2, 5, 0, 0]
+
+
+def test_an_opening_that_is_sent_again_goes_to_the_ticket_that_it_made(
+    ground: Ground, bench: EmailBench
+) -> None:
+    helpdesk = built(ground, bench.options)
+    helpdesk.perform(ORDER)
+    bench.acknowledges(TICKET, "[#7]")
+    ground.step(timedelta(minutes=1))
+    helpdesk.perform(ORDER)
+    assert [each["Subject"] for each in bench.sent] == [ORDER.subject, f"[#7] {ORDER.subject}"]
+    assert (bench.sent[1]["Message-ID"], bench.sent[1]["References"]) == (TICKET, None)
 
 
 def test_what_people_answer_is_a_word_once(ground: Ground, bench: EmailBench) -> None:

@@ -13,7 +13,7 @@ from monitor.actions.desk import StoredDesk
 from monitor.actions.letters import StoredLetters
 from monitor.store.database import Database
 from monitor.tickets.email import EMAIL, EmailOptions
-from monitor.tickets.port import Action, HelpdeskTools
+from monitor.tickets.port import Action, DeliveryError, Fate, HelpdeskTools
 from tests.conftest import SteppingClock
 from tests.servers.dovecot import PASSWORD, USER, Dovecot
 from tests.servers.post_office import post_office
@@ -78,17 +78,22 @@ def test_what_follows_lands_on_the_ticket_by_the_tag_of_its_receipt(
         [opened] = rt.sql("SELECT id, Subject FROM Tickets")
         number = str(opened["id"])
         [receipt] = mail_of(rt)
+        with pytest.raises(DeliveryError) as early:
+            helpdesk.perform(then(Action.COMMENT, body="También falla smtp."))
         dovecot.put(receipt)
-        assert helpdesk.records is not None
-        assert helpdesk.records.words(ticket) == ()
+        clock.step(timedelta(seconds=2))
         helpdesk.perform(then(Action.COMMENT, body="También falla smtp."))
-        assert f"[test #{number}]".encode() in office.taken[-1]
+        helpdesk.perform(then(Action.RESOLVE, 3, body="Ya responde."))
+        helpdesk.perform(then(Action.REOPEN, 4, body="Volvió a caer."))
+        assert [f"[test #{number}]".encode() in letter for letter in office.taken] == [False, *[True] * 3]
+        assert helpdesk.records is not None
         rt.write("ana", number, "correspond", "Lo revisamos ahora.")
         [answer] = [each for each in mail_of(rt) if b"Lo revisamos" in each]
         dovecot.put(answer)
         clock.step(timedelta(minutes=1))
         [word] = helpdesk.records.words(ticket)
     database.close()
+    assert early.value.fate is Fate.NOT_SENT
     assert [row["id"] for row in rt.sql("SELECT id FROM Tickets")] == [opened["id"]]
     assert ORDER.reference in opened["Subject"]
     assert "También falla smtp." in "".join(body for _, _, body in messages(rt, number))
