@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
@@ -55,3 +56,17 @@ def is_number(ticket: str) -> bool:
 def body_of(order: Order) -> str:
     """Return what opens a ticket; the reference stands in it, too, for people who search."""
     return order.body if order.reference in order.body else f"{order.body}\n\n{order.reference}"
+
+
+def same_words(one: str | None, other: str | None) -> bool:
+    """Do both say the same, whatever spaces and line ends a product puts between the words?"""
+    return (one or "").split() == (other or "").split()
+
+
+def said_before(ours: Sequence[str | None], body: str) -> bool:
+    """Are the last of our own words on a ticket, given oldest first, those of this body?
+
+    For where no key of an action is kept: one whose answer was lost comes again before anything else is said. The same words after
+    others are news.
+    """
+    return bool(ours) and same_words(ours[-1], body)

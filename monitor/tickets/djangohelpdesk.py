@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from monitor.language.phrases import Phrase
-from monitor.tickets.answers import body_of, is_number, short_subject
+from monitor.tickets.answers import body_of, is_number, said_before, short_subject
 from monitor.tickets.beforehand import Fitness, afterwards, beforehand
 from monitor.tickets.djangohelpdesk_client import (
     DjangoHelpdeskClient,
@@ -54,7 +54,7 @@ class DjangoHelpdesk:
         self._fitness = Fitness(self.inspect, options.language)
         self._index: dict[int, str] = {}
         self._indexing = threading.Lock()
-        self.records = DjangoHelpdeskRecords(self._reading, self._numbers)
+        self.records = DjangoHelpdeskRecords(self._reading, self._numbers, now)
 
     @property
     def search_lag(self) -> timedelta:
@@ -129,26 +129,30 @@ class DjangoHelpdesk:
         priority = self._priority_for(order, before)
         if order.action is Action.PRIORITY and priority is None:
             return self._receipt(before.id)
-        writes = self._writes(order, status, priority)
+        body = harmless(order.body)
+        words = "" if said_before(self._reading.of_us(before), body) else body
+        writes = self._writes(order, words, status, priority)
         for place, write in enumerate(writes):
             afterwards(write) if place else write()
         after = afterwards(lambda: self._client.ticket(order.ticket, order.action))
         self._require(after, status, priority)
         return self._receipt(before.id)
 
-    def _writes(self, order: Order, status: int | None, priority: int | None) -> list[Callable[[], None]]:
+    def _writes(
+        self, order: Order, words: str, status: int | None, priority: int | None
+    ) -> list[Callable[[], None]]:
         client, action = self._client, order.action
         writes: list[Callable[[], None]] = []
-        if order.body.strip() or status is not None:
+        if words.strip() or status is not None:
             # Without a title: it would become the ticket's own.
             fields: dict[str, object] = {
                 "ticket": int(order.ticket),
-                "comment": harmless(order.body),
+                "comment": words,
                 "public": not order.internal,
             }
             if status is not None:
                 fields["new_status"] = status
-            writes.append(partial(client.follow_up, action, fields))
+            writes.append(lambda: self._reading.wrote(client.follow_up(action, fields)))
         if priority is not None:
             writes.append(partial(client.change, order.ticket, action, {"priority": priority}))
         return writes

@@ -114,9 +114,10 @@ class DjangoHelpdeskClient:
         ask = Ask(method="POST", path="/api/tickets/", action=Action.CREATE, json=fields)
         return read(Ticket, self._http.ask(ask))
 
-    def follow_up(self, action: Action, fields: Mapping[str, object]) -> None:
-        """Write a follow-up, which may set a status."""
-        self._http.ask(Ask(method="POST", path="/api/followups/", action=action, json=fields))
+    def follow_up(self, action: Action, fields: Mapping[str, object]) -> FollowUp:
+        """Write a follow-up, which may set a status, and return it as it was made."""
+        ask = Ask(method="POST", path="/api/followups/", action=action, json=fields)
+        return read(FollowUp, self._http.ask(ask))
 
     def change(self, ticket: str, action: Action, fields: Mapping[str, object]) -> None:
         """Change fields of a ticket."""

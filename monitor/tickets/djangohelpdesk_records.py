@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from monitor.tickets.answers import is_number, shortened
+from monitor.tickets.answers import is_number, same_words, shortened
 from monitor.tickets.djangohelpdesk_client import (
     DjangoHelpdeskClient,
     DjangoHelpdeskOptions,
@@ -34,6 +34,7 @@ class Reading:
         self.options = options
         self.client = client
         self._theirs = {ours: options.priorities.get(ours, usual) for ours, usual in PRIORITIES.items()}
+        self._us: frozenset[int] = frozenset()
 
     def theirs(self, priority: Priority) -> int:
         """Return their number for a priority of ours."""
@@ -80,27 +81,51 @@ class Reading:
 
         A customer's words come by mail, with a `message_id`, or from nobody, for only the staff is put down as the author.
         """
-        history = ticket.history()
-        opening = next((each for each in history if _same(each.comment, ticket.description)), None)
-        # Nothing tells us who we are. What we opened begins with our own words, with the reference in them.
-        ours = self.reference(ticket)
-        me = {each.user for each in history if ours and ours in (each.comment or "")}
+        us = self.us(ticket)
         return [
             each
-            for each in history
-            if each.user is not None and each.user not in me and not each.message_id and each is not opening
+            for each in _after_opening(ticket)
+            if each.user is not None and each.user not in us and not each.message_id
         ]
+
+    def of_us(self, ticket: Ticket) -> list[str]:
+        """Return what we wrote after we opened it, oldest first; as long as nobody knows who we are, what the staff wrote."""
+        us = self.us(ticket)
+        return [
+            each.comment
+            for each in _after_opening(ticket)
+            if each.comment and each.user is not None and (each.user in us or not us)
+        ]
+
+    def us(self, ticket: Ticket) -> frozenset[int]:
+        """Return the accounts that are ours: nothing tells whose the token is, but who wrote with it is seen.
+
+        What we open has its reference in the text from the first, so that nobody can have quoted it before.
+        """
+        ours = self.reference(ticket)
+        if ours and ours in (ticket.description or ""):
+            self.wrote(next((each for each in ticket.history() if ours in (each.comment or "")), None))
+        return self._us
+
+    def wrote(self, follow_up: FollowUp | None) -> None:
+        """Take in who wrote something that was ours for certain."""
+        if follow_up is not None and follow_up.user is not None:
+            self._us |= {follow_up.user}
 
 
 class DjangoHelpdeskRecords:
     """The tickets of the followed queues and what people did on them."""
 
-    def __init__(self, reading: Reading, queues: Callable[[], Mapping[int, str]]) -> None:
+    def __init__(
+        self, reading: Reading, queues: Callable[[], Mapping[int, str]], now: Callable[[], datetime]
+    ) -> None:
         self._reading = reading
         self._client = reading.client
         self._queues = queues
+        self._now = now
         self._open: frozenset[int] | None = None
         self._people: Mapping[int, str] = {}
+        self._noticed: dict[str, datetime] = {}
 
     def cases(self, since: datetime) -> tuple[Case, ...]:
         """Return every ticket of the followed queues that has a follow-up of `since` or later.
@@ -120,7 +145,8 @@ class DjangoHelpdeskRecords:
             raise DeliveryError(Fate.MISSING, "no ticket of django-helpdesk is called so")
         read = self._client.ticket(ticket)
         words = [word for each in self._reading.of_people(read) for word in self._words(each, read)]
-        return tuple(sorted(words, key=lambda word: word.at))
+        words.sort(key=lambda word: word.at)
+        return (*words, *self._given(read, words))
 
     def _readable(self) -> Iterator[Ticket]:
         if self._open is None:
@@ -176,15 +202,25 @@ class DjangoHelpdeskRecords:
         if person in (each.title or "").split():
             yield Word(key=f"{each.id}-person", deed=Deed.ASSIGNED, author=author, at=each.date, body=person)
 
+    def _given(self, ticket: Ticket, words: Sequence[Word]) -> Iterator[Word]:
+        """Yield who has a ticket that changed hands over the interface, which leaves no follow-up; by whom and when is not kept."""
+        if ticket.assigned_to is None or any(word.deed is Deed.ASSIGNED for word in words):
+            return
+        person, key = self._person(ticket.assigned_to), f"{ticket.id}-person-{ticket.assigned_to}"
+        noticed = self._noticed.setdefault(key, self._now())
+        yield Word(key=key, deed=Deed.ASSIGNED, author="django-helpdesk", at=noticed, body=person)
+
     def _person(self, number: int | None) -> str:
         if number is not None and number not in self._people:
             self._people = self._client.choices("/api/followups/", "user")
         return self._people.get(number or 0, f"#{number}")
 
 
+def _after_opening(ticket: Ticket) -> list[FollowUp]:
+    history = ticket.history()
+    opening = next((each for each in history if same_words(each.comment, ticket.description)), None)
+    return [each for each in history if each is not opening]
+
+
 def _is_word(each: FollowUp) -> bool:
     return bool((each.comment or "").strip())
-
-
-def _same(one: str | None, other: str | None) -> bool:
-    return (one or "").split() == (other or "").split()

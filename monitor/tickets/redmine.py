@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from monitor.language.phrases import Phrase
-from monitor.tickets.answers import body_of, is_number, short_subject
+from monitor.tickets.answers import body_of, is_number, said_before, same_words, short_subject
 from monitor.tickets.beforehand import afterwards, beforehand
 from monitor.tickets.port import (
     Action,
@@ -138,7 +138,8 @@ class Redmine:
             fields["status_id"] = self._known_one(names.closed_status, names)
         if order.action is Action.REOPEN and closed:
             fields["status_id"] = self._known_one(names.open_status, names)
-        if order.body.strip():
+        ours = [each.notes for each in before.history() if each.user.id == names.me and each.notes]
+        if order.body.strip() and not said_before(ours, order.body):
             fields |= {"notes": order.body, "private_notes": order.internal}
         return fields
 
@@ -154,7 +155,7 @@ class Redmine:
         notes = [
             each
             for each in after.history()
-            if each.id > last and each.user.id == names.me and _same(each.notes, str(fields["notes"]))
+            if each.id > last and each.user.id == names.me and same_words(each.notes, str(fields["notes"]))
         ]
         if not notes:
             raise DeliveryError(
@@ -199,10 +200,6 @@ class Redmine:
 
     def _receipt(self, number: int) -> Receipt:
         return Receipt(ticket=str(number), url=self._client.url_of(number))
-
-
-def _same(one: str | None, other: str) -> bool:
-    return (one or "").split() == other.split()
 
 
 def _build(options: RedmineOptions, tools: HelpdeskTools) -> Redmine:

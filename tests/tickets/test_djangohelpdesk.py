@@ -12,7 +12,7 @@ from monitor.clock import SystemClock, fresh_ulid
 from monitor.language import LANGUAGES
 from monitor.tickets.djangohelpdesk import DjangoHelpdesk
 from monitor.tickets.djangohelpdesk_client import DjangoHelpdeskOptions, harmless
-from monitor.tickets.port import Action, DeliveryError, Fate, Priority, TicketStatus
+from monitor.tickets.port import Action, Deed, DeliveryError, Fate, Priority, TicketStatus
 from tests.contracts.benches import Keeper
 from tests.servers.django_helpdesk import PROGRAMS, DjangoHelpdeskServer
 from tests.tickets.ordering import fate_of, order
@@ -250,6 +250,41 @@ def test_what_was_closed_between_two_readings_is_read_once_more(
     )
     assert str(deleted) not in after
     assert str(closed) not in {each.ticket for each in desk.records.cases(before)}
+
+
+def test_a_technician_who_quotes_our_reference_is_not_taken_for_us(
+    server: DjangoHelpdeskServer, desk: DjangoHelpdesk, reference: str
+) -> None:
+    ticket = desk.perform(order(reference=reference)).ticket
+    desk.perform(order(Action.COMMENT, ticket, 2, reference=reference))
+    answers = ["Reiniciamos el servicio.", f"Sobre el caso {reference}: cambiamos el disco.", "Ya está."]
+    for words in answers:
+        server.ask("POST", "/api/followups/", ticket=int(ticket), comment=words, public=True)
+    assert [word.body for word in desk.records.words(ticket)] == answers
+    assert desk.find(reference)[0].status is TicketStatus.ANSWERED
+
+
+def test_what_we_write_on_a_customers_ticket_is_ours(
+    server: DjangoHelpdeskServer, desk: DjangoHelpdesk, reference: str
+) -> None:
+    """There nothing but the answer to what we write tells who we are."""
+    [number] = strangers(server, 1)
+    raised = order(Action.PRIORITY, str(number), reference="", key=f"{reference}-raise-1")
+    desk.perform(raised)
+    assert desk.records.words(str(number)) == ()
+
+
+def test_who_gets_a_ticket_over_the_interface_is_read_once(
+    server: DjangoHelpdeskServer, desk: DjangoHelpdesk, reference: str
+) -> None:
+    ticket = desk.perform(order(reference=reference)).ticket
+    keys = set()
+    for person, number in (("ana", 2), ("ana", 2), ("vigia", 1)):
+        server.ask("PATCH", f"/api/tickets/{ticket}/", assigned_to=number)
+        [word] = desk.records.words(ticket)
+        assert (word.deed, word.body) == (Deed.ASSIGNED, person)
+        keys.add(word.key)
+    assert len(keys) == 2
 
 
 def test_moments_are_in_utc_whatever_offset_it_writes(
