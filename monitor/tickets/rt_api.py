@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 
 from monitor.checks.options.durations import Duration
 from monitor.language.refusals import RefusalError
+from monitor.post.html import words_of
 from monitor.tickets.answers import Moment, Shape, read
 from monitor.tickets.client import Ask, Client, HttpOptions
 from monitor.tickets.mapping import Scale
@@ -26,8 +26,6 @@ OLDEST_FIRST = (("orderby", "id"), ("order", "ASC"))
 _PAGE = 100
 _PAGES = 400
 _TOKEN = re.compile(r"\d+-(?P<user>\d+)-[0-9a-fA-F]{32}")
-_LINE_END = re.compile(r"(?i)<br\s*/?>|</(?:p|div|li|tr)>")
-_TAG = re.compile(r"<[^>]*>")
 
 
 class RtOptions(HttpOptions):
@@ -169,9 +167,7 @@ class _Part(Shape):
     content: Text = Field(alias="Content")
 
     def words(self) -> str:
-        if self.kind != "text/html":
-            return self.content
-        return html.unescape(_TAG.sub("", _LINE_END.sub("\n", self.content)))
+        return words_of(self.content) if self.kind == "text/html" else self.content
 
 
 class Link(Shape):

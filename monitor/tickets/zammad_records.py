@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from html.parser import HTMLParser
 
+from monitor.post.html import words_of
 from monitor.tickets.answers import is_number, shortened
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import Case, Deed, DeliveryError, Fate, TicketStatus, Word
@@ -128,26 +128,5 @@ class ZammadRecords:
                 return None
 
 
-class _Text(HTMLParser):
-    """Takes the words out of a message that was written as a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        del attrs
-        if tag in ("br", "p", "div", "li", "tr"):
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-
 def _plain(article: Article) -> str:
-    if "html" not in article.content_type:
-        return article.body
-    text = _Text()
-    text.feed(article.body)
-    text.close()
-    return "".join(text.parts)
+    return words_of(article.body) if "html" in article.content_type else article.body

@@ -347,7 +347,7 @@ def test_everything_that_people_do_is_read_once_and_in_order(
     server.change(ticket, Owner="luis")
     server.change(ticket, "luis", Priority=100)
     reply = {
-        "Content": "<p>Cambiamos el <b>disco</b></p><p>¿Funciona &ntilde;?</p>",
+        "Content": "<b>Cambiamos</b> el disco<p>¿Funciona &ntilde;?</p><p>Saludos<br>Luis</p>",
         "ContentType": "text/html",
     }
     server.ask("luis", "POST", f"/ticket/{ticket}/correspond", reply)
@@ -359,7 +359,7 @@ def test_everything_that_people_do_is_read_once_and_in_order(
         (Deed.NOTE, "ana", "Disco por cambiar"),
         (Deed.ASSIGNED, "ana", "luis"),
         (Deed.PRIORITY, "luis", "urgent"),
-        (Deed.ANSWER, "luis", "Cambiamos el disco\n¿Funciona ñ?"),
+        (Deed.ANSWER, "luis", "Cambiamos el disco\n¿Funciona ñ?\n\nSaludos\nLuis"),
         (Deed.CLOSED, "luis", ""),
         (Deed.REOPENED, "ana", ""),
     ]
