@@ -18,7 +18,7 @@ from monitor.language.phrases import Phrase, listed
 from monitor.language.refusals import RefusalError
 from monitor.language.zones import known_zone
 from monitor.post.port import Address
-from monitor.tickets.answers import is_number
+from monitor.tickets.answers import is_number, said_before
 from monitor.tickets.beforehand import Fitness, afterwards, beforehand, inspected
 from monitor.tickets.client import HttpOptions
 from monitor.tickets.mapping import Places, Scale
@@ -121,10 +121,7 @@ class Whmcs:
         if order.action is Action.CREATE:
             return self._create(order)
         ticket = beforehand(lambda: self._living(order.ticket))
-        if order.action is Action.COMMENT:
-            self._say(order, ticket)
-            return self._receipt(ticket.id)
-        wanted = self._wanted(order, ticket)
+        wanted = {} if order.action is Action.COMMENT else self._wanted(order, ticket)
         if wanted:
             self._api.ask("UpdateTicket", order.action, ticketid=ticket.id, **wanted)
             after = afterwards(lambda: self._living(order.ticket))
@@ -132,7 +129,7 @@ class Whmcs:
             afterwards(lambda: self._say(order, after))
             if "status" in wanted:
                 self.records.put_down(ticket.id, closed=order.action is Action.RESOLVE)
-        elif not ticket.has(order.body):
+        elif not beforehand(lambda: self._was_said(order, ticket)):
             self._say(order, ticket)
         return self._receipt(ticket.id)
 
@@ -203,9 +200,15 @@ class Whmcs:
             changes["priority"] = priority
         return changes
 
+    def _is_note(self, order: Order) -> bool:
+        return order.internal or not self._options.admin_username
+
+    def _was_said(self, order: Order, ticket: Ticket) -> bool:
+        return said_before(self.records.of_us(ticket, internal=self._is_note(order)), order.body)
+
     def _say(self, order: Order, ticket: Ticket) -> None:
         """Write what the order says; an answer of ours leaves the status as it is, for it is nobody's answer."""
-        if order.internal or not self._options.admin_username:
+        if self._is_note(order):
             self._api.ask("AddTicketNote", order.action, ticketid=ticket.id, message=order.body)
             return
         self._api.ask(

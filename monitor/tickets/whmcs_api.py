@@ -99,12 +99,6 @@ class Ticket(Listed):
         """The first message."""
         return next((reply.message for reply in self.replies if reply.id == "0"), "")
 
-    def has(self, words: str) -> bool:
-        """Were these words written after the opening?"""
-        wanted = _plain(words)
-        said = [reply.message for reply in self.replies if reply.id != "0"]
-        return wanted in [*said, *(note.message for note in self.notes)]
-
 
 class Api:
     """One WHMCS with our credentials; each call is one POST."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from monitor.tickets.answers import is_number, shortened
 from monitor.tickets.mapping import Places, Scale
 from monitor.tickets.port import Case, Deed, DeliveryError, Fate, TicketStatus, Word
 from monitor.tickets.reading import FirstAnswers, is_past
-from monitor.tickets.whmcs_api import Api, Listed, Message, Ticket
+from monitor.tickets.whmcs_api import Api, Listed, Message, Note, Ticket
 
 _OPENING = "0"
 # A change of the status alone moves no date of a ticket, so that more is read than seems to have changed.
@@ -74,6 +74,13 @@ class WhmcsRecords:
     def put_down(self, number: str, *, closed: bool) -> None:
         """Remember whether it was we who closed a ticket, for WHMCS does not."""
         (self._closed_by_us.add if closed else self._closed_by_us.discard)(number)
+
+    def of_us(self, ticket: Ticket, *, internal: bool) -> list[str]:
+        """Return the notes, or else the replies, that we wrote on a ticket after we opened it, oldest first."""
+        ourselves = self._clerks.ourselves()
+        said: Sequence[Message | Note] = ticket.notes if internal else ticket.replies
+        ours = (each for each in said if each.admin == ourselves and each.id != _OPENING)
+        return [each.message for each in sorted(ours, key=lambda each: int(each.id))]
 
     def cases(self, since: datetime) -> tuple[Case, ...]:
         """Return the tickets of the followed departments that changed at `since` or later, and some that did not."""
