@@ -77,7 +77,8 @@ def resolved(incident: Incident, picture: Picture, ended_at: datetime, moment: d
 def retired(incident: Incident, picture: Picture, moment: datetime) -> Entry:
     """Return the end of an incident whose checks are no longer watched."""
     words = in_every_language("incident.text.retired", servers=", ".join(_names(incident, picture)))
-    return _resolution(incident, words, incident.ended_at or moment, moment)
+    ended_at = incident.ended_at or moment
+    return _resolution(incident, words, ended_at, moment, recovered=incident.seen_well)
 
 
 def _names(incident: Incident, picture: Picture) -> list[str]:
@@ -420,9 +421,14 @@ def _first_failing(evidence: tuple[CheckEvidence, ...]) -> datetime | None:
     return min((one.failing_since for one in evidence), default=None)
 
 
-def _resolution(incident: Incident, words: Texts, ended_at: datetime, moment: datetime) -> Entry:
+def _resolution(
+    incident: Incident, words: Texts, ended_at: datetime, moment: datetime, *, recovered: bool = True
+) -> Entry:
     body = IncidentResolved(
-        incident=incident.id, ended_at=ended_at, update=_update(Stage.RESOLVED, words, moment)
+        incident=incident.id,
+        ended_at=ended_at,
+        update=_update(Stage.RESOLVED, words, moment),
+        recovered=recovered,
     )
     return _entry(Kind.INCIDENT_RESOLVED, incident.id, body, moment)
 

@@ -57,7 +57,10 @@ def resolve(
     }
     name = people.author(author)
     body = IncidentResolved(
-        incident=incident.id, ended_at=ended_at, update=_update({**plain, **(words or {})}, name, moment)
+        incident=incident.id,
+        ended_at=ended_at,
+        update=_update({**plain, **(words or {})}, name, moment),
+        recovered=incident.seen_well,
     )
     return _said(tx, Kind.INCIDENT_RESOLVED, body, name, moment)
 

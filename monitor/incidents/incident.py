@@ -174,3 +174,8 @@ class Incident:
     def open(self) -> bool:
         """Not yet resolved."""
         return self.stage not in (Stage.RESOLVED, Stage.POSTMORTEM)
+
+    @property
+    def seen_well(self) -> bool:
+        """Have our own looks found everything well again, so that it is only watched? What a person says of it is no look."""
+        return self.origin is Origin.DETECTED and self.stage is Stage.MONITORING

@@ -191,11 +191,15 @@ class IncidentUpdated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentResolved:
-    """An incident is over; `ended_at` is the first good look."""
+    """An incident is over; `ended_at` is the first good look.
+
+    Without `recovered` nobody saw one: then it is the moment at which a person, or the end of the watch, said that it is over.
+    """
 
     incident: IncidentId
     ended_at: datetime
     update: Update
+    recovered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from monitor.journal.entries import (
     Entry,
     IncidentOpened,
     IncidentReopened,
+    IncidentResolved,
     IncidentRetracted,
     IncidentUpdated,
     TicketRejected,
@@ -54,8 +55,16 @@ def resolved(matter: Matter) -> Message:
     """It is over, with how long it lasted."""
     if matter.incident.drill:
         return _message(matter, "drill_over", Tone.RELIEF)
-    declared = matter.incident.origin is Origin.OPERATOR
-    return _message(matter, "declared_over" if declared else "resolved", Tone.RELIEF)
+    return _message(matter, _ending(matter), Tone.RELIEF)
+
+
+def _ending(matter: Matter) -> str:
+    """Only of what was seen to be well again it is said that it is."""
+    incident, body = matter.incident, matter.entry.body
+    if incident.origin is Origin.DETECTED and isinstance(body, IncidentResolved) and body.recovered:
+        return "resolved"
+    by_a_person = matter.entry.actor != "vigia" and incident.audience is Audience.PUBLIC
+    return "declared_over" if by_a_person else "ended"
 
 
 def reopened(matter: Matter) -> Message:

@@ -9,7 +9,14 @@ from monitor.fleet import Fleet
 from monitor.identifiers import CheckKey
 from monitor.incidents.incident import Audience, CheckEvidence, Impact, Incident, Origin
 from monitor.incidents.problem import Problem, problem_of
-from monitor.journal.entries import Entry, IncidentOpened, IncidentReopened, IncidentUpdated
+from monitor.journal.entries import (
+    Entry,
+    IncidentOpened,
+    IncidentReopened,
+    IncidentResolved,
+    IncidentRetracted,
+    IncidentUpdated,
+)
 from monitor.tickets.classes import SHIPPED, Grade
 from monitor.tickets.priorities import Priority
 
@@ -79,6 +86,17 @@ def department(story: Story) -> str:
 def is_open(story: Story) -> bool:
     """Is anything that the ticket tells of not over yet?"""
     return any(each.open for each in story.told)
+
+
+def is_recovered(story: Story, incident: Incident) -> bool:
+    """Did our own looks find it well again before it ended? That a person ended it says nothing of the kind."""
+    ends = (
+        entry.body
+        for entry in reversed(story.entries)
+        if entry.subject == incident.id and isinstance(entry.body, IncidentResolved | IncidentRetracted)
+    )
+    end = next(ends, None)
+    return not incident.open and isinstance(end, IncidentResolved) and end.recovered
 
 
 def is_for_staff(story: Story) -> bool:

@@ -28,7 +28,7 @@ from monitor.journal.entries import (
 )
 from monitor.language import moments, text
 from monitor.tickets.classes import urgency
-from monitor.tickets.story import Story, department, evidence_so_far, is_for_staff, problem
+from monitor.tickets.story import Story, department, evidence_so_far, is_for_staff, is_recovered, problem
 
 _SHORTEST_FENCE = 3
 # A ticket about more servers names each in a list, and shows the evidence of so many checks.
@@ -136,9 +136,9 @@ def _gathered(story: Story) -> str:
 
 
 def _in_short(story: Story, incident: Incident) -> str:
-    over = incident.open is False and incident.ended_at is not None
+    over = "recovered" if is_recovered(story, incident) else "ended"
     return text(
-        "ticket.mass.over" if over else "ticket.mass.one",
+        "ticket.mass.one" if incident.open else f"ticket.mass.{over}",
         story.language,
         server=", ".join(_line(_name(story, server)) for server in incident.servers),
         what=_what(story, incident.impact),
@@ -174,30 +174,31 @@ def resolution(story: Story, entry: Entry) -> str:
 
 
 def _end(story: Story, entry: Entry) -> str:
-    if isinstance(entry.body, IncidentRetracted):
-        return _retraction(story, entry.actor, entry.body.reason)
+    body = entry.body
+    if isinstance(body, IncidentRetracted):
+        return _retraction(story, entry.actor, body.reason)
+    if not isinstance(body, IncidentResolved):
+        raise TypeError(f"{entry.kind} ends nothing")
+    by = "" if entry.actor == "vigia" else text("ticket.resolution.by", story.language, actor=entry.actor)
+    if not body.recovered:
+        # Nothing but their word says that it is over.
+        return by or _last_word(story, body)
     incident = story.incident
-    ended = getattr(entry.body, "ended_at", None) or incident.ended_at or entry.moment
     words = text(
         "ticket.resolution.staff" if is_for_staff(story) else "ticket.resolution",
         story.language,
-        words=_last_word(story, entry),
+        words=_last_word(story, body),
         server=_servers(story),
         since=_moment(story, incident.started_at),
-        ended=_moment(story, ended),
-        duration=moments.duration(max(ended - incident.started_at, timedelta(0)), story.language),
+        ended=_moment(story, body.ended_at),
+        duration=moments.duration(max(body.ended_at - incident.started_at, timedelta(0)), story.language),
     )
-    if entry.actor == "vigia":
-        return words
-    by = text("ticket.resolution.by", story.language, actor=entry.actor)
-    # Of what had not recovered by itself, nothing but their word says that it is over.
-    return by if ended >= entry.moment else f"{words}\n\n{by}"
+    return f"{words}\n\n{by}" if by else words
 
 
-def _last_word(story: Story, entry: Entry) -> str:
+def _last_word(story: Story, body: IncidentResolved) -> str:
     """What operators read at the end: whether it was mended, or has become something else, stands there."""
-    body = entry.body
-    return body.update.text.get(story.language, "") if isinstance(body, IncidentResolved) else ""
+    return body.update.text.get(story.language, "")
 
 
 def _in_hand(story: Story, actor: str, until: datetime | None) -> str:
@@ -261,7 +262,7 @@ def _opening(story: Story) -> str:
     if incident.open or incident.ended_at is None:
         return text("ticket.creation.declared" if declared else "ticket.creation", story.language, **values)
     return text(
-        "ticket.creation.recovered",
+        "ticket.creation.recovered" if is_recovered(story, incident) else "ticket.creation.ended",
         story.language,
         ended=_moment(story, incident.ended_at),
         duration=moments.duration(incident.ended_at - incident.started_at, story.language),

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from monitor.health.words import CheckImpact, Status
 from monitor.incidents.incident import Audience, Impact, Stage
-from monitor.journal.entries import IncidentUpdated, Reason
+from monitor.journal.entries import IncidentResolved, IncidentUpdated, Kind, Reason
 from monitor.language import LANGUAGES
-from monitor.store import readings
+from monitor.store import journal, readings
 from tests.actions.builders import (
     GYE1,
     MINUTE,
@@ -206,6 +206,9 @@ def test_a_retired_server_closes_its_incident_with_a_word_of_its_own(lookout: Lo
     assert lookout.told()[-1] == "resolve"
     with lookout.database.reading() as tx:
         assert GYE1 not in readings.standing(tx)
+        [end] = [one.entry.body for one in journal.entries(tx, kinds=[Kind.INCIDENT_RESOLVED])]
+    assert isinstance(end, IncidentResolved)
+    assert not end.recovered
 
 
 def test_a_failing_check_that_is_taken_out_lets_its_incident_recover(lookout: Lookout):

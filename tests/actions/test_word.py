@@ -15,7 +15,7 @@ from monitor.health.words import Status
 from monitor.identifiers import IncidentId
 from monitor.incidents.incident import Audience, Incident, Stage
 from monitor.journal.consequences import Channel
-from monitor.journal.entries import Kind
+from monitor.journal.entries import IncidentResolved, Kind
 from monitor.status.snapshot import Snapshot
 from monitor.store import journal, readings, schema
 from tests.actions.builders import GYE1, MINUTE, REOPEN_WITHIN, RESOLVE_AFTER, Lookout, gye1, key, uio1
@@ -51,6 +51,13 @@ def resolve(lookout: Lookout, **words: str) -> Incident:
         return word.resolve(
             tx, newest(lookout).id, author="ana", moment=lookout.clock.now(), words=words or None
         )
+
+
+def end_of(lookout: Lookout) -> IncidentResolved:
+    with lookout.database.reading() as tx:
+        [end] = [one.entry.body for one in journal.entries(tx, kinds=[Kind.INCIDENT_RESOLVED])]
+    assert isinstance(end, IncidentResolved)
+    return end
 
 
 def retract(lookout: Lookout, incident: IncidentId | None = None) -> Incident:
@@ -153,6 +160,12 @@ class TestResolve:
         failing.see("gye1/http ok", times=2)
         ended = failing.incident().ended_at
         assert resolve(failing).ended_at == ended
+        assert end_of(failing).recovered
+
+    def test_what_no_look_saw_mended_is_not_put_down_as_mended_at_whatever_instant(self, failing: Lookout):
+        failing.clock.step(timedelta(microseconds=700))
+        resolve(failing)
+        assert not end_of(failing).recovered
 
     def test_while_it_goes_on_failing_nothing_is_told_again(self, failing: Lookout):
         resolve(failing)

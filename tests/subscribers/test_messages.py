@@ -59,6 +59,17 @@ def test_the_end_tells_how_long_it_lasted() -> None:
     assert message.tone is Tone.RELIEF
 
 
+@pytest.mark.parametrize(
+    ("actor", "title"), [("ana", "[Nodored] Resuelto por ana: "), ("vigia", "[Nodored] Cerrado: ")]
+)
+def test_what_nobody_saw_mended_is_not_told_as_mended(actor: str, title: str) -> None:
+    ended = builders.resolved(builders.incident(), LATER, actor=actor, recovered=False)
+    message = wording.resolved(matter(ended, stage=Stage.RESOLVED, ended_at=LATER, resolved_at=LATER))
+    assert message.title.startswith(title)
+    assert "Responde bien" not in message.body
+    assert "Novedad 0." in message.body
+
+
 def test_many_checks_are_cut_to_five_and_a_number() -> None:
     seen = [builders.evidence(f"check{number}") for number in range(8)]
     body = wording.opened(matter(builders.opened(builders.incident(), *seen))).body

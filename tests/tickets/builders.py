@@ -138,10 +138,16 @@ def updated(whole: Incident, reason: Reason, at: datetime, *seen: CheckEvidence,
 
 
 def resolved(
-    whole: Incident, at: datetime, *, ended_at: datetime | None = None, actor: str = "vigia"
+    whole: Incident,
+    at: datetime,
+    *,
+    ended_at: datetime | None = None,
+    actor: str = "vigia",
+    recovered: bool = True,
 ) -> Entry:
     update = _update(whole.id, round((at - START).total_seconds()), Stage.RESOLVED, at)
-    body = IncidentResolved(incident=whole.id, ended_at=ended_at or at - timedelta(minutes=5), update=update)
+    ended = ended_at or at - timedelta(minutes=5)
+    body = IncidentResolved(incident=whole.id, ended_at=ended, update=update, recovered=recovered)
     return Entry(kind=Kind.INCIDENT_RESOLVED, moment=at, subject=whole.id, body=body, actor=actor)
 
 

@@ -76,7 +76,9 @@ def test_a_late_ticket_holds_the_newest_evidence_of_every_check() -> None:
 
 
 def test_a_ticket_for_what_is_over_says_so_and_is_not_urgent() -> None:
-    over = story(stage=Stage.RESOLVED, ended_at=LATER, resolved_at=LATER)
+    whole = builders.incident()
+    ended = builders.resolved(whole, LATER)
+    over = story(builders.opened(whole), ended, stage=Stage.RESOLVED, ended_at=LATER, resolved_at=LATER)
     made = orders.order_of(Action.CREATE, 1, over, over.entries[0], None)
     assert made is not None
     assert made.priority is Priority.NORMAL
@@ -136,9 +138,28 @@ def test_a_resolution_tells_how_long_it_lasted_and_who_ended_it() -> None:
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_what_a_person_ended_while_it_failed_is_not_told_as_mended(language: str) -> None:
     told = story(language=language)
-    by_ana = wording.resolution(told, builders.resolved(told.incident, LATER, ended_at=LATER, actor="ana"))
-    assert "ana" in by_ana
-    assert "gye1.nodored.example" not in by_ana
+    for ended_at in (LATER, LATER - timedelta(seconds=5)):
+        entry = builders.resolved(told.incident, LATER, ended_at=ended_at, actor="ana", recovered=False)
+        by_ana = wording.resolution(told, entry)
+        assert "ana" in by_ana
+        assert "gye1.nodored.example" not in by_ana
+
+
+def test_what_nobody_watches_any_more_ends_with_its_own_word_and_not_as_mended() -> None:
+    told = story()
+    assert (
+        wording.resolution(told, builders.resolved(told.incident, LATER, recovered=False)) == "Novedad 600."
+    )
+
+
+@pytest.mark.parametrize("recovered", [True, False])
+def test_a_late_ticket_calls_recovered_only_what_was_seen_to_be(recovered: bool) -> None:
+    whole = builders.incident(stage=Stage.RESOLVED, ended_at=LATER, resolved_at=LATER)
+    entries = (builders.opened(whole), builders.resolved(whole, LATER, recovered=recovered))
+    told = story(*entries, stage=Stage.RESOLVED, ended_at=LATER, resolved_at=LATER)
+    assert ("ya se recuperó" in wording.creation(told)) is recovered
+    of_a_mass = replace(told, mass=(replace(told.incident, mass=told.incident.id),))
+    assert ("ya se recuperó" in wording.creation(of_a_mass)) is recovered
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
