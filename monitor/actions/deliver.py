@@ -15,7 +15,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from monitor.actions.messages import MessageCourier, Silence
 from monitor.actions.outbox import Append, Outbox, difference
 from monitor.actions.raising import ComplaintCourier, RaiseCourier
 from monitor.actions.ticket_task import Addressee
-from monitor.actions.tickets import VERIFY, TicketCourier
+from monitor.actions.tickets import VERIFY, TicketCourier, manner_at
 from monitor.actions.verify import Verifier
 from monitor.clock import Clock
 from monitor.errors import BusyError, StoreError
@@ -65,8 +65,17 @@ _AFTER_A_FAULT = timedelta(seconds=60)
 
 
 class _Courier(Protocol):
-    def deliver(self, row: DeliveryRow) -> None:
-        """Carry a delivery that is due one step on."""
+    def carry(self, claimed: DeliveryRow) -> None:
+        """Carry a delivery that was claimed one step on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Post:
+    """One worker's place: the channels that it serves, how it is woken, and what a fault of ours left in its hands."""
+
+    channels: tuple[Channel, ...]
+    news: threading.Event = field(default_factory=threading.Event)
+    dropped: list[DeliveryRow] = field(default_factory=list)
 
 
 class Deliverer:
@@ -127,6 +136,7 @@ class Deliverer:
             classes=classes,
             drill=drill,
         )
+        self._helpdesk = helpdesk
         self._at_home = at_home
         self._couriers: Mapping[Channel, _Courier] = {
             Channel.TICKET: TicketCourier(self._outbox, to, on_result),
@@ -137,9 +147,7 @@ class Deliverer:
             Channel.COMPLAINT: self._complaints(to, heads),
             Channel.MAIL: self._letters(mail),
         }
-        self._dropped: list[int] = []
         self._posts = _posts(at_home)
-        self._news = tuple(threading.Event() for _ in self._posts)
 
     def _messages(self, channel: Channel, messenger: Messenger) -> _Courier:
         return Silence(self._outbox) if channel in self._at_home else MessageCourier(self._outbox, messenger)
@@ -154,12 +162,11 @@ class Deliverer:
 
     def recover(self) -> int:
         """Take back what a process that died had in hand; return how many deliveries that were. `run` begins with it."""
-        now = self._outbox.clock.now()
-        return self._outbox.record(lambda tx: deliveries.recover_after_crash(tx, now))
+        return self._outbox.recover()
 
     def step(self, now: datetime | None = None) -> bool:
         """Carry the first delivery that is due one step on, or all at home; False if nothing is due in any channel."""
-        return any(self._round(channels, now) for channels in dict.fromkeys(self._posts))
+        return any(self._round(post, now) for post in self._posts)
 
     def appeal(self, incident: IncidentId | None = None) -> int:
         """Try again what was rejected, of one incident or of all: for a person who asks, and after a new configuration."""
@@ -182,8 +189,8 @@ class Deliverer:
 
     def wake(self) -> None:
         """Tell the workers that something may have been queued; may be called from any thread."""
-        for news in self._news:
-            news.set()
+        for post in self._posts:
+            post.news.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set, then leave within a few seconds.
@@ -193,9 +200,9 @@ class Deliverer:
         """
         await asyncio.to_thread(self.recover)
         loop = asyncio.get_running_loop()
-        ended = self._ended = [loop.create_future() for _ in self._news]
-        for channels, news, end in zip(self._posts, self._news, ended, strict=True):
-            self._start(channels, news, partial(_tell, loop, end))
+        ended = self._ended = [loop.create_future() for _ in self._posts]
+        for post, end in zip(self._posts, ended, strict=True):
+            self._start(post, partial(_tell, loop, end))
         await stop.wait()
         self._stopping.set()
         self.wake()
@@ -211,32 +218,32 @@ class Deliverer:
         if self._ended:
             await asyncio.wait(self._ended)
 
-    def _start(self, channels: tuple[Channel, ...], news: threading.Event, ended: Callable[[], None]) -> None:
+    def _start(self, post: _Post, ended: Callable[[], None]) -> None:
         # Daemons, for a thread pool would hold the process until the slowest helpdesk has answered.
-        name = f"deliver-{channels[0]}"
-        threading.Thread(target=self._work, args=(channels, news, ended), name=name, daemon=True).start()
+        name = f"deliver-{post.channels[0]}"
+        threading.Thread(target=self._work, args=(post, ended), name=name, daemon=True).start()
 
-    def _work(self, channels: tuple[Channel, ...], news: threading.Event, ended: Callable[[], None]) -> None:
-        gather_s = _GATHER_S if self._are_at_home(channels) else 0.0
+    def _work(self, post: _Post, ended: Callable[[], None]) -> None:
+        gather_s = _GATHER_S if self._is_at_home(post) else 0.0
         try:
             while not self._stopping.is_set():
-                news.clear()
-                if self._round_safely(channels):
+                post.news.clear()
+                if self._round_safely(post):
                     # One channel may have queued something for another.
                     self.wake()
                 else:
-                    news.wait(self._rest_s(*channels))
+                    post.news.wait(self._rest_s(post))
                     self._stopping.wait(gather_s)
         finally:
             ended()
 
-    def _rest_s(self, *channels: Channel) -> float:
-        """Return for how long nothing will be due in some channels, as far as is known now."""
+    def _rest_s(self, post: _Post) -> float:
+        """Return for how long nothing will be due at a post, as far as is known now."""
         try:
-            due = [self._outbox.next_due(channel) for channel in channels]
+            due = [self._outbox.next_due(channel) for channel in post.channels]
         except StoreError:
             return _SHORTEST_REST_S
-        if self._dropped:
+        if post.dropped:
             return _SHORTEST_REST_S
         soonest = min((moment for moment in due if moment is not None), default=None)
         if soonest is None:
@@ -244,76 +251,82 @@ class Deliverer:
         ahead = (soonest - self._outbox.clock.now()).total_seconds()
         return min(max(ahead, _SHORTEST_REST_S), _LONGEST_REST_S)
 
-    def _are_at_home(self, channels: tuple[Channel, ...]) -> bool:
-        return channels[0] in self._at_home
+    def _is_at_home(self, post: _Post) -> bool:
+        return post.channels[0] in self._at_home
 
-    def _round_safely(self, channels: tuple[Channel, ...]) -> bool:
+    def _round_safely(self, post: _Post) -> bool:
         try:
-            return self._round(channels, None)
+            return self._round(post, None)
         except BusyError:
             return False
         except StoreError as error:
-            _LOG.warning("%s deliveries wait for the database: %s", channels[0], error)
+            _LOG.warning("%s deliveries wait for the database: %s", post.channels[0], error)
             return False
         except Exception:  # noqa: BLE001 - one delivery that trips the program must not silence a whole channel
-            _LOG.exception("a %s delivery failed in us", channels[0])
+            _LOG.exception("a %s delivery failed in us", post.channels[0])
             return False
 
-    def _round(self, channels: tuple[Channel, ...], now: datetime | None) -> bool:
-        if self._are_at_home(channels):
-            return self._all_at_home(channels, now)
-        return any(self._step_in(channel, now) for channel in channels)
-
-    def _all_at_home(self, channels: tuple[Channel, ...], now: datetime | None) -> bool:
-        """Carry what is due in these channels in one transaction; what does not go together goes one by one."""
+    def _round(self, post: _Post, now: datetime | None) -> bool:
         present = now or self._outbox.clock.now()
-        self._pick_up_dropped(present)
-        rows = [row for channel in channels for row in self._outbox.due(channel, present, _TOGETHER)]
+        self._take_back(post, present)
+        if self._is_at_home(post):
+            return self._all_at_home(post, present)
+        return any(self._step_in(post, channel, present) for channel in post.channels)
+
+    def _all_at_home(self, post: _Post, now: datetime) -> bool:
+        """Carry what is due at a post in one transaction; what does not go together goes one by one."""
+        rows = [row for channel in post.channels for row in self._outbox.due(channel, now, _TOGETHER)]
         if not rows:
             return False
         try:
             with self._outbox.database.together():
                 for row in rows:
-                    self._couriers[Channel(row.channel)].deliver(row)
+                    claimed = self._claim(row)
+                    if claimed is not None:
+                        self._couriers[Channel(row.channel)].carry(claimed)
         except BusyError:
             raise
         except Exception:  # noqa: BLE001 - one that trips the program must not hold back the others
             _LOG.exception("%d deliveries are taken back, to go one by one", len(rows))
-            carried = [self._step_in(channel, now) for channel in channels]
+            carried = [self._step_in(post, channel, now) for channel in post.channels]
             return any(carried)
         return True
 
-    def _step_in(self, channel: Channel, now: datetime | None) -> bool:
-        present = now or self._outbox.clock.now()
-        self._pick_up_dropped(present)
-        rows = self._outbox.due(channel, present, 1)
+    def _step_in(self, post: _Post, channel: Channel, now: datetime) -> bool:
+        rows = self._outbox.due(channel, now, 1)
         if not rows:
             return False
-        row = rows[0]
+        claimed = self._claim(rows[0])
+        if claimed is None:
+            # Another worker was faster.
+            return True
         try:
-            self._couriers[channel].deliver(row)
+            self._couriers[channel].carry(claimed)
         except BaseException:
-            self._dropped.append(row.id)
+            post.dropped.append(claimed)
             raise
         return True
 
-    def _pick_up_dropped(self, now: datetime) -> None:
-        """What a fault of ours left in the middle goes on a minute later, as after a crash."""
-        while self._dropped:
-            delivery = self._dropped[0]
-            with self._outbox.database.writing() as tx:
-                deliveries.recover_after_crash(tx, now, delivery=delivery, due=now + _AFTER_A_FAULT)
-            with suppress(ValueError):
-                self._dropped.remove(delivery)
+    def _claim(self, row: DeliveryRow) -> DeliveryRow | None:
+        return self._outbox.claim(row, manner_at(self._helpdesk, row))
+
+    def _take_back(self, post: _Post, now: datetime) -> None:
+        """What a fault of ours left in the middle goes on a minute later, as after a crash; only whoever had it may say so."""
+        while post.dropped:
+            self._outbox.take_back(post.dropped[0], now + _AFTER_A_FAULT)
+            del post.dropped[0]
 
 
-def _posts(at_home: frozenset[Channel]) -> tuple[tuple[Channel, ...], ...]:
-    """Return which channels each worker serves: those at home share one, every other has as many as it needs."""
+def _posts(at_home: frozenset[Channel]) -> tuple[_Post, ...]:
+    """Return one post for each worker: those at home share one, every other has as many as it needs."""
     outside = tuple(
-        (channel,) for channel, count in _WORKERS.items() if channel not in at_home for _ in range(count)
+        _Post(channels=(channel,))
+        for channel, count in _WORKERS.items()
+        if channel not in at_home
+        for _ in range(count)
     )
     inside = tuple(channel for channel in _WORKERS if channel in at_home)
-    return (*outside, inside) if inside else outside
+    return (*outside, _Post(channels=inside)) if inside else outside
 
 
 def _tell(loop: asyncio.AbstractEventLoop, end: asyncio.Future[None]) -> None:

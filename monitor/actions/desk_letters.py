@@ -32,7 +32,7 @@ from monitor.store.desk_values import DeskMessage, DeskTicket, NewMessage, Side
 from monitor.store.letters import LetterRow, Read
 from monitor.support.answers import average_line
 from monitor.tickets import delivery
-from monitor.tickets.delivery import BLIND, Step
+from monitor.tickets.delivery import BLIND
 from monitor.tickets.desk_mail import DeskMailOptions
 from monitor.tickets.port import DeliveryError, Fate
 
@@ -129,14 +129,11 @@ class LetterCourier:
         self._mail = mail
         self._on_result = on_result
 
-    def deliver(self, row: DeliveryRow) -> None:
+    def carry(self, claimed: DeliveryRow) -> None:
         """Send it once more under the same name."""
-        claimed = self._outbox.claim(row, Step.SEND)
-        if claimed is None:
-            return
-        letter, fleet = self._outbox.read(lambda tx: (letters.letter(tx, row.entry), readings.fleet(tx)))
+        letter, fleet = self._outbox.read(lambda tx: (letters.letter(tx, claimed.entry), readings.fleet(tx)))
         if letter is None:
-            raise NotFoundError(f"there is no letter {row.entry}")
+            raise NotFoundError(f"there is no letter {claimed.entry}")
         sending, attempt = self._outbox.begin(claimed)
         try:
             guarded(lambda: self._send(letter, fleet))

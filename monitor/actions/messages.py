@@ -17,7 +17,7 @@ from monitor.subscribers import wording
 from monitor.subscribers.port import Message, Messenger, Reach
 from monitor.subscribers.wording import Matter
 from monitor.tickets import delivery
-from monitor.tickets.delivery import BLIND, Parcel, Step
+from monitor.tickets.delivery import BLIND, Parcel
 from monitor.tickets.port import DeliveryError, Fate
 
 _LOG = logging.getLogger(__name__)
@@ -52,24 +52,21 @@ class MessageCourier:
         self._outbox = outbox
         self._messenger = messenger
 
-    def deliver(self, row: DeliveryRow) -> None:
+    def carry(self, claimed: DeliveryRow) -> None:
         """Say it once more, unless it has become needless."""
-        claimed = self._outbox.claim(row, Step.SEND)
-        if claimed is None:
-            return
         try:
             letter = self._outbox.read(lambda tx: self._letter(tx, claimed))
-            message = _MESSAGES[row.action](letter.matter)
+            message = _MESSAGES[claimed.action](letter.matter)
         except (LookupError, NotFoundError) as error:
-            _LOG.exception("no message can be made of delivery %d", row.id)
+            _LOG.exception("no message can be made of delivery %d", claimed.id)
             self._put(
                 claimed, delivery.after_misfit(parcel_of(claimed), f"our own fault: {type(error).__name__}")
             )
             return
-        if row.channel == Channel.FALLBACK and not _still_matters(letter.about):
+        if claimed.channel == Channel.FALLBACK and not _still_matters(letter.about):
             self._put(claimed, delivery.after_success(parcel_of(claimed), SETTLED))
             return
-        if row.action == Told.OPENED and _is_told_by_its_end(letter.matter.incident):
+        if claimed.action == Told.OPENED and _is_told_by_its_end(letter.matter.incident):
             self._put(claimed, delivery.after_success(parcel_of(claimed), SETTLED))
             return
         self._say(claimed, message)
@@ -125,9 +122,10 @@ class Silence:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    def deliver(self, row: DeliveryRow) -> None:
+    def carry(self, claimed: DeliveryRow) -> None:
         """Settle it."""
-        self._outbox.record(lambda tx: deliveries.finish_unsent(tx, row, NOBODY))
+        after = delivery.after_success(parcel_of(claimed), NOBODY)
+        self._outbox.record(lambda tx: self._outbox.put(tx, claimed, after))
 
 
 def _is_told_by_its_end(incident: Incident) -> bool:

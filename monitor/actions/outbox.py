@@ -6,18 +6,27 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from monitor.clock import Clock
 from monitor.errors import BusyError, NotFoundError, StoreError
 from monitor.fleet import Fleet
+from monitor.journal.consequences import DeliveryState
 from monitor.journal.entries import Entry
 from monitor.store import deliveries, readings
 from monitor.store.database import Database, Transaction
 from monitor.store.deliveries import DeliveryRow, Standing
-from monitor.tickets.delivery import LONGEST_ASKED_PAUSE, Parcel, Step, after_begin, after_claim
+from monitor.tickets.delivery import (
+    LONGEST_ASKED_PAUSE,
+    Manner,
+    Parcel,
+    after_begin,
+    after_claim,
+    after_crash,
+    next_step,
+)
 from monitor.tickets.port import DeliveryError, Fate
 
 _LOG = logging.getLogger(__name__)
@@ -96,9 +105,10 @@ class Outbox:
             return False
         return until is not None
 
-    def claim(self, row: DeliveryRow, step: Step) -> DeliveryRow | None:
-        """Make a delivery ours; None if somebody else was faster."""
-        parcel = after_claim(parcel_of(row), step)
+    def claim(self, row: DeliveryRow, manner: Manner) -> DeliveryRow | None:
+        """Make a delivery ours, to be sent or to be looked up; None if somebody else was faster."""
+        before = parcel_of(row)
+        parcel = after_claim(before, next_step(before, manner))
         with self.database.writing() as tx:
             if not deliveries.move(tx, row, standing_of(parcel)):
                 return None
@@ -117,6 +127,29 @@ class Outbox:
         number = self.record(work)
         self.checkpoint("recorded")
         return moved(row, parcel), number
+
+    def recover(self) -> int:
+        """Free what a process that died had in hand; return how many deliveries that were."""
+
+        def work(tx: Transaction) -> int:
+            rows = deliveries.held(tx)
+            for row in rows:
+                self._free(tx, row, self.clock.now())
+            return len(rows)
+
+        return self.record(work)
+
+    def take_back(self, claimed: DeliveryRow, due: datetime) -> None:
+        """Free a delivery at which whoever claimed it has failed, to go on at `due`; what was moved on since is left alone."""
+        ours = ((claimed.state, claimed.attempts), (DeliveryState.SENDING, claimed.attempts + 1))
+        with self.database.writing() as tx:
+            for row in deliveries.held(tx):
+                if row.id == claimed.id and (row.state, row.attempts) in ours:
+                    self._free(tx, row, due)
+
+    def _free(self, tx: Transaction, row: DeliveryRow, due: datetime) -> None:
+        deliveries.interrupt(tx, row.id)
+        self.put(tx, row, replace(after_crash(parcel_of(row), self.clock.now()), due=due))
 
     def put(self, tx: Transaction, row: DeliveryRow, parcel: Parcel) -> None:
         """Move a delivery that is ours; that somebody else has moved it is a fault of the program."""

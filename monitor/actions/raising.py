@@ -26,7 +26,7 @@ from monitor.subscribers.complaint import Complaint, Deed, complaint, waited_wor
 from monitor.subscribers.port import Message, Messenger, Reach
 from monitor.support.answers import promised_words
 from monitor.tickets import delivery
-from monitor.tickets.delivery import BLIND, Parcel, Step
+from monitor.tickets.delivery import BLIND, Parcel
 from monitor.tickets.port import Action, DeliveryError, Fate, Order
 from monitor.tickets.priorities import Priority
 
@@ -62,11 +62,8 @@ class RaiseCourier:
         self._to = to
         self._on_result = on_result
 
-    def deliver(self, row: DeliveryRow) -> None:
+    def carry(self, claimed: DeliveryRow) -> None:
         """Carry a step that is due to the helpdesk."""
-        claimed = self._outbox.claim(row, Step.SEND)
-        if claimed is None:
-            return
         matter = _matter_of(self._outbox, claimed)
         needless = _needless(matter, self._to.helpdesk.name)
         if matter is None or matter.case is None or needless:
@@ -189,11 +186,8 @@ class ComplaintCourier:
         self._to = to
         self._heads = heads
 
-    def deliver(self, row: DeliveryRow) -> None:
+    def carry(self, claimed: DeliveryRow) -> None:
         """Say it once more, unless it has become needless."""
-        claimed = self._outbox.claim(row, Step.SEND)
-        if claimed is None:
-            return
         matter = _matter_of(self._outbox, claimed)
         if matter is None or matter.case is None or not matter.case.waits:
             _put(self._outbox, claimed, delivery.after_success(parcel_of(claimed), SETTLED))
@@ -216,7 +210,7 @@ class ComplaintCourier:
 
         def work(tx: Transaction) -> None:
             self._outbox.put(tx, sending, after)
-            deliveries.end_attempt(tx, row.id, attempt, ended)
+            deliveries.end_attempt(tx, sending.id, attempt, ended)
 
         self._outbox.record(work)
         self._outbox.checkpoint("committed")

@@ -16,8 +16,8 @@ from monitor.store import deliveries
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.tickets import delivery, orders
-from monitor.tickets.delivery import Manner, Parcel, Step
-from monitor.tickets.port import Action, DeliveryError, Fate, Order, Receipt, TicketStatus
+from monitor.tickets.delivery import BLIND, Manner, Parcel
+from monitor.tickets.port import Action, DeliveryError, Fate, Helpdesk, Order, Receipt, TicketStatus
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,16 +35,12 @@ class TicketCourier:
         self._to = to
         self._on_result = on_result
 
-    def deliver(self, row: DeliveryRow) -> None:
-        """Carry a delivery that is due one step on."""
-        manner = delivery.manner_of(Action(row.action), self._to.helpdesk.search_lag)
-        step = delivery.next_step(parcel_of(row), manner)
-        claimed = self._outbox.claim(row, step)
-        if claimed is None:
-            return
+    def carry(self, claimed: DeliveryRow) -> None:
+        """Send it, or look it up."""
+        manner = manner_at(self._to.helpdesk, claimed)
         try:
             task = self._outbox.read(lambda tx: load(tx, claimed, self._to, self._outbox.fleet))
-            order = orders.order_of(Action(row.action), row.seq, task.story, task.entry, task.present)
+            order = orders.order_of(Action(claimed.action), claimed.seq, task.story, task.entry, task.present)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the delivery must not stay claimed for ever
@@ -52,7 +48,7 @@ class TicketCourier:
             return
         if order is None:
             self._needless(claimed, NO_TICKET if task.ticket is None else "the ticket has it already")
-        elif step is Step.LOOK:
+        elif claimed.state is DeliveryState.LOOKUP:
             self._look(task, order, manner)
         else:
             self._send(task, order, manner)
@@ -225,6 +221,13 @@ class TicketCourier:
             status=orders.status_after(order) or known,
         )
         return Entry(kind=Kind.TICKET_UPDATED, moment=moment, subject=task.row.incident, body=updated)
+
+
+def manner_at(helpdesk: Helpdesk, row: DeliveryRow) -> Manner:
+    """Return what may be done about a delivery whose fate is unknown; of what is no action on a ticket nothing can be looked up."""
+    if row.channel != Channel.TICKET:
+        return BLIND
+    return delivery.manner_of(Action(row.action), helpdesk.search_lag)
 
 
 def _leave_out_what_was_told(tx: Transaction, waiting: Sequence[DeliveryRow]) -> None:

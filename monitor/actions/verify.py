@@ -28,7 +28,7 @@ from monitor.store import deliveries, readings
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.tickets import delivery, orders
-from monitor.tickets.delivery import BLIND, Step
+from monitor.tickets.delivery import BLIND
 from monitor.tickets.port import Action, Deed, DeliveryError, Fate, Found, TicketStatus
 from monitor.tickets.story import is_open
 
@@ -67,11 +67,8 @@ class Verifier:
         self._to = to
         self._on_result = on_result
 
-    def deliver(self, row: DeliveryRow) -> None:
+    def carry(self, claimed: DeliveryRow) -> None:
         """Look once; nothing is done when the journal knows no ticket any more."""
-        claimed = self._outbox.claim(row, Step.SEND)
-        if claimed is None:
-            return
         task = self._outbox.read(lambda tx: load(tx, claimed, self._to, self._outbox.fleet))
         if task.ticket is not None and task.ticket.helpdesk != self._to.helpdesk.name:
             after = delivery.after_success(parcel_of(claimed), ELSEWHERE)

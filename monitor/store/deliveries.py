@@ -200,33 +200,19 @@ def finish_unsent(tx: Transaction, row: DeliveryRow, detail: str) -> None:
     )
 
 
-def recover_after_crash(
-    tx: Transaction, now: datetime, *, delivery: int | None = None, due: datetime | None = None
-) -> int:
-    """Bring back what a process that died had in hand; return how many deliveries that were.
-
-    What was being sent may have arrived at any moment until now, so its fate is unknown from now on. What was only
-    claimed is free again, and what was being looked up is looked up again. With `delivery` only that one is brought
-    back; it goes on at `due`, at once if that is left out.
-    """
-    held = "state IN ('claimed', 'sending', 'lookup') AND (:delivery IS NULL OR id = :delivery)"
-    tx.execute(
-        "UPDATE attempts SET outcome = 'interrupted' WHERE ended_ms IS NULL AND outcome IS NULL"  # noqa: S608 - a constant
-        f" AND delivery IN (SELECT id FROM deliveries WHERE {held})",
-        {"delivery": delivery},
+def held(tx: Transaction) -> tuple[DeliveryRow, ...]:
+    """Return what somebody has in hand, or had when the process died."""
+    rows = tx.rows(
+        f"SELECT {_COLUMNS} FROM deliveries WHERE state IN ('claimed', 'sending', 'lookup')"  # noqa: S608 - the columns are a constant
     )
-    return tx.execute(
-        f"""
-        UPDATE deliveries SET
-          due_ms = :due,
-          sent_ms = CASE state WHEN 'sending' THEN :now ELSE sent_ms END,
-          state = CASE
-            WHEN state = 'claimed' THEN 'ready'
-            WHEN state = 'sending' OR sent_ms IS NOT NULL THEN 'ambiguous'
-            ELSE 'retry' END
-        WHERE {held}
-        """,  # noqa: S608 - a constant
-        {"now": milliseconds(now), "due": milliseconds(due or now), "delivery": delivery},
+    return tuple(_row(row) for row in rows)
+
+
+def interrupt(tx: Transaction, delivery: int) -> None:
+    """Put down of the attempt that is under way that nobody will complete it."""
+    tx.execute(
+        "UPDATE attempts SET outcome = 'interrupted' WHERE delivery = ? AND ended_ms IS NULL AND outcome IS NULL",
+        (delivery,),
     )
 
 

@@ -166,11 +166,6 @@ def after_crash(parcel: Parcel, now: datetime) -> Parcel:
             return parcel
 
 
-def after_appeal(parcel: Parcel, now: datetime) -> Parcel:
-    """A person, or a new configuration, asks to try a rejected delivery again."""
-    return replace(_moved(parcel, _S.RETRY), attempts=0, due=now)
-
-
 def pause(attempts: int, error: DeliveryError, chance: float) -> timedelta:
     """Return how long to wait: 2^attempts seconds and at most 300, give or take 20 %, and never less than asked for."""
     if error.fate in (Fate.FORBIDDEN, Fate.REFUSED):

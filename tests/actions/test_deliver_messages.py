@@ -205,7 +205,12 @@ def test_the_workers_leave_a_call_that_lasts_and_the_next_start_finds_it(make_ho
 
 def test_workers_rest_until_something_is_due(house: House) -> None:
     """An idle service that looks into its queues every second costs more than many looks."""
-    rest = house.deliverer._rest_s
+
+    def rest(channel: Channel) -> float:
+        return house.deliverer._rest_s(
+            next(post for post in house.deliverer._posts if channel in post.channels)
+        )
+
     assert rest(Channel.TICKET) == 60
     house.queue(builders.opened(builders.incident()))
     assert rest(Channel.TICKET) == 1

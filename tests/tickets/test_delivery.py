@@ -132,10 +132,8 @@ def test_after_a_crash_what_was_being_sent_has_an_unknown_fate(
     assert delivery.after_crash(parcel(state, sent_at=sent_at), NOW).state is after
 
 
-def test_a_rejected_delivery_that_is_tried_again_is_looked_up_first() -> None:
-    after = delivery.after_appeal(parcel(S.REJECTED, attempts=7), NOW)
-    assert (after.state, after.attempts) == (S.RETRY, 0)
-    assert delivery.next_step(after, CREATE) is Step.LOOK
+def test_what_was_tried_before_is_looked_up_first() -> None:
+    assert delivery.next_step(parcel(S.RETRY), CREATE) is Step.LOOK
 
 
 def test_done_is_final() -> None:
