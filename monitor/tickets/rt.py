@@ -17,7 +17,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from monitor.language.phrases import Phrase
-from monitor.tickets.answers import body_of, is_number, short_subject
+from monitor.tickets.answers import body_of, is_number, said_before, short_subject
 from monitor.tickets.beforehand import Fitness, afterwards, beforehand
 from monitor.tickets.mapping import Places
 from monitor.tickets.port import (
@@ -166,14 +166,13 @@ class Rt:
 
     def _was_said(self, order: Order) -> bool:
         """Did we write this already? Only what is internal carries its key: the subject of a reply is for those who get it."""
-        if not order.internal:
-            return False
         us = self._api.us()
-        history = self._api.latest(order.ticket)
-        return any(
-            each.type == "Comment" and each.creator.id == us and each.data.strip() == order.key
-            for each in history
-        )
+        ours = [each for each in self._api.written(order.ticket) if each.creator.id == us]
+        if order.internal:
+            return any(each.type == "Comment" and each.data.strip() == order.key for each in ours)
+        if not ours or ours[0].type != "Correspond":
+            return False
+        return said_before([self._api.words_of(ours[0].id)], order.body)
 
     def _say(self, order: Order, before: _Before, status: str = "") -> None:
         """Write what an order says; a new status goes with it, so that there is never the one without the other."""

@@ -157,6 +157,7 @@ class Transaction(Shape):
 
 
 _REPLIES = json.dumps([{"field": "Type", "value": "Correspond"}])
+_WRITTEN = json.dumps([{"field": "Type", "value": kind} for kind in ("Correspond", "Comment")])
 _HISTORY = "Type,Field,OldValue,NewValue,Data,Created,Creator,ObjectId"
 
 
@@ -254,9 +255,9 @@ class Api:
         """Return what was done on a ticket and on those that were merged into it, oldest first."""
         return self._list(_Page[Transaction], f"/ticket/{ticket}/history", (("fields", _HISTORY),))
 
-    def latest(self, ticket: str) -> tuple[Transaction, ...]:
-        """Return the last hundred entries of the history, the newest first."""
-        asked = (("fields", _HISTORY), ("orderby", "id"), ("order", "DESC"))
+    def written(self, ticket: str) -> tuple[Transaction, ...]:
+        """Return the last hundred things that were written on a ticket after it was opened, the newest first."""
+        asked = (("query", _WRITTEN), ("fields", _HISTORY), ("orderby", "id"), ("order", "DESC"))
         return self._page(_Page[Transaction], f"/ticket/{ticket}/history", asked, 1).items
 
     def replies(self, ticket: str) -> Iterator[Transaction]:
@@ -267,13 +268,11 @@ class Api:
     def texts(self, ticket: str) -> Mapping[str, str]:
         """Return what was written on a ticket, plain text by the number of the transaction."""
         texts = json.dumps([{"field": "ContentType", "operator": "STARTSWITH", "value": "text/"}])
-        asked = (("query", texts), ("fields", "TransactionId,ContentType,Filename,Content"))
-        said: dict[str, str] = {}
-        for part in self._list(_Page[_Part], f"/ticket/{ticket}/attachments", asked):
-            # Mail comes in several versions of one text, the plain one first, and with files.
-            if not part.file and part.content:
-                said.setdefault(part.transaction, part.words())
-        return said
+        return self._said(f"/ticket/{ticket}/attachments", (("query", texts),))
+
+    def words_of(self, transaction: str) -> str:
+        """Return what was written in one entry of a history, plain text; empty if nothing was."""
+        return self._said(f"/transaction/{transaction}/attachments").get(transaction, "")
 
     def create(self, content: Mapping[str, object]) -> str:
         """Open a ticket and return its number."""
@@ -290,6 +289,15 @@ class Api:
         """Add a `comment`, for those who work there, or a `correspond`, for everybody."""
         path = f"/REST/2.0/ticket/{ticket}/{way}"
         self._client.ask(Ask(method="POST", path=path, action=action, json=content))
+
+    def _said(self, path: str, query: tuple[tuple[str, str], ...] = ()) -> Mapping[str, str]:
+        said: dict[str, str] = {}
+        asked = (*query, ("fields", "TransactionId,ContentType,Filename,Content"))
+        for part in self._list(_Page[_Part], path, asked):
+            # Mail comes in several versions of one text, the plain one first, and with files.
+            if not part.file and part.content:
+                said.setdefault(part.transaction, part.words())
+        return said
 
     def _credentials(self) -> Mapping[str, str]:
         options = self._options

@@ -213,6 +213,22 @@ def test_a_comment_that_comes_twice_is_written_once(server: RequestTracker, rt: 
     assert [each["Type"] for each in history].count("Comment") == 2
 
 
+def test_a_reply_that_comes_again_is_written_once(server: RequestTracker, rt: Rt, reference: str) -> None:
+    """It bears no key, for its subject is read by those who get it: the last that we wrote tells, whatever others wrote since."""
+    ticket = rt.perform(order(reference)).ticket
+    body = "Falla smtp:\n\n  también «imap»  \n"
+    for action, words in ((Action.COMMENT, body), (Action.PRIORITY, "Sube."), (Action.COMMENT, body)):
+        for _ in range(2):
+            again = order(reference, action, ticket, body=words, priority=Priority.URGENT, internal=False)
+            built(server).perform(again)
+            server.write("ana", ticket, "correspond", "Lo miro")
+    history = server.ask("vigia", "GET", f"/ticket/{ticket}/history?fields=Type,Creator&per_page=100")[
+        "items"
+    ]
+    ours = [each["Type"] for each in history if each["Creator"]["id"] == "vigia"]
+    assert ours.count("Correspond") == 3
+
+
 def test_public_words_close_the_ticket_with_them(server: RequestTracker, rt: Rt, reference: str) -> None:
     """A reply opens what was closed, so status and words go in one request."""
     ticket = rt.perform(order(reference)).ticket
