@@ -1,4 +1,4 @@
-"""One ticket through its whole life at the real helpdesk, marked as a test: the proof that tickets are opened, found and closed there."""
+"""One ticket through its whole life at the real helpdesk, marked as a test: the proof that tickets are opened, found, closed and reopened there."""
 
 from __future__ import annotations
 
@@ -88,13 +88,29 @@ def written(trial: Trial) -> Iterator[Step]:
 def _lived(trial: Trial, ticket: str) -> Iterator[Step]:
     yield _find(trial, ticket, lambda _found: True, "find")
     for seq, action in enumerate((Action.COMMENT, Action.PRIORITY, Action.RESOLVE), 2):
-        try:
-            _performed(trial, _order(trial, action, ticket, seq))
-        except DeliveryError as error:
-            yield Step(name=action, ok=False, detail=error.detail)
-        else:
-            yield Step(name=action, ok=True, detail=f"ticket {ticket}")
-    yield _find(trial, ticket, lambda found: found.status is TicketStatus.CLOSED, "closed")
+        yield _acted(trial, _order(trial, action, ticket, seq), action)
+    closed = _find(trial, ticket, _is_closed, "closed")
+    yield closed
+    if not closed.ok:
+        return
+    reopened = _acted(trial, _order(trial, Action.REOPEN, ticket, 5), Action.REOPEN)
+    yield reopened
+    if reopened.ok:
+        yield _find(trial, ticket, lambda found: not _is_closed(found), "reopened")
+    yield _acted(trial, _order(trial, Action.RESOLVE, ticket, 6), "resolve_again")
+    yield _find(trial, ticket, _is_closed, "closed_again")
+
+
+def _is_closed(found: Found) -> bool:
+    return found.status is TicketStatus.CLOSED
+
+
+def _acted(trial: Trial, order: Order, name: str) -> Step:
+    try:
+        _performed(trial, order)
+    except DeliveryError as error:
+        return Step(name=name, ok=False, detail=error.detail)
+    return Step(name=name, ok=True, detail=f"ticket {order.ticket}")
 
 
 def _performed(trial: Trial, order: Order) -> Receipt:

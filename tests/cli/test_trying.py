@@ -16,7 +16,10 @@ from tests.cli.conftest import Installation, Vigia
 from tests.servers.helpdesk import SECRET, Helpdesk
 from tests.servers.post_office import post_office
 
-STEPS = ["inspect", "open", "find", "comment", "priority", "resolve", "closed"]
+STEPS = [
+    *("inspect", "open", "find", "comment", "priority", "resolve", "closed"),
+    *("reopen", "reopened", "resolve_again", "closed_again"),
+]
 
 
 @pytest.fixture
@@ -74,7 +77,14 @@ def test_one_ticket_goes_the_whole_way_outside(vigia: Vigia, outside: Installati
     answer = vigia("ticket", "selftest", "--write", *outside.where)
     assert answer.status == 0, answer.out
     [ticket] = server.tickets
-    assert [action for action, _ in ticket.messages] == ["create", "comment", "priority", "resolve"]
+    assert [action for action, _ in ticket.messages] == [
+        "create",
+        "comment",
+        "priority",
+        "resolve",
+        "reopen",
+        "resolve",
+    ]
     assert ticket.reference in answer.out
     assert {"comment", "resolve"} <= {ticket.messages[place][0] for place in ticket.internal}
 
@@ -88,6 +98,17 @@ def test_a_helpdesk_that_drops_references_is_found_out(
     failed = [step["step"] for step in answer.document if not step["ok"]]
     assert failed == ["find", "closed"]
     # What was opened is closed all the same.
+    assert [ticket.status for ticket in server.tickets] == ["closed"]
+
+
+def test_a_helpdesk_that_opens_nothing_again_is_found_out(
+    vigia: Vigia, outside: Installation, server: Helpdesk
+) -> None:
+    server.modes.extend(["ok"] * 4 + ["422"])
+    answer = vigia("ticket", "selftest", "--write", *outside.where, "--json")
+    assert answer.status == 1
+    failed = [step["step"] for step in answer.document if not step["ok"]]
+    assert failed == ["reopen"]
     assert [ticket.status for ticket in server.tickets] == ["closed"]
 
 
