@@ -1,4 +1,4 @@
-"""What people do at the helpdesk to the tickets of what goes on: answers, notes, assignments, and that they close one too early.
+"""What people do at the helpdesk to the tickets of what goes on or just ended: answers, notes, assignments, closing one too early.
 
 It is put on record for operators, never taken for `vigia incident acknowledge`, and each thing once, whoever reads it how often.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from monitor.actions.outbox import Append
 from monitor.journal.consequences import Channel, DeliveryState
@@ -20,8 +21,8 @@ from monitor.tickets.wording import printable
 
 DISPUTED_AFTER = timedelta(minutes=15)
 """So long a ticket may be closed although what it is about goes on, before that is said there."""
-# Helpdesks count requests: in a large outage each ticket is read less often.
-_AT_ONCE = 60
+FOLLOWED_FOR = timedelta(hours=24)
+"""So long after its end the ticket of an incident is still read, for what people write then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +30,44 @@ class _Seen:
     """What was read of one ticket: how it stands, None if that cannot be told, and what people did on it."""
 
     known: TicketRow
+    goes_on: bool
     status: TicketStatus | None
     answered_at: datetime | None
     words: tuple[Word, ...]
 
 
+class _Rounds:
+    """Which tickets have their turn: each once in `every`, at most `at_once` of them, those first that were read longest ago.
+
+    Helpdesks count requests: of many tickets each is read less often.
+    """
+
+    def __init__(self, every: timedelta, at_once: int) -> None:
+        self._every = every
+        self._at_once = at_once
+        self._read_at: dict[str, datetime] = {}
+
+    def due(self, tx: Transaction, rows: Sequence[TicketRow], now: datetime) -> list[TicketRow]:
+        """Return the tickets to be read now; what is no more among the rows is forgotten."""
+        self._read_at = {
+            row.reference: self._read_at[row.reference] for row in rows if row.reference in self._read_at
+        }
+        ordered = sorted(rows, key=lambda row: self._read_at.get(row.reference, row.opened_at))
+        return list(islice((row for row in ordered if self._is_due(tx, row, now)), self._at_once))
+
+    def note(self, row: TicketRow, now: datetime) -> None:
+        """Note that a ticket was read."""
+        self._read_at[row.reference] = now
+
+    def _is_due(self, tx: Transaction, row: TicketRow, now: datetime) -> bool:
+        last = self._read_at.get(row.reference)
+        # A clock that was set back makes what was read last a matter of the future.
+        is_early = last is not None and timedelta(0) <= now - last < self._every
+        return not is_early and not _is_under_way(tx, row)
+
+
 class Follower:
-    """Reads the tickets of open incidents, those first that were read longest ago."""
+    """Reads the tickets of incidents that are open every time, and of those that ended lately at once and then every five minutes."""
 
     def __init__(self, database: Database, helpdesk: Helpdesk, append: Append, *, reopens: bool) -> None:
         """Take the parts; with `reopens` a ticket that was closed too early is opened again, else it is only told."""
@@ -43,7 +75,8 @@ class Follower:
         self._helpdesk = helpdesk
         self._append = append
         self._reopens = reopens
-        self._read_at: dict[str, datetime] = {}
+        self._open = _Rounds(timedelta(0), at_once=60)
+        self._ended = _Rounds(timedelta(minutes=5), at_once=15)
 
     def follow(self, now: datetime) -> bool:
         """Read once, and put on record what is new; return whether anything was.
@@ -53,25 +86,26 @@ class Follower:
         if self._helpdesk.search_lag is None and self._helpdesk.records is None:
             return False
         with self._database.reading() as tx:
-            rows = readings.followed(tx, self._helpdesk.name)
-        self._read_at = {row.reference: self._read_at.get(row.reference, row.opened_at) for row in rows}
-        ordered = sorted(rows, key=lambda row: self._read_at[row.reference])
-        news = [self._one(row, now) for row in ordered[:_AT_ONCE]]
+            going_on = self._open.due(tx, readings.followed(tx, self._helpdesk.name), now)
+            lately = readings.followed_after(tx, self._helpdesk.name, now - FOLLOWED_FOR)
+            ended = self._ended.due(tx, lately, now)
+        news = [self._one(row, self._open, now) for row in going_on]
+        news += [self._one(row, self._ended, now) for row in ended]
         return any(news)
 
-    def _one(self, row: TicketRow, now: datetime) -> bool:
-        seen = self._look(row)
-        self._read_at[row.reference] = now
+    def _one(self, row: TicketRow, rounds: _Rounds, now: datetime) -> bool:
+        seen = self._look(row, goes_on=rounds is self._open)
         with self._database.writing() as tx:
             known = readings.ticket(tx, row.reference)
             # Our own deliveries may have changed it while it was read: then it is read anew the next time.
             if known != row or _is_under_way(tx, row):
                 return False
+            rounds.note(row, now)
             entries = [*self._noted(tx, seen, now), *_turned(seen, now), *self._disputed(seen, now)]
             self._append(tx, entries)
         return bool(entries)
 
-    def _look(self, row: TicketRow) -> _Seen:
+    def _look(self, row: TicketRow, *, goes_on: bool) -> _Seen:
         records, lag = self._helpdesk.records, self._helpdesk.search_lag
         try:
             words = () if records is None else records.words(row.ticket)
@@ -82,7 +116,14 @@ class Follower:
             words = ()
         found = () if lag is None else self._helpdesk.find(row.reference)
         mine = next((one for one in found if one.ticket == row.ticket), None)
-        return _Seen(known=row, status=_status(mine, words), answered_at=_answered(mine, words), words=words)
+        return _Seen(
+            known=row,
+            goes_on=goes_on,
+            # What is over stays as our own resolution left it, whatever an index that lags behind still shows.
+            status=_status(mine, words) if goes_on else None,
+            answered_at=_answered(mine, words),
+            words=words,
+        )
 
     def _noted(self, tx: Transaction, seen: _Seen, now: datetime) -> Iterator[Entry]:
         known = {note.key for note in readings.notes(tx, seen.known.reference)}
@@ -103,7 +144,7 @@ class Follower:
     def _disputed(self, seen: _Seen, now: datetime) -> Iterator[Entry]:
         known = seen.known
         closed = known.status == TicketStatus.CLOSED and seen.status in (None, TicketStatus.CLOSED)
-        if not closed or known.disputed_at is not None or known.closed_at is None:
+        if not seen.goes_on or not closed or known.disputed_at is not None or known.closed_at is None:
             return
         if now - known.closed_at >= DISPUTED_AFTER:
             body = TicketDisputed(incident=known.incident, reference=known.reference, reopen=self._reopens)

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from monitor.actions.append import append
-from monitor.actions.follow import DISPUTED_AFTER, Follower
+from monitor.actions.follow import DISPUTED_AFTER, FOLLOWED_FOR, Follower
+from monitor.identifiers import IncidentId
 from monitor.journal.consequences import Channel
 from monitor.journal.entries import Kind
 from monitor.store import deliveries, journal, readings
@@ -193,12 +194,91 @@ def test_a_helpdesk_that_is_away_changes_nothing(house: House) -> None:
     assert told(house, Kind.TICKET_UPDATED) == []
 
 
-def test_only_what_goes_on_is_read(house: House) -> None:
-    opened(house)
+def reading(house: House, words: Sequence[Word]) -> tuple[Follower, Read]:
+    """Return who follows a helpdesk that tells these words, and what counts how often it was asked for them."""
+    helpdesk = ReadableWebhook(webhook(house.helpdesk, house.clock)._options, house.clock.now)
+    helpdesk.records = read = Read()
+    read.done = list(words)
+    return again(house, helpdesk), read
+
+
+def over(house: House) -> None:
     house.happen(builders.resolved(builders.incident(), builders.START + 10 * MINUTE))
-    asked = len(house.helpdesk.asked)
-    assert not follower(house).follow(house.clock.step(MINUTE))
-    assert len(house.helpdesk.asked) == asked
+
+
+def test_what_was_written_just_before_the_end_and_after_it_is_told_too(house: House) -> None:
+    opened(house)
+    clerk, read = reading(house, [])
+    clerk.follow(house.clock.step(MINUTE))
+    read.done = [
+        word("1", Deed.ANSWER, "Lo miramos", 9 * MINUTE),
+        word("2", Deed.ASSIGNED, "eva", 9 * MINUTE),
+    ]
+    over(house)
+    assert clerk.follow(house.clock.step(MINUTE))
+    read.done.append(word("3", Deed.NOTE, "Era el disco", 30 * MINUTE))
+    assert clerk.follow(house.clock.step(5 * MINUTE))
+    with house.database.reading() as tx:
+        notes, row = readings.notes(tx, REFERENCE), readings.ticket(tx, REFERENCE)
+    assert [note.deed for note in notes] == ["answer", "assigned", "note"]
+    assert row is not None
+    assert (row.status, row.first_answer_at) == ("closed", builders.START + 9 * MINUTE)
+
+
+def test_what_is_over_is_read_at_once_then_every_five_minutes_and_no_more_after_a_day(house: House) -> None:
+    opened(house)
+    clerk, read = reading(house, [])
+    over(house)
+    asked = []
+    for _ in range(11):
+        clerk.follow(house.clock.now())
+        asked.append(read.asked)
+        house.clock.step(MINUTE)
+    assert asked == [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3]
+    clerk.follow(house.clock.step(FOLLOWED_FOR))
+    assert read.asked == 3
+
+
+def test_what_people_do_after_the_end_opens_nothing_again_and_is_not_disputed(house: House) -> None:
+    opened(house)
+    clerk, read = reading(
+        house, [word("1", Deed.CLOSED, "", 9 * MINUTE), word("2", Deed.REOPENED, "", 20 * MINUTE)]
+    )
+    over(house)
+    house.helpdesk.tickets[0].status = "open"
+    for _ in range(12):
+        clerk.follow(house.clock.step(5 * MINUTE))
+        house.steps()
+    assert read.asked == 12
+    with house.database.reading() as tx:
+        row, incident = readings.ticket(tx, REFERENCE), readings.incident(tx, builders.INCIDENT)
+    assert row is not None
+    assert row.status == "closed"
+    assert incident is not None
+    assert not incident.open
+    assert told(house, Kind.TICKET_DISPUTED) == []
+    assert [row.action for row in house.rows()] == ["create", "resolve"]
+
+
+def test_an_end_that_is_still_on_its_way_is_waited_for_without_asking(house: House) -> None:
+    opened(house)
+    clerk, read = reading(house, [word("1", Deed.NOTE, "hm")])
+    house.helpdesk.modes.extend(["503"] * 50)
+    over(house)
+    assert not clerk.follow(house.clock.step(MINUTE))
+    assert read.asked == 0
+
+
+def test_many_that_are_over_are_read_a_few_at_a_time(house: House) -> None:
+    for number in range(40):
+        one = builders.incident(IncidentId(f"01JD9ZK3V8QW5R7T2M4N6P8S{number:02}"))
+        house.happen(builders.opened(one), builders.resolved(one, builders.START + 10 * MINUTE))
+    clerk, read = reading(house, [])
+    asked = []
+    for _ in range(4):
+        clerk.follow(house.clock.step(MINUTE))
+        asked.append(read.asked)
+    assert asked == [15, 30, 40, 40]
 
 
 def test_a_replay_tells_the_same_and_asks_nobody(house: House) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.identifiers import IncidentId, TicketId
+from monitor.identifiers import IncidentId, TicketId, milliseconds
 from monitor.store.columns import instant
 from monitor.store.database import Row, Transaction, Value
 
@@ -69,13 +69,21 @@ def notes(tx: Transaction, reference: str) -> tuple[Note, ...]:
 def followed(tx: Transaction, helpdesk: str) -> tuple[TicketRow, ...]:
     """Return the tickets at a helpdesk that tell of anything that goes on, the newest first."""
     return _select(
-        tx,
-        "WHERE helpdesk = ? AND EXISTS (SELECT 1 FROM incidents WHERE open = 1"
-        " AND (incidents.id = tickets.incident OR incidents.mass = tickets.incident))"
-        " ORDER BY tickets.opened_ms DESC, reference DESC",
-        (helpdesk,),
+        tx, f"WHERE helpdesk = ? AND {_GOES_ON} ORDER BY opened_ms DESC, reference DESC", (helpdesk,)
     )
 
+
+def followed_after(tx: Transaction, helpdesk: str, since: datetime) -> tuple[TicketRow, ...]:
+    """Return the tickets at a helpdesk of which nothing goes on any more, but something did at `since`, the newest first."""
+    condition = f"WHERE helpdesk = ? AND NOT {_GOES_ON} AND incident IN {_ENDED} ORDER BY opened_ms DESC, reference DESC"
+    return _select(tx, condition, (helpdesk, milliseconds(since)))
+
+
+_GOES_ON = (
+    "EXISTS (SELECT 1 FROM incidents WHERE open = 1"
+    " AND (incidents.id = tickets.incident OR incidents.mass = tickets.incident))"
+)
+_ENDED = "(SELECT COALESCE(mass, id) FROM incidents WHERE resolved_ms >= ?)"
 
 _TICKETS = (
     "SELECT *, (SELECT group_concat(id) FROM (SELECT id FROM incidents WHERE mass = tickets.incident ORDER BY opened_ms, id))"
