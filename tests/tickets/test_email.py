@@ -235,11 +235,14 @@ def test_a_selftest_waits_for_the_acknowledgement(ground: Ground, bench: EmailBe
         language="en",
         wait=wait,
     )
-    steps = {step.name: step.ok for step in written(trial)}
-    assert set(steps) == {"open", "find", "comment", "priority", "resolve", "closed"}
-    assert set(steps.values()) == {True}
-    assert ["[#7]" in each["Subject"] for each in bench.sent] == [False, True, True, True]
-    assert waited == [0, 1, 2, 5, 0, 0]
+    steps = list(written(trial))
+    assert {"open", "comment", "priority", "resolve"} <= {step.name for step in steps}
+    assert {step.ok for step in steps} == {True}
+    [opening, *others] = bench.sent
+    assert opening["Subject"] in {each["Subject"].removeprefix("[#7] ") for each in others}
+    assert all(each["Subject"].startswith("[#7] ") for each in others)
+    assert waited[:4] == [0, 1, 2, 5]
+    assert set(waited[4:]) == {0}
 
 
 def test_an_opening_that_is_sent_again_goes_to_the_ticket_that_it_made(
