@@ -169,7 +169,7 @@ class Deliverer:
         return any(self._round(post, now) for post in self._posts)
 
     def appeal(self, incident: IncidentId | None = None) -> int:
-        """Try again what was rejected, of one incident or of all: for a person who asks, and after a new configuration."""
+        """Try again what the helpdesk refused, of one incident or of all: for a person who asks, and after a new configuration."""
         now = self._outbox.clock.now()
         with self._outbox.database.writing() as tx:
             found = deliveries.appeal(tx, now, incident)

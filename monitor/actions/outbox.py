@@ -13,7 +13,7 @@ from typing import TypeVar
 from monitor.clock import Clock
 from monitor.errors import BusyError, NotFoundError, StoreError
 from monitor.fleet import Fleet
-from monitor.journal.consequences import DeliveryState
+from monitor.journal.consequences import Channel, DeliveryState
 from monitor.journal.entries import Entry
 from monitor.store import deliveries, readings
 from monitor.store.database import Database, Transaction
@@ -90,18 +90,20 @@ class Outbox:
         """Return when something of this channel is due next, or since when it waits behind something else."""
         with self.database.reading() as tx:
             found = deliveries.next_due(tx, channel)
-        held = self._held.get(channel)
+        held = self._held.get(_other_side(channel))
         return found if found is None or held is None else max(found, held)
 
-    def hold(self, channel: str, pause: timedelta) -> None:
-        """Let nothing of a channel go for so long: the other side asked for it, and it means all of us."""
-        self._held[channel] = self.clock.now() + min(pause, LONGEST_ASKED_PAUSE)
+    def heed(self, channel: str, error: DeliveryError) -> None:
+        """Let nothing go to the same side for as long as it asked for a pause, if it did: it means all of us."""
+        if error.retry_after is not None:
+            self._held[_other_side(channel)] = self.clock.now() + min(error.retry_after, LONGEST_ASKED_PAUSE)
 
     def _is_held(self, channel: str, now: datetime) -> bool:
-        until = self._held.get(channel)
+        side = _other_side(channel)
+        until = self._held.get(side)
         if until is not None and not now < until <= now + LONGEST_ASKED_PAUSE:
             # It is over, or the clock was set back.
-            self._held.pop(channel, None)
+            self._held.pop(side, None)
             return False
         return until is not None
 
@@ -185,6 +187,11 @@ class Outbox:
                 tries_left -= 0 if isinstance(error, BusyError) else 1
                 if tries_left == 0 or self.stopping.wait(_BREATH_S):
                     raise
+
+
+def _other_side(channel: str) -> str:
+    """Return whom a channel speaks to: three of them to the helpdesk."""
+    return Channel.TICKET if channel in (Channel.VERIFY, Channel.RAISE) else channel
 
 
 def parcel_of(row: DeliveryRow) -> Parcel:

@@ -42,12 +42,13 @@ _NOT_TAKEN = DeliveryError(Fate.NOT_SENT, "the head of the department could not 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Matter:
-    """One step with the ticket as we know it last; `case` is None for one that is gone."""
+    """One step with the ticket as we know it last; `case` is None for one that is gone. `refused` if the helpdesk did not raise it."""
 
     raised: RaiseRow
     case: CaseRow | None
     fleet: Fleet
     waited: timedelta
+    refused: bool
 
     @property
     def priority(self) -> Priority:
@@ -133,6 +134,7 @@ class RaiseCourier:
             now, chance = self._outbox.clock.now(), self._outbox.chance()
             after = delivery.after_error(parcel_of(row), BLIND, error, now=now, chance=chance)
         self._finish(row, matter, after, ended)
+        self._outbox.heed(row.channel, error)
         _LOG.warning("ticket %s could not be raised: %s", matter.raised.ticket, error.detail)
         self._on_result(error.fate)
 
@@ -174,7 +176,8 @@ class RaiseCourier:
         self._outbox.put(tx, row, after)
         refused = after.state is DeliveryState.REJECTED
         if refused or (after.state is DeliveryState.DONE and after.detail in ("", HIGH_ENOUGH)):
-            told = Delivery(channel=Channel.COMPLAINT, incident=row.incident, action=after.state)
+            # One name for whatever came of it: a step that is tried once more is not told once more.
+            told = Delivery(channel=Channel.COMPLAINT, incident=row.incident, action=Channel.COMPLAINT)
             deliveries.add(tx, told, entry=0, seq=row.seq, due=self._outbox.clock.now())
 
 
@@ -250,7 +253,7 @@ class ComplaintCourier:
                 promised=fleet.support.promise.after,
                 was=step.was,
                 becomes=step.becomes,
-                refused=row.action == DeliveryState.REJECTED,
+                refused=matter.refused,
                 history=history,
             )
         )
@@ -266,7 +269,11 @@ def _matter_of(outbox: Outbox, row: DeliveryRow) -> _Matter | None:
             return None
         fleet = outbox.fleet.read(tx)
         case = cases.case(tx, raised.helpdesk, raised.ticket)
-        return _Matter(raised=raised, case=case, fleet=fleet, waited=_waited(tx, fleet, case, now))
+        raises = deliveries.of_incident(tx, row.incident, Channel.RAISE)
+        refused = any(each.seq == row.seq and each.state is DeliveryState.REJECTED for each in raises)
+        return _Matter(
+            raised=raised, case=case, fleet=fleet, waited=_waited(tx, fleet, case, now), refused=refused
+        )
 
     try:
         return outbox.read(work)

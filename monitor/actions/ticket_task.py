@@ -13,7 +13,7 @@ from monitor.incidents.incident import Incident
 from monitor.incidents.problem import Problem
 from monitor.journal.consequences import Channel, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketRejected
-from monitor.store import deliveries, journal, readings
+from monitor.store import deliveries, journal, observations, readings
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.store.readings import TicketRow
@@ -44,6 +44,19 @@ class Addressee:
     public: bool = False
     classes: Mapping[Problem, Grade] = field(default_factory=lambda: SHIPPED)
     drill: Priority = Priority.LOW
+
+
+_LAST_REFERENCE = "last_reference"
+
+
+def note_reference(tx: Transaction, helpdesk: str, *, found: bool) -> None:
+    """Note whether the last reference that was looked for in a helpdesk led to its ticket."""
+    observations.note(tx, f"{_LAST_REFERENCE}:{helpdesk}", "found" if found else "lost")
+
+
+def loses_references(tx: Transaction, helpdesk: str) -> bool:
+    """Did the last reference lead nowhere, although its ticket was there? A new one would not be found either then."""
+    return readings.installation(tx, f"{_LAST_REFERENCE}:{helpdesk}") == "lost"
 
 
 _ADDED = frozenset({Action.COMMENT, Action.PRIORITY, Action.RESOLVE, Action.REOPEN})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.actions.outbox import Outbox, guarded, parcel_of
-from monitor.actions.ticket_task import NOT_FOUND, Addressee, Task, load, rejection
+from monitor.actions.ticket_task import Addressee, Task, load, loses_references, rejection
 from monitor.errors import StoreError
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketOpened, TicketUpdated
@@ -99,8 +99,7 @@ class TicketCourier:
         """Was the ticket perhaps made, at a helpdesk that did not find the last one by its reference? Who asks for it again wants it."""
         if row.sent_at is None or row.attempts == 0:
             return False
-        said = self._outbox.read(lambda tx: deliveries.last_word(tx, Channel.VERIFY))
-        return said in NOT_FOUND
+        return self._outbox.read(lambda tx: loses_references(tx, self._to.helpdesk.name))
 
     def _give_up(self, task: Task) -> None:
         """Leave it to a person whether there is a ticket: that none is found proves nothing here, and there must not be two."""
@@ -169,8 +168,7 @@ class TicketCourier:
                 self._outbox.append(tx, (rejection(task.row, self._to, error.detail, now),))
 
         self._outbox.record(work)
-        if error.fate is Fate.NOT_SENT and error.retry_after is not None:
-            self._outbox.hold(task.row.channel, error.retry_after)
+        self._outbox.heed(task.row.channel, error)
         _LOG.warning("delivery %d (%s): %s", task.row.id, task.row.action, error.detail)
         self._on_result(error.fate)
 

@@ -16,10 +16,12 @@ from enum import StrEnum
 from monitor.actions.outbox import Outbox, guarded, parcel_of
 from monitor.actions.ticket_task import (
     NOT_FINDABLE,
+    NOT_FOUND,
     STILL_NOT_FINDABLE,
     Addressee,
     Task,
     load,
+    note_reference,
     rejection,
 )
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
@@ -35,6 +37,7 @@ from monitor.tickets.story import is_open
 _LOG = logging.getLogger(__name__)
 
 NOT_LISTED = "the helpdesk does not list the ticket yet"
+UNDER_WAY = "something is on its way to the ticket, and may find out"
 ELSEWHERE = "the ticket was opened in another helpdesk"
 DUPLICATE_RESULT, LOST_RESULT = "duplicate", "lost"
 
@@ -45,17 +48,22 @@ class _End(StrEnum):
     NEWS = NOT_FINDABLE
     KNOWN = STILL_NOT_FINDABLE
     MERGED = "a person merged the ticket into another one"
-    UNDER_WAY = "something is on its way to the ticket, and will find out"
+    REFUSED = "the helpdesk refused to open it anew, which was told"
     LOST = "the ticket was lost: another one is opened"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Past:
-    """What is known of a ticket from before: whether its reference ever led to it, and that it did not was told; what waits for it."""
+    """What is known of a ticket from before: whether its reference ever led to it, and that it did not was told.
+
+    `is_refused`: another one was to be opened, and was refused. `is_under_way`: what waits for the ticket may find that it is gone, or
+    opens another one.
+    """
 
     was_found: bool
     was_told: bool
     was_merged: bool
+    is_refused: bool
     is_under_way: bool
 
 
@@ -111,8 +119,10 @@ class Verifier:
     def _end_of(self, task: Task) -> _End:
         """Return what to do where nothing was found; only a helpdesk that is fit can be believed that a ticket is lost."""
         past = self._outbox.read(lambda tx: _past(tx, task))
+        if past.is_refused:
+            return _End.REFUSED
         if past.is_under_way:
-            return _End.UNDER_WAY
+            raise DeliveryError(Fate.NOT_SENT, UNDER_WAY)
         if past.was_merged:
             return _End.MERGED
         unfound = _End.KNOWN if past.was_told else _End.NEWS
@@ -172,6 +182,8 @@ class Verifier:
         def work(tx: Transaction) -> None:
             self._outbox.put(tx, task.row, after)
             deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", detail))
+            if detail in ("", *NOT_FOUND):
+                note_reference(tx, self._to.helpdesk.name, found=detail == "")
             self._outbox.append(tx, entries)
 
         self._outbox.record(work)
@@ -207,6 +219,7 @@ class Verifier:
             deliveries.end_attempt(tx, task.row.id, attempt, (now, error.fate, error.detail))
 
         self._outbox.record(work)
+        self._outbox.heed(task.row.channel, error)
 
 
 def _past(tx: Transaction, task: Task) -> _Past:
@@ -215,10 +228,13 @@ def _past(tx: Transaction, task: Task) -> _Past:
         for row in deliveries.of_incident(tx, task.row.incident, Channel.VERIFY)
         if row.state is DeliveryState.DONE
     ]
-    waits = deliveries.of_incident(tx, task.row.incident, Channel.TICKET)
+    asked = deliveries.of_incident(tx, task.row.incident, Channel.TICKET)
+    waits = [row for row in asked if row.state not in (DeliveryState.DONE, DeliveryState.REJECTED)]
+    was_found = any(row.detail == "" for row in looks)
     return _Past(
-        was_found=any(row.detail == "" for row in looks),
+        was_found=was_found,
         was_told=any(row.detail in (_End.NEWS, _End.KNOWN) for row in looks),
         was_merged=any(note.deed == Deed.MERGED for note in readings.notes(tx, task.story.reference)),
-        is_under_way=any(row.state not in (DeliveryState.DONE, DeliveryState.REJECTED) for row in waits),
+        is_refused=any(row.action == Action.CREATE and row.state is DeliveryState.REJECTED for row in asked),
+        is_under_way=any(was_found or row.action == Action.CREATE for row in waits),
     )

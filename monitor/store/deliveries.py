@@ -258,11 +258,21 @@ def wake(tx: Transaction, channel: str, now: datetime) -> int:
 
 
 def appeal(tx: Transaction, now: datetime, incident: IncidentId | None = None) -> int:
-    """Try again what was rejected, of one incident or of all; return how many deliveries that are."""
+    """Try again what the helpdesk refused, of one incident or of all; return how many deliveries that are.
+
+    Letters and messages that were refused stay so: they are of their day.
+    """
     return tx.execute(
         "UPDATE deliveries SET state = 'retry', attempts = 0, due_ms = :now"
-        " WHERE state = 'rejected' AND (:incident IS NULL OR incident = :incident)",
-        {"now": milliseconds(now), "incident": incident},
+        " WHERE state = 'rejected' AND channel IN (:ticket, :verify, :raise)"
+        " AND (:incident IS NULL OR incident = :incident)",
+        {
+            "now": milliseconds(now),
+            "incident": incident,
+            "ticket": Channel.TICKET,
+            "verify": Channel.VERIFY,
+            "raise": Channel.RAISE,
+        },
     )
 
 
@@ -281,15 +291,6 @@ def in_state(tx: Transaction, state: DeliveryState) -> int:
     """Return how many deliveries are in this state."""
     row = tx.row("SELECT COUNT(*) AS found FROM deliveries WHERE state = ?", (state,))
     return 0 if row is None else int(row["found"])
-
-
-def last_word(tx: Transaction, channel: str) -> str | None:
-    """Return what was said about the newest delivery of a channel that is done; None before there is one."""
-    row = tx.row(
-        "SELECT detail FROM deliveries WHERE channel = ? AND state = 'done' ORDER BY id DESC LIMIT 1",
-        (channel,),
-    )
-    return None if row is None else str(row["detail"])
 
 
 def of_incident(tx: Transaction, incident: IncidentId, channel: str | None = None) -> tuple[DeliveryRow, ...]:

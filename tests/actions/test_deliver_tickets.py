@@ -11,7 +11,7 @@ import pytest
 from monitor.actions.tickets import BLIND_TO_US
 from monitor.identifiers import IncidentId
 from monitor.incidents.incident import Impact
-from monitor.journal.consequences import DeliveryState
+from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.journal.entries import Reason
 from monitor.store import deliveries, readings
 from monitor.store.database import Database
@@ -274,6 +274,63 @@ def test_where_references_are_not_found_a_ticket_that_was_perhaps_made_is_made_a
     house.deliverer.appeal(OTHER)
     house.wait(2 * MINUTE)
     assert len(house.helpdesk.tickets) == 3
+
+
+def test_a_comment_that_waits_hides_nothing_of_a_helpdesk_that_does_not_find_references(house: House) -> None:
+    """The look at the first ticket comes to its end, so that the lost answer of the next creation makes no second ticket."""
+    house.helpdesk.drops_references = True
+    whole = builders.incident()
+    house.happen(builders.opened(whole))
+    soon = house.clock.now() + timedelta(seconds=1)
+    house.helpdesk.modes.extend(["500_only"] * 10)
+    house.happen(builders.updated(whole, Reason.EASED, soon, builders.evidence("smtp")))
+    house.wait(MINUTE)
+    assert house.states("verify") == [("verify", DeliveryState.DONE)]
+    assert house.states()[1] == ("comment", DeliveryState.RETRY)
+    assert any("referencia" in message.body for message in house.operators.heard)
+    house.helpdesk.modes.clear()
+    house.wait(10 * MINUTE)
+    house.helpdesk.modes.append("hang")
+    second = builders.incident(OTHER, builders.UIO1, opened_at=house.clock.now())
+    house.happen(builders.opened(second))
+    house.wait(10 * MINUTE)
+    assert len(house.helpdesk.tickets) == 2
+
+
+def test_a_ticket_that_was_found_before_is_looked_at_again_until_what_waits_for_it_is_over(
+    house: House,
+) -> None:
+    whole = builders.incident()
+    house.happen(builders.opened(whole))
+    house.wait(MINUTE)
+    house.queue(builders.updated(whole, Reason.EASED, LATER, builders.evidence("smtp")))
+    house.helpdesk.modes.extend(["500_only"] * 4)
+    house.helpdesk.tickets[0].reference = "changed by somebody"
+    house.deliverer.recheck()
+    house.steps()
+    assert house.states("verify")[-1] == ("verify", DeliveryState.RETRY)
+    house.wait(5 * MINUTE)
+    assert house.states()[:2] == [("create", DeliveryState.DONE), ("comment", DeliveryState.DONE)]
+    assert house.states("verify")[-1] == ("verify", DeliveryState.DONE)
+
+
+def test_who_asks_for_a_pause_is_not_asked_by_the_next_look_either(house: House) -> None:
+    for number, server in enumerate((builders.GYE1, builders.UIO1)):
+        identity = IncidentId(f"01JD9ZK3V8QW5R7T2M4N6P8S{number}B")
+        house.queue(builders.opened(builders.incident(identity, server)))
+    house.helpdesk.get_modes.extend(["429"] * 5)
+    house.steps()
+    assert len(house.helpdesk.tickets) == 2
+    assert len(house.helpdesk.get_modes) == 4
+
+
+def test_letters_that_were_refused_are_not_sent_again_because_the_helpdesk_is_asked_again(
+    house: House,
+) -> None:
+    asked = Delivery(channel=Channel.MAIL, incident=IncidentId("desk-1"), action="letter")
+    with house.database.writing() as tx:
+        deliveries.add(tx, asked, entry=1, seq=1, due=builders.START, state=DeliveryState.REJECTED)
+    assert house.deliverer.appeal() == 0
 
 
 def test_a_helpdesk_that_doubles_a_ticket_by_itself_is_put_in_order(house: House) -> None:

@@ -484,6 +484,13 @@ def test_a_step_that_the_helpdesk_refuses_is_told_to_the_head(office: Office):
     [message] = office.head.heard
     assert "el helpdesk no lo permitió" in message.body
 
+    office.shelf.fault = None
+    assert office.deliverer.appeal() == 1
+    while office.deliverer.step():
+        pass
+    assert office.raised() == [("7", Priority.HIGH)]
+    assert len(office.head.heard) == 1
+
 
 def figures(office: Office) -> dict[str, tuple[timedelta | None, int, int]]:
     with office.database.reading() as tx:
