@@ -14,7 +14,7 @@ from monitor.fleet import Fleet
 from monitor.identifiers import IncidentId
 from monitor.journal.consequences import Channel, Delivery
 from monitor.language.zones import day_of, instant_of
-from monitor.store import cases, deliveries, readings
+from monitor.store import cases, deliveries
 from monitor.store.cases import CaseRow, Reads
 from monitor.store.database import Database, Transaction
 from monitor.support.answers import AnswerTime, Inquiry, answer_time
