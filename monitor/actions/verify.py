@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.actions.outbox import Outbox, guarded, parcel_of
@@ -91,14 +91,14 @@ class Verifier:
             self._failed(task, error, attempt)
             return
         if kept is not None:
-            self._done(task, "", self._moved(task, kept), attempt)
+            self._found(task, kept, attempt)
         elif end is _End.LOST:
             self._lost(task, attempt)
         else:
             self._unfound(task, end or _End.NEWS, attempt)
 
     def _one_of(self, task: Task) -> Found | None:
-        """Return the ticket that is kept, others closed; None if there is surely none."""
+        """Return the ticket that is kept, the oldest that is open, others closed; None if there is surely none."""
         known = "" if task.ticket is None else task.ticket.ticket
         found = orders.living(self._to.helpdesk.find(task.story.reference), known)
         if not found:
@@ -106,10 +106,11 @@ class Verifier:
             if self._outbox.clock.now() < task.row.created_at + lag:
                 raise DeliveryError(Fate.NOT_SENT, NOT_LISTED)
             return None
-        kept, *extra = found
+        opened = [each for each in found if each.status is not TicketStatus.CLOSED]
+        if not opened:
+            return next((each for each in found if each.ticket == known), found[0])
+        kept, *extra = opened
         for ticket in extra:
-            if ticket.status is TicketStatus.CLOSED:
-                continue
             self._to.helpdesk.perform(orders.duplicate_order(task.story, ticket, kept.ticket))
             self._outbox.checkpoint("merged")
             _LOG.warning("ticket %s repeats %s and was closed", ticket.ticket, kept.ticket)
@@ -159,10 +160,7 @@ class Verifier:
             behind = max(row.seq for row in rows) + 1
             # As one that was tried before, it is looked for first.
             deliveries.add(tx, create, entry=task.row.entry, seq=behind, due=now, state=DeliveryState.RETRY)
-            ends = [row for row in rows if row.action == Action.RESOLVE]
-            if not is_open(task.story) and ends:
-                resolve = replace(create, action=Action.RESOLVE)
-                deliveries.queue_later(tx, resolve, entry=ends[-1].entry, due=now)
+            _close_what_is_over(tx, task, now)
 
         _LOG.error("%s: %s", task.story.reference, _End.LOST)
         self._outbox.record(work)
@@ -173,20 +171,26 @@ class Verifier:
         if end is _End.NEWS:
             told = [rejection(task.row, self._to, NOT_FINDABLE, self._outbox.clock.now())]
             _LOG.error("%s: %s", task.story.reference, NOT_FINDABLE)
-        self._done(task, end, told, attempt)
 
-    def _done(self, task: Task, detail: str, entries: Sequence[Entry], attempt: int) -> None:
-        now = self._outbox.clock.now()
-        after = delivery.after_success(parcel_of(task.row), detail)
+        self._outbox.record(lambda tx: self._done(tx, task, end, told, attempt))
+
+    def _found(self, task: Task, kept: Found, attempt: int) -> None:
+        moved = self._moved(task, kept)
 
         def work(tx: Transaction) -> None:
-            self._outbox.put(tx, task.row, after)
-            deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", detail))
-            if detail in ("", *NOT_FOUND):
-                note_reference(tx, self._to.helpdesk.name, found=detail == "")
-            self._outbox.append(tx, entries)
+            self._done(tx, task, "", moved, attempt)
+            if moved:
+                _close_what_is_over(tx, task, self._outbox.clock.now())
 
         self._outbox.record(work)
+
+    def _done(self, tx: Transaction, task: Task, detail: str, entries: Sequence[Entry], attempt: int) -> None:
+        now = self._outbox.clock.now()
+        self._outbox.put(tx, task.row, delivery.after_success(parcel_of(task.row), detail))
+        deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", detail))
+        if detail in ("", *NOT_FOUND):
+            note_reference(tx, self._to.helpdesk.name, found=detail == "")
+        self._outbox.append(tx, entries)
 
     def _moved(self, task: Task, kept: Found) -> list[Entry]:
         """The journal follows when the ticket that is kept is not the one that it knows."""
@@ -220,6 +224,19 @@ class Verifier:
 
         self._outbox.record(work)
         self._outbox.heed(task.row.channel, error)
+
+
+def _close_what_is_over(tx: Transaction, task: Task, now: datetime) -> None:
+    """Queue the end of what is over for the ticket that is the right one from now on, unless it waits already."""
+    ends = [
+        row
+        for row in deliveries.of_incident(tx, task.row.incident, Channel.TICKET)
+        if row.action == Action.RESOLVE
+    ]
+    if is_open(task.story) or not ends or ends[-1].state not in (DeliveryState.DONE, DeliveryState.REJECTED):
+        return
+    resolve = Delivery(channel=Channel.TICKET, incident=task.row.incident, action=Action.RESOLVE)
+    deliveries.queue_later(tx, resolve, entry=ends[-1].entry, due=now)
 
 
 def _past(tx: Transaction, task: Task) -> _Past:

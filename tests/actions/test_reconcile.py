@@ -111,6 +111,44 @@ def test_two_tickets_are_put_in_order_and_the_journal_follows(house: House) -> N
     assert len(copy.messages) == 1
 
 
+def older(house: House, status: str = "open") -> Ticket:
+    """Return a ticket of the same reference, older than ours, that turns up only now."""
+    made = Ticket(
+        id=0,
+        reference=REFERENCE,
+        subject="what became of the first creation",
+        priority="urgent",
+        status=status,
+        listed_at=house.clock.now(),
+    )
+    house.helpdesk.tickets.insert(0, made)
+    return made
+
+
+def test_an_older_ticket_that_turns_up_when_all_is_over_is_closed_with_it(house: House) -> None:
+    ours = opened(house)
+    house.happen(builders.resolved(builders.incident(), LATER))
+    found = older(house)
+    night(house)
+    assert (found.status, ours.status) == ("closed", "closed")
+    assert [action for action, _ in found.messages] == ["resolve"]
+    assert (known(house).ticket, known(house).status) == ("0", "closed")
+    # All of them closed, the journal stays where it is.
+    ours.messages.clear()
+    found.messages.clear()
+    night(house)
+    assert (known(house).ticket, known(house).status) == ("0", "closed")
+    assert ours.messages == found.messages == []
+
+
+def test_an_open_ticket_is_not_closed_in_favour_of_a_closed_one_while_the_fault_lasts(house: House) -> None:
+    ours = opened(house)
+    older(house, status="closed")
+    night(house)
+    assert ours.status == "open"
+    assert (known(house).ticket, known(house).status) == (str(ours.id), "open")
+
+
 def test_a_helpdesk_that_never_kept_references_is_told_once_and_gets_no_second_ticket(house: House) -> None:
     house.helpdesk.drops_references = True
     opened(house)
