@@ -49,8 +49,10 @@ class Clerk:
         ended = self._ended = loop.create_future()
         # A daemon, for the slowest helpdesk must not hold the process.
         threading.Thread(target=self._work, args=(loop, ended), name="clerk", daemon=True).start()
-        await stop.wait()
-        self._stopping.set()
+        try:
+            await stop.wait()
+        finally:
+            self._stopping.set()
         await asyncio.wait([ended], timeout=_FAREWELL_S)
 
     async def last_calls(self) -> None:

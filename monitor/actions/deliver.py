@@ -203,9 +203,12 @@ class Deliverer:
         ended = self._ended = [loop.create_future() for _ in self._posts]
         for post, end in zip(self._posts, ended, strict=True):
             self._start(post, partial(_tell, loop, end))
-        await stop.wait()
-        self._stopping.set()
-        self.wake()
+        try:
+            await stop.wait()
+        finally:
+            # Who is cancelled leaves no worker behind either.
+            self._stopping.set()
+            self.wake()
         _, late = await asyncio.wait(ended, timeout=_FAREWELL_S)
         if late:
             _LOG.warning(

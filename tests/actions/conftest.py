@@ -73,7 +73,7 @@ class House:
             self.clock.step(max(entry.moment - self.clock.now(), timedelta(0)))
             self.record(entry)
 
-    def steps(self, limit: int = 200) -> int:
+    def steps(self, limit: int = 1000) -> int:
         """Do everything that is due now."""
         for done in range(limit):
             if not self.deliverer.step():
