@@ -79,7 +79,7 @@ class Scene:
             try:
                 await act(self)
             finally:
-                self.watch._stop.set()
+                self.watch._leave()
                 await watching
 
         try:
