@@ -18,12 +18,15 @@ from monitor.store.deliveries import DeliveryRow
 from monitor.tickets import delivery, orders
 from monitor.tickets.delivery import BLIND, Manner, Parcel
 from monitor.tickets.port import Action, DeliveryError, Fate, Helpdesk, Order, Receipt, TicketStatus
+from monitor.tickets.priorities import lower_of
+from monitor.tickets.story import priority
 
 _LOG = logging.getLogger(__name__)
 
 VERIFY = "verify"
 UNCERTAIN = "uncertain"
 BLIND_TO_US = "perhaps it was opened: the helpdesk does not find tickets by their reference"
+_WITHOUT_EFFECT = frozenset({Fate.NOT_SENT, Fate.FORBIDDEN, Fate.REFUSED})
 NO_TICKET = "a problem of its class opens no ticket"
 
 
@@ -127,10 +130,11 @@ class TicketCourier:
             self._outbox.put(tx, task.row, after)
             if attempt is not None:
                 deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", ""))
-            self._outbox.append(tx, (self._entry(task, order, receipt),))
+            sure = attempt is not None and _is_first_effect(tx, task.row, attempt)
+            self._outbox.append(tx, (self._entry(task, order, receipt, sure=sure),))
             deliveries.wake(tx, task.row.channel, now)
             if order.action is Action.CREATE:
-                self._after_creation(tx, task, sure=attempt is not None)
+                self._after_creation(tx, task, sure=sure)
 
         self._outbox.record(work)
         self._outbox.checkpoint("committed")
@@ -196,9 +200,12 @@ class TicketCourier:
         after = delivery.after_success(parcel_of(row), detail)
         self._outbox.record(lambda tx: self._outbox.put(tx, row, after))
 
-    def _entry(self, task: Task, order: Order, receipt: Receipt) -> Entry:
+    def _entry(self, task: Task, order: Order, receipt: Receipt, *, sure: bool) -> Entry:
         moment = self._outbox.clock.now()
         if order.action is Action.CREATE:
+            rises = any(row.action == Action.PRIORITY for row in task.waiting)
+            # Where it is not sure, an earlier attempt may have made it, as urgent as it was then: what waits shall raise it.
+            then = priority(task.story, task.entry) if rises and not sure else order.priority
             opened = TicketOpened(
                 incident=task.row.incident,
                 reference=order.reference,
@@ -206,7 +213,7 @@ class TicketCourier:
                 ticket=receipt.ticket,
                 url=receipt.url,
                 department=order.department,
-                priority=order.priority,
+                priority=lower_of(then, order.priority),
                 subject=order.subject,
             )
             return Entry(kind=Kind.TICKET_OPENED, moment=moment, subject=task.row.incident, body=opened)
@@ -226,6 +233,12 @@ def manner_at(helpdesk: Helpdesk, row: DeliveryRow) -> Manner:
     if row.channel != Channel.TICKET:
         return BLIND
     return delivery.manner_of(Action(row.action), helpdesk.search_lag)
+
+
+def _is_first_effect(tx: Transaction, row: DeliveryRow, attempt: int) -> bool:
+    """Is it sure that nothing before this attempt made a ticket? Else the helpdesk may have given the answer that got lost then."""
+    before = [each for each in deliveries.attempts_of(tx, row.id) if each.number < attempt]
+    return row.detail != deliveries.RESTORED and all(each.outcome in _WITHOUT_EFFECT for each in before)
 
 
 def _leave_out_what_was_told(tx: Transaction, waiting: Sequence[DeliveryRow]) -> None:

@@ -64,6 +64,8 @@ def problem(story: Story, entry: Entry | None = None) -> Problem:
 
 def impact_at(story: Story, entry: Entry) -> Impact:
     """Return how bad it was with this entry."""
+    if isinstance(entry.body, IncidentOpened):
+        return entry.body.incident.impact
     if isinstance(entry.body, IncidentUpdated | IncidentReopened):
         return entry.body.impact
     return story.incident.impact

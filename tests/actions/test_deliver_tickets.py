@@ -376,6 +376,27 @@ def test_a_late_creation_tells_what_waited_behind_it_and_the_rest_is_left_out(ho
     assert all(state is DeliveryState.DONE for _, state in house.states())
 
 
+def test_what_waits_behind_a_creation_in_doubt_is_said_for_the_answer_may_be_that_of_the_first_attempt(
+    make_house: MakeHouse,
+) -> None:
+    """The helpdesk lists the ticket later than it says, and gives the same key the same answer: its ticket holds the first text."""
+    house = make_house(honours_keys=True, lag=timedelta(seconds=40))
+    whole = builders.incident(impact=Impact.MINOR)
+    house.helpdesk.modes.append("hang")
+    house.happen(builders.opened(whole))
+    house.queue(
+        builders.updated(
+            whole, Reason.WORSENED, house.clock.now(), builders.evidence("smtp"), impact=Impact.CRITICAL
+        )
+    )
+    house.wait(2 * MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert [asked for asked, _ in house.helpdesk.asked].count("create") == 2
+    assert [action for action, _ in ticket.messages] == ["create", "comment", "priority"]
+    assert "gye1/smtp" in ticket.messages[1][1]
+    assert ticket.priority == "urgent"
+
+
 @pytest.mark.parametrize("mode", ["hang", "reset", "500"])
 def test_a_resolution_with_a_lost_answer_is_not_repeated(house: House, mode: str) -> None:
     whole = builders.incident()
