@@ -198,15 +198,16 @@ class Deliverer:
         A call that is still under way then is left alone: its attempt is on record, so the next start treats its fate
         as unknown and looks it up.
         """
-        await asyncio.to_thread(self.recover)
         loop = asyncio.get_running_loop()
-        ended = self._ended = [loop.create_future() for _ in self._posts]
-        for post, end in zip(self._posts, ended, strict=True):
-            self._start(post, partial(_tell, loop, end))
+        ended: list[asyncio.Future[None]] = []
         try:
+            await asyncio.to_thread(self.recover)
+            self._ended = ended = [loop.create_future() for _ in self._posts]
+            for post, end in zip(self._posts, ended, strict=True):
+                self._start(post, partial(_tell, loop, end))
             await stop.wait()
         finally:
-            # Who is cancelled leaves no worker behind either.
+            # Whoever is cancelled leaves no thread behind either.
             self._stopping.set()
             self.wake()
         _, late = await asyncio.wait(ended, timeout=_FAREWELL_S)
