@@ -1,6 +1,7 @@
 """Carry out what the journal asks for: tickets at the helpdesk, messages to people.
 
-Each channel has a queue and workers of its own, so that a helpdesk that takes its time delays no message. A worker takes
+Each channel has a queue and workers of its own, so that a helpdesk that takes its time delays no message; so has each
+address of the operators, so that one that is dead delays no other. A worker takes
 one delivery at a time: claim it, put the attempt on record, speak to the other side outside any transaction, and put
 the result on record together with the journal's entries. Whatever dies in between is found again at the next start.
 
@@ -22,7 +23,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from monitor.actions.desk_letters import LetterCourier
-from monitor.actions.messages import MessageCourier, Silence
+from monitor.actions.messages import Announcer, MessageCourier, Silence
 from monitor.actions.outbox import Append, Outbox, difference
 from monitor.actions.raising import ComplaintCourier, RaiseCourier
 from monitor.actions.ticket_task import Addressee
@@ -32,7 +33,7 @@ from monitor.clock import Clock
 from monitor.errors import BusyError, StoreError
 from monitor.identifiers import IncidentId
 from monitor.incidents.problem import Problem
-from monitor.journal.consequences import Channel, Delivery
+from monitor.journal.consequences import Channel, Delivery, way
 from monitor.store import deliveries, readings
 from monitor.store.database import Database
 from monitor.store.deliveries import DeliveryRow
@@ -46,13 +47,13 @@ _LOG = logging.getLogger(__name__)
 
 _WORKERS: Mapping[Channel, int] = {
     Channel.TICKET: 2,
-    Channel.OPERATORS: 1,
-    Channel.FALLBACK: 1,
     Channel.VERIFY: 1,
     Channel.RAISE: 1,
     Channel.COMPLAINT: 1,
     Channel.MAIL: 1,
 }
+# What is said there is shared out to its addresses, each with a worker of its own.
+_SHARED = (Channel.OPERATORS, Channel.FALLBACK)
 # Whoever queues something wakes the workers; they rest until what they know of is due, and look around once a minute.
 _SHORTEST_REST_S = 1.0
 _LONGEST_REST_S = 60.0
@@ -73,7 +74,8 @@ class _Courier(Protocol):
 class _Post:
     """One worker's place: the channels that it serves, how it is woken, and what a fault of ours left in its hands."""
 
-    channels: tuple[Channel, ...]
+    channels: tuple[str, ...]
+    at_home: bool = False
     news: threading.Event = field(default_factory=threading.Event)
     dropped: list[DeliveryRow] = field(default_factory=list)
 
@@ -86,7 +88,7 @@ class Deliverer:
         *,
         database: Database,
         helpdesk: Helpdesk,
-        operators: Messenger,
+        operators: Mapping[str, Messenger],
         clock: Clock,
         installation: str,
         append: Append,
@@ -96,7 +98,7 @@ class Deliverer:
         public: bool = False,
         classes: Mapping[Problem, Grade] = SHIPPED,
         drill: Priority = Priority.LOW,
-        fallback: Messenger | None = None,
+        fallback: Mapping[str, Messenger] = MappingProxyType({}),
         heads: Mapping[str, Messenger] = MappingProxyType({}),
         mail: DeskMailOptions | None = None,
         at_home: frozenset[Channel] = frozenset(),
@@ -108,10 +110,11 @@ class Deliverer:
 
         `append` makes a batch of entries and hands it to the journal inside the transaction it is given. `lived` tells how much time passed
         between two moments of `clock`, whatever was done to that one meanwhile. `language` is
-        that of the tickets; messages speak the site's first one. `public` tells that follow-ups on tickets are no internal notes, `classes` who is to treat which problem, `drill` how urgent a drill is. Without `fallback` the operators hear what it would.
+        that of the tickets; messages speak the site's first one. `public` tells that follow-ups on tickets are no internal notes, `classes` who is to treat which problem, `drill` how urgent a drill is. `operators` and `fallback` are who speaks to each of their
+        addresses, by names under which these are put on record; without `fallback` the operators hear what it would.
         `heads` answer for departments, by their ids: they hear of tickets that nobody answers.
         `mail` is how the built-in desk writes letters, if it does. `at_home` are the channels from which no byte leaves the house: the helpdesk's when its tickets lie in
-        `database`, those for people when nobody asked to be told.
+        `database`, those for heads and requesters when nobody asked to be told.
         `on_result` is told `done`, a fate, `rejected` or `duplicate` for every ticket's action. `checkpoint` is told the name
         of each point at which dying must lose nothing.
         """
@@ -137,32 +140,34 @@ class Deliverer:
             drill=drill,
         )
         self._helpdesk = helpdesk
-        self._at_home = at_home
-        self._couriers: Mapping[Channel, _Courier] = {
+        spoken = {Channel.OPERATORS: operators, Channel.FALLBACK: fallback or operators}
+        self._announcers: Mapping[str, Announcer] = {
+            channel: Announcer(self._outbox, channel, found) for channel, found in spoken.items()
+        }
+        self._couriers: Mapping[str, _Courier] = {
             Channel.TICKET: TicketCourier(self._outbox, to, on_result),
-            Channel.OPERATORS: self._messages(Channel.OPERATORS, operators),
-            Channel.FALLBACK: self._messages(Channel.FALLBACK, fallback or operators),
             Channel.VERIFY: Verifier(self._outbox, to, on_result),
             Channel.RAISE: RaiseCourier(self._outbox, to, on_result),
-            Channel.COMPLAINT: self._complaints(to, heads),
+            Channel.COMPLAINT: ComplaintCourier(self._outbox, to, heads),
             Channel.MAIL: self._letters(mail),
+            **self._announcers,
+            **{
+                way(channel, address): MessageCourier(self._outbox, messenger)
+                for channel, found in spoken.items()
+                for address, messenger in found.items()
+            },
         }
-        self._posts = _posts(at_home)
-
-    def _messages(self, channel: Channel, messenger: Messenger) -> _Courier:
-        return Silence(self._outbox) if channel in self._at_home else MessageCourier(self._outbox, messenger)
-
-    def _complaints(self, to: Addressee, heads: Mapping[str, Messenger]) -> _Courier:
-        if Channel.COMPLAINT in self._at_home:
-            return Silence(self._outbox)
-        return ComplaintCourier(self._outbox, to, heads)
+        self._posts = _posts(at_home, tuple(dict.fromkeys((*operators, *fallback))))
 
     def _letters(self, mail: DeskMailOptions | None) -> _Courier:
         return Silence(self._outbox) if mail is None else LetterCourier(self._outbox, mail)
 
     def recover(self) -> int:
         """Take back what a process that died had in hand; return how many deliveries that were. `run` begins with it."""
-        return self._outbox.recover()
+        found = self._outbox.recover()
+        for announcer in self._announcers.values():
+            announcer.redirect()
+        return found
 
     def step(self, now: datetime | None = None) -> bool:
         """Carry the first delivery that is due one step on, or all at home; False if nothing is due in any channel."""
@@ -228,7 +233,7 @@ class Deliverer:
         threading.Thread(target=self._work, args=(post, ended), name=name, daemon=True).start()
 
     def _work(self, post: _Post, ended: Callable[[], None]) -> None:
-        gather_s = _GATHER_S if self._is_at_home(post) else 0.0
+        gather_s = _GATHER_S if post.at_home else 0.0
         try:
             while not self._stopping.is_set():
                 post.news.clear()
@@ -255,9 +260,6 @@ class Deliverer:
         ahead = (soonest - self._outbox.clock.now()).total_seconds()
         return min(max(ahead, _SHORTEST_REST_S), _LONGEST_REST_S)
 
-    def _is_at_home(self, post: _Post) -> bool:
-        return post.channels[0] in self._at_home
-
     def _round_safely(self, post: _Post) -> bool:
         try:
             return self._round(post, None)
@@ -273,7 +275,7 @@ class Deliverer:
     def _round(self, post: _Post, now: datetime | None) -> bool:
         present = now or self._outbox.clock.now()
         self._take_back(post, present)
-        if self._is_at_home(post):
+        if post.at_home:
             return self._all_at_home(post, present)
         return any(self._step_in(post, channel, present) for channel in post.channels)
 
@@ -287,7 +289,7 @@ class Deliverer:
                 for row in rows:
                     claimed = self._claim(row)
                     if claimed is not None:
-                        self._couriers[Channel(row.channel)].carry(claimed)
+                        self._couriers[row.channel].carry(claimed)
         except BusyError:
             raise
         except Exception:  # noqa: BLE001 - one that trips the program must not hold back the others
@@ -296,7 +298,7 @@ class Deliverer:
             return any(carried)
         return True
 
-    def _step_in(self, post: _Post, channel: Channel, now: datetime) -> bool:
+    def _step_in(self, post: _Post, channel: str, now: datetime) -> bool:
         rows = self._outbox.due(channel, now, 1)
         if not rows:
             return False
@@ -321,16 +323,21 @@ class Deliverer:
             del post.dropped[0]
 
 
-def _posts(at_home: frozenset[Channel]) -> tuple[_Post, ...]:
-    """Return one post for each worker: those at home share one, every other has as many as it needs."""
+def _posts(at_home: frozenset[Channel], addresses: Sequence[str]) -> tuple[_Post, ...]:
+    """Return one post for each worker: those at home share one, every address has its own, every other channel as many as it needs."""
     outside = tuple(
         _Post(channels=(channel,))
         for channel, count in _WORKERS.items()
         if channel not in at_home
         for _ in range(count)
     )
-    inside = tuple(channel for channel in _WORKERS if channel in at_home)
-    return (*outside, _Post(channels=inside)) if inside else outside
+    spoken = tuple(
+        _Post(channels=tuple(way(channel, address) for channel in _SHARED)) for address in addresses
+    )
+    inside = _Post(
+        channels=(*(channel for channel in _WORKERS if channel in at_home), *_SHARED), at_home=True
+    )
+    return (*outside, inside, *spoken)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, end: asyncio.Future[None]) -> None:

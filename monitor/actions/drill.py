@@ -15,7 +15,7 @@ from monitor.health.view import Fact
 from monitor.identifiers import IncidentId, ServerId, UpdateId
 from monitor.incidents.drill import Course, Move, Step, next_move, overdue_since
 from monitor.incidents.incident import Audience, Impact, Incident, Origin, Stage, Update
-from monitor.journal.consequences import Channel, DeliveryState, Told
+from monitor.journal.consequences import Channel, DeliveryState, Told, channel_of
 from monitor.journal.entries import DrillFinished, Entry, IncidentOpened, IncidentResolved, Kind
 from monitor.language import Texts, in_every_language
 from monitor.store import deliveries, desk, observations, readings
@@ -78,7 +78,7 @@ def course_of(tx: Transaction, drill: Incident) -> Course:
         if row.detail == NOBODY:
             spared.add(step)
         elif (at := _done_at(tx, row)) is not None:
-            taken[step] = at
+            taken[step] = max(at, taken.get(step, at))
     return Course(taken=taken, until=drill.drill_until or drill.opened_at, spared=frozenset(spared))
 
 
@@ -132,12 +132,15 @@ def _of_the_ticket(tx: Transaction, drill: IncidentId) -> Iterator[tuple[Step, d
 def _said(tx: Transaction, drill: IncidentId) -> Iterator[tuple[Step, DeliveryRow]]:
     """Yield the deliveries that tell of a step when they are done."""
     steps = {Told.OPENED: Step.TOLD, Told.RESOLVED: Step.TOLD_OVER}
-    for row in deliveries.of_incident(tx, drill):
-        if row.state is not DeliveryState.DONE:
-            continue
-        if row.channel == Channel.OPERATORS and row.action in steps:
-            yield steps[Told(row.action)], row
-        if row.channel == Channel.VERIFY and row.detail not in NOT_FOUND:
+    rows = deliveries.of_incident(tx, drill)
+    told = [row for row in rows if channel_of(row.channel) == Channel.OPERATORS]
+    for action, step in steps.items():
+        mine = [row for row in told if row.action == action]
+        # Every address must have taken it, and the last one tells when.
+        if all(row.state is DeliveryState.DONE for row in mine):
+            yield from ((step, row) for row in mine)
+    for row in rows:
+        if row.channel == Channel.VERIFY and row.state is DeliveryState.DONE and row.detail not in NOT_FOUND:
             yield Step.READ_BACK, row
 
 

@@ -1,20 +1,20 @@
-"""Carry one message to people: operators, or the fallback when nobody knows whether a ticket exists."""
+"""Carry messages to people: operators, or the fallback when nobody knows whether a ticket exists."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from monitor.actions.outbox import Outbox, parcel_of
 from monitor.errors import NotFoundError
 from monitor.incidents.incident import Incident, Trouble
-from monitor.journal.consequences import Channel, DeliveryState, Told
+from monitor.journal.consequences import Channel, Delivery, DeliveryState, Told, channel_of, way
 from monitor.store import deliveries, journal, readings
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.subscribers import wording
-from monitor.subscribers.port import Message, Messenger, Reach
+from monitor.subscribers.port import Message, Messenger
 from monitor.subscribers.wording import Matter
 from monitor.tickets import delivery
 from monitor.tickets.delivery import BLIND, Parcel
@@ -24,7 +24,9 @@ _LOG = logging.getLogger(__name__)
 
 NOBODY = "nobody configured"
 SETTLED = "settled meanwhile"
-_NOT_TAKEN = DeliveryError(Fate.NOT_SENT, "at least one channel did not take the message")
+_EACH = "each address has a delivery of its own"
+_GONE = "this address is not configured any more"
+_NOT_TAKEN = DeliveryError(Fate.NOT_SENT, "the message was not taken")
 
 _MESSAGES: Mapping[str, Callable[[Matter], Message]] = {
     Told.OPENED: wording.opened,
@@ -45,8 +47,44 @@ class _Letter:
     about: DeliveryRow | None
 
 
+class Announcer:
+    """Makes of what is to be said in one channel a delivery for each of its addresses, so that none waits for another."""
+
+    def __init__(self, outbox: Outbox, channel: Channel, addresses: Collection[str]) -> None:
+        self._outbox = outbox
+        self._channel = channel
+        self._ways = tuple(way(channel, address) for address in addresses)
+
+    def carry(self, claimed: DeliveryRow) -> None:
+        """Share it out; nothing leaves the house here."""
+        after = delivery.after_success(parcel_of(claimed), _EACH if self._ways else NOBODY)
+
+        def work(tx: Transaction) -> None:
+            self._outbox.put(tx, claimed, after)
+            self._share_out(tx, claimed)
+
+        self._outbox.record(work)
+
+    def redirect(self) -> None:
+        """Give what waits for an address that is not configured any more to those that are; who has heard it hears it no second time."""
+
+        def work(tx: Transaction) -> None:
+            for row in deliveries.waiting(tx, self._channel):
+                if row.channel not in self._ways:
+                    deliveries.finish_unsent(tx, row, _GONE)
+                    self._share_out(tx, row)
+
+        self._outbox.record(work)
+
+    def _share_out(self, tx: Transaction, row: DeliveryRow) -> None:
+        due = min(row.due_at, self._outbox.clock.now())
+        for each in self._ways:
+            one = Delivery(channel=each, incident=row.incident, action=row.action)
+            deliveries.add(tx, one, entry=row.entry, seq=row.seq, due=due)
+
+
 class MessageCourier:
-    """One message at a time, in the site's first language. Whether it was heard cannot be looked up: what is uncertain is said again."""
+    """One message at a time to one address, in the site's first language. Whether it was heard cannot be looked up: what is uncertain is said again."""
 
     def __init__(self, outbox: Outbox, messenger: Messenger) -> None:
         self._outbox = outbox
@@ -63,7 +101,7 @@ class MessageCourier:
                 claimed, delivery.after_misfit(parcel_of(claimed), f"our own fault: {type(error).__name__}")
             )
             return
-        if claimed.channel == Channel.FALLBACK and not _still_matters(letter.about):
+        if channel_of(claimed.channel) == Channel.FALLBACK and not _still_matters(letter.about):
             self._put(claimed, delivery.after_success(parcel_of(claimed), SETTLED))
             return
         if claimed.action == Told.OPENED and _is_told_by_its_end(letter.matter.incident):
@@ -73,27 +111,14 @@ class MessageCourier:
 
     def _say(self, row: DeliveryRow, message: Message) -> None:
         sending, attempt = self._outbox.begin(row)
-        reach = self._reach(message)
+        heard = said(self._messenger, message)
         self._outbox.checkpoint("answered")
         now, parcel = self._outbox.clock.now(), parcel_of(sending)
-        if reach is Reach.FAILED:
-            after = delivery.after_error(parcel, BLIND, _NOT_TAKEN, now=now, chance=self._outbox.chance())
+        if heard:
+            after = delivery.after_success(parcel)
         else:
-            after = delivery.after_success(parcel, NOBODY if reach is Reach.NOBODY_ASKED else "")
-
-        def work(tx: Transaction) -> None:
-            self._outbox.put(tx, sending, after)
-            deliveries.end_attempt(tx, row.id, attempt, (now, reach, after.detail))
-
-        self._outbox.record(work)
-        self._outbox.checkpoint("committed")
-
-    def _reach(self, message: Message) -> Reach:
-        try:
-            return self._messenger.tell(message)
-        except Exception:  # noqa: BLE001 - a plug-in may trip over anything; the message waits for its next try
-            _LOG.exception("a message was not told")
-            return Reach.FAILED
+            after = delivery.after_error(parcel, BLIND, _NOT_TAKEN, now=now, chance=self._outbox.chance())
+        self._outbox.finish(sending, after, (attempt, "done" if heard else "failed", after.detail))
 
     def _put(self, row: DeliveryRow, after: Parcel) -> None:
         self._outbox.record(lambda tx: self._outbox.put(tx, row, after))
@@ -105,7 +130,6 @@ class MessageCourier:
             raise NotFoundError(f"there is no incident {row.incident}")
         ticket = readings.ticket_of(tx, row.incident)
         matter = Matter(
-            key=f"{row.channel}-{row.id}",
             incident=incident,
             entry=entry,
             fleet=fleet,
@@ -126,6 +150,15 @@ class Silence:
         """Settle it."""
         after = delivery.after_success(parcel_of(claimed), NOBODY)
         self._outbox.record(lambda tx: self._outbox.put(tx, claimed, after))
+
+
+def said(messenger: Messenger, message: Message) -> bool:
+    """Say it; return whether it was surely taken."""
+    try:
+        return messenger.tell(message)
+    except Exception:  # noqa: BLE001 - a plug-in may trip over anything; the message waits for its next try
+        _LOG.exception("a message was not told")
+        return False
 
 
 def _is_told_by_its_end(incident: Incident) -> bool:

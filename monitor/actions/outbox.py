@@ -130,6 +130,25 @@ class Outbox:
         self.checkpoint("recorded")
         return moved(row, parcel), number
 
+    def finish(
+        self,
+        row: DeliveryRow,
+        after: Parcel,
+        ended: tuple[int, str, str],
+        also: Callable[[Transaction], object] = lambda _tx: None,
+    ) -> None:
+        """Put on record what came of an attempt: its number, its outcome and what is to be said about it, and `also` what follows from it."""
+        number, outcome, detail = ended
+        now = self.clock.now()
+
+        def work(tx: Transaction) -> None:
+            self.put(tx, row, after)
+            deliveries.end_attempt(tx, row.id, number, (now, outcome, detail))
+            also(tx)
+
+        self.record(work)
+        self.checkpoint("committed")
+
     def recover(self) -> int:
         """Free what a process that died had in hand; return how many deliveries that were."""
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.actions.answers import hours_of, number_of, queue_of
 from monitor.actions.calendars import calendar_of
-from monitor.actions.messages import NOBODY, SETTLED
+from monitor.actions.messages import NOBODY, SETTLED, said
 from monitor.actions.outbox import Outbox, guarded, parcel_of
 from monitor.actions.ticket_task import Addressee
 from monitor.errors import NotFoundError
@@ -23,7 +23,7 @@ from monitor.store.cases import CaseRow, RaiseRow
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.subscribers.complaint import Complaint, Deed, complaint, waited_words
-from monitor.subscribers.port import Message, Messenger, Reach
+from monitor.subscribers.port import Message, Messenger
 from monitor.support.answers import promised_words
 from monitor.tickets import delivery
 from monitor.tickets.delivery import BLIND, Parcel
@@ -202,21 +202,14 @@ class ComplaintCourier:
         sending, attempt = self._outbox.begin(claimed)
         try:
             history = guarded(lambda: self._history(matter))
-            if _said(head, self._message(claimed, matter, matter.case, history)) is Reach.FAILED:
+            if not said(head, self._message(matter, matter.case, history)):
                 raise _NOT_TAKEN
             after, outcome = delivery.after_success(parcel_of(sending)), "done"
         except DeliveryError as error:
             now, chance = self._outbox.clock.now(), self._outbox.chance()
             after = delivery.after_error(parcel_of(sending), BLIND, error, now=now, chance=chance)
             outcome = error.fate
-        ended = (self._outbox.clock.now(), outcome, after.detail)
-
-        def work(tx: Transaction) -> None:
-            self._outbox.put(tx, sending, after)
-            deliveries.end_attempt(tx, sending.id, attempt, ended)
-
-        self._outbox.record(work)
-        self._outbox.checkpoint("committed")
+        self._outbox.finish(sending, after, (attempt, outcome, after.detail))
 
     def _history(self, matter: _Matter) -> tuple[Deed, ...]:
         """Return what people did on the ticket; a helpdesk that cannot tell holds up no complaint."""
@@ -230,15 +223,12 @@ class ComplaintCourier:
             return ()
         return tuple(Deed(at=word.at, author=word.author, what=word.deed, body=word.body) for word in words)
 
-    def _message(
-        self, row: DeliveryRow, matter: _Matter, case: CaseRow, history: tuple[Deed, ...]
-    ) -> Message:
+    def _message(self, matter: _Matter, case: CaseRow, history: tuple[Deed, ...]) -> Message:
         fleet, step = matter.fleet, matter.raised.step
         language = fleet.site.languages[0]
         names = {each.id: each.name for each in fleet.departments}
         return complaint(
             Complaint(
-                key=f"{row.channel}-{row.id}",
                 site=fleet.site.name,
                 zone=ZoneInfo(fleet.site.timezone),
                 language=language,
@@ -304,11 +294,3 @@ def _needless(matter: _Matter | None, helpdesk: str) -> str:
 
 def _put(outbox: Outbox, row: DeliveryRow, after: Parcel) -> None:
     outbox.record(lambda tx: outbox.put(tx, row, after))
-
-
-def _said(head: Messenger, message: Message) -> Reach:
-    try:
-        return head.tell(message)
-    except Exception:  # noqa: BLE001 - a plug-in may trip over anything; the message waits for its next try
-        _LOG.exception("a complaint was not told")
-        return Reach.FAILED

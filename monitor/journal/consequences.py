@@ -34,6 +34,16 @@ class Channel(StrEnum):
     MAIL = "mail"
 
 
+def way(channel: str, address: str) -> str:
+    """Return the channel of its own that leads to one of several addresses: `operators/json-1f2e3d4c`."""
+    return f"{channel}/{address}"
+
+
+def channel_of(name: str) -> str:
+    """Return the channel that a way to an address belongs to; any other name is a channel itself."""
+    return name.partition("/")[0]
+
+
 class Told(StrEnum):
     """What operators are told of; the ticket's own actions are those of its helpdesk."""
 

@@ -26,7 +26,7 @@ from monitor.station.office import helpdesk_of
 from monitor.status.snapshot import STALE_AFTER
 from monitor.store import observations, readings
 from monitor.store.database import Database, engine
-from monitor.subscribers.operators import ChannelError, check_url
+from monitor.subscribers.operators import ChannelError, check_url, messengers
 
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
@@ -171,7 +171,8 @@ def _site(loaded: Configuration) -> Iterator[Finding]:
 
 def _operators(settings: Settings) -> Iterator[Finding]:
     if settings.operators:
-        yield _fine("notify.operators", f"{len(settings.operators)} channels")
+        names = messengers(settings.operators)
+        yield _fine("notify.operators", f"{len(names)} channels: {', '.join(names)}")
     else:
         yield _warning(
             "notify.operators", "nobody is told of faults: add an Apprise URL under notify.operators"

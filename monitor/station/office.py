@@ -24,7 +24,7 @@ from monitor.clock import Clock, HouseClock
 from monitor.inventory import Configuration, Settings
 from monitor.journal.consequences import Channel
 from monitor.store.database import Database
-from monitor.subscribers.operators import AppriseMessenger
+from monitor.subscribers.operators import AppriseMessenger, messengers
 from monitor.tickets import KINDS
 from monitor.tickets.classes import graded
 from monitor.tickets.desk import DESK, DeskOptions
@@ -87,11 +87,10 @@ def helpdesk_of(configuration: Configuration, database: Database, clock: Clock) 
 
 def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], None]) -> Deliverer:
     settings, clock = wanted.configuration.settings, wanted.clock
-    fallback = settings.helpdesk.fallback
     return Deliverer(
         database=wanted.database,
         helpdesk=helpdesk,
-        operators=AppriseMessenger(settings.operators),
+        operators=messengers(settings.operators),
         clock=clock,
         lived=clock.lived,
         installation=wanted.installation,
@@ -101,8 +100,8 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
         public=settings.helpdesk.follow_ups == "public",
         classes=graded(settings.helpdesk.classes),
         drill=Priority.LOW if settings.drill is None else settings.drill.priority,
-        fallback=AppriseMessenger(fallback) if fallback else None,
-        heads={department: AppriseMessenger((url,)) for department, url in settings.heads.items()},
+        fallback=messengers(settings.helpdesk.fallback),
+        heads={department: AppriseMessenger(url) for department, url in settings.heads.items()},
         mail=mail_of(settings),
         at_home=_at_home(settings),
         on_result=on_result,
@@ -180,10 +179,6 @@ def _at_home(settings: Settings) -> frozenset[Channel]:
     found: set[Channel] = set()
     if settings.helpdesk_kind == DESK.name:
         found |= {Channel.TICKET, Channel.VERIFY, Channel.RAISE}
-    if not settings.operators:
-        found |= {Channel.OPERATORS}
-    if not settings.operators and not settings.helpdesk.fallback:
-        found |= {Channel.FALLBACK}
     if not settings.heads:
         found |= {Channel.COMPLAINT}
     if mail_of(settings) is None:

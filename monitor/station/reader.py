@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from monitor.errors import StoreError
 from monitor.health import heartbeat
 from monitor.identifiers import CheckKey, IncidentId, ServerId
 from monitor.incidents.incident import Audience, Incident
+from monitor.journal.consequences import channel_of
 from monitor.language.zones import start_of_day
 from monitor.metrics.exposition import join
 from monitor.metrics.picture import Counts, snapshot_lines
@@ -25,6 +27,7 @@ from monitor.status.reading import Metrics, Month, Point, Readiness, Series
 from monitor.status.snapshot import Freshness, Snapshot
 from monitor.store import deliveries, observations, readings
 from monitor.store.database import Database, Transaction
+from monitor.store.deliveries import Backlog
 from monitor.store.journal import last_number
 from monitor.store.observations import Step
 
@@ -174,7 +177,7 @@ class DatabaseReader:
             pending = deliveries.pending(tx)
         moments = [each[0] for each in published.values() if each is not None]
         counts = Counts(
-            pending={channel: backlog.count for channel, backlog in pending.items()},
+            pending=_by_channel(pending),
             oldest_since=min((backlog.oldest_at for backlog in pending.values()), default=None),
             published_at=min(moments, default=None),
         )
@@ -208,6 +211,13 @@ class DatabaseReader:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+
+def _by_channel(pending: Mapping[str, Backlog]) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for name, backlog in pending.items():
+        counts[channel_of(name)] += backlog.count
+    return counts
 
 
 def _minute(moment: datetime) -> int:

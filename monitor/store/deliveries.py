@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.identifiers import IncidentId, milliseconds
-from monitor.journal.consequences import Channel, Delivery, DeliveryState
+from monitor.journal.consequences import Channel, Delivery, DeliveryState, way
 from monitor.journal.entries import NumberedEntry
 from monitor.store.columns import instant, ms_of
 from monitor.store.database import Row, Transaction
@@ -124,7 +124,8 @@ def due(tx: Transaction, now: datetime, limit: int, channel: str | None = None) 
     """Return what may go now, the longest due first: of each channel and incident only the oldest unfinished one.
 
     A refused creation holds back all that follows it, for there is no ticket to speak of; anything else that was
-    refused lets the next one pass. A creation goes before another action with the same place.
+    refused lets the next one pass. A creation goes before another action with the same place. On the way to an address what is new goes before
+    what was tried.
     """
     rows = tx.rows(
         f"""
@@ -137,7 +138,7 @@ def due(tx: Transaction, now: datetime, limit: int, channel: str | None = None) 
               AND (earlier.seq, earlier.action <> 'create') < (this.seq, this.action <> 'create')
               AND earlier.state <> 'done' AND (earlier.state <> 'rejected' OR earlier.action = 'create')
           )
-        ORDER BY due_ms, id LIMIT :limit
+        ORDER BY instr(channel, '/') > 0 AND state <> 'ready', due_ms, id LIMIT :limit
         """,  # noqa: S608 - the columns are a constant
         {"now": milliseconds(now), "channel": channel, "limit": limit},
     )
@@ -204,6 +205,15 @@ def held(tx: Transaction) -> tuple[DeliveryRow, ...]:
     """Return what somebody has in hand, or had when the process died."""
     rows = tx.rows(
         f"SELECT {_COLUMNS} FROM deliveries WHERE state IN ('claimed', 'sending', 'lookup')"  # noqa: S608 - the columns are a constant
+    )
+    return tuple(_row(row) for row in rows)
+
+
+def waiting(tx: Transaction, channel: str) -> tuple[DeliveryRow, ...]:
+    """Return what waits to be said at any address of a channel."""
+    rows = tx.rows(
+        f"SELECT {_COLUMNS} FROM deliveries WHERE state IN ('ready', 'retry', 'ambiguous') AND channel GLOB ?",  # noqa: S608 - the columns are a constant
+        (way(channel, "*"),),
     )
     return tuple(_row(row) for row in rows)
 
@@ -295,13 +305,11 @@ def in_state(tx: Transaction, state: DeliveryState) -> int:
 
 def of_incident(tx: Transaction, incident: IncidentId, channel: str | None = None) -> tuple[DeliveryRow, ...]:
     """Return every delivery about one incident in the order in which they go out."""
-    # Named one by one, because the index begins with the channel.
-    channels = tuple(Channel) if channel is None else (channel,)
     rows = tx.rows(
-        f"SELECT {_COLUMNS} FROM deliveries"  # noqa: S608 - the columns and the marks are ours
-        f" WHERE channel IN ({', '.join('?' * len(channels))}) AND incident = ?"
+        f"SELECT {_COLUMNS} FROM deliveries"  # noqa: S608 - the columns are a constant
+        " WHERE incident = :incident AND (:channel IS NULL OR channel = :channel)"
         " ORDER BY channel, seq, action <> 'create'",
-        (*channels, incident),
+        {"incident": incident, "channel": channel},
     )
     return tuple(_row(row) for row in rows)
 

@@ -118,3 +118,9 @@ def _seen(database: Database) -> None:
 def _sent_letters(database: Database) -> None:
     for statement in tables_letters.SENT:
         database.execute(statement)
+
+
+@MIGRATIONS(name="0.4 addresses")
+def _addresses(database: Database) -> None:
+    for statement in tables.ADDRESSES:
+        database.execute(statement)

@@ -107,5 +107,6 @@ STEPS = (
     "0.4 drills",
     "0.4 seen",
     "0.4 sent letters",
+    "0.4 addresses",
 )
 """Every migration in its order. What they do stands apart: a database that has had them all is opened without."""

@@ -571,6 +571,9 @@ CASES = (
 # When we saw a ticket of anybody first: one that was old already is a past that nobody wants to hear of.
 SEEN = ("ALTER TABLE cases ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0",)
 
+# The ways to addresses are channels of their own, so that those of one incident cannot be named one by one any more.
+ADDRESSES = ("CREATE INDEX deliveries_by_incident ON deliveries (incident)",)
+
 HEARTBEATS = (
     # A token of the configuration stands nowhere in this file: its digest is enough to know it by.
     """

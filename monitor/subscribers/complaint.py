@@ -29,7 +29,6 @@ class Deed:
 class Complaint:
     """A ticket that waits. `was` and `becomes` are its priorities before and after; `refused` if the helpdesk did not raise it."""
 
-    key: str
     site: str
     zone: ZoneInfo
     language: str
@@ -70,7 +69,6 @@ def complaint(told: Complaint) -> Message:
     if told.url:
         lines += ["", text("support.complaint.link", say, url=told.url)]
     return Message(
-        key=told.key,
         title=text("support.complaint.title", say, **values),
         body="\n".join(lines),
         tone=Tone.WARNING,

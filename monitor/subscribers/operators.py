@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from monitor.errors import VigiaError
-from monitor.subscribers.port import Message, Reach, Tone
+from monitor.subscribers.port import Message, Tone
 
 if TYPE_CHECKING:
     import apprise
@@ -35,8 +34,7 @@ LOCAL_SCHEMES = frozenset(
         "serial",
     }
 )
-_EACH_WITHIN = timedelta(seconds=25)
-_REMEMBERED = 1000
+_WITHIN = timedelta(seconds=25)
 _TYPES = {Tone.ALARM: "failure", Tone.WARNING: "warning", Tone.RELIEF: "success"}
 
 
@@ -44,59 +42,47 @@ class ChannelError(VigiaError):
     """A channel's URL cannot be used; the text names its scheme and never the URL, which holds secrets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """One URL, ready to speak."""
-
-    scheme: str
-    speaker: apprise.Apprise
-
-
 class AppriseMessenger:
-    """Speaks to every URL by itself, so that one that fails does not make the others hear everything twice."""
+    """Speaks to one URL."""
 
-    def __init__(self, urls: Sequence[SecretStr]) -> None:
-        """Prepare the channels; a URL that cannot be used raises ChannelError."""
-        self._lines = tuple(_line(url.get_secret_value()) for url in urls)
-        self._reached: OrderedDict[str, set[int]] = OrderedDict()
+    def __init__(self, url: SecretStr) -> None:
+        """Prepare it; a URL that cannot be used raises ChannelError."""
+        self._speaker = _speaker(url.get_secret_value())
 
-    def tell(self, message: Message) -> Reach:
-        """Say it to every URL that has not heard it yet; what was heard is forgotten with the process."""
-        if not self._lines:
-            return Reach.NOBODY_ASKED
-        reached = self._reached.setdefault(message.key, set())
-        for place, line in enumerate(self._lines):
-            if place not in reached and _say(line, message):
-                reached.add(place)
-        if len(reached) < len(self._lines):
-            self._forget_oldest()
-            return Reach.FAILED
-        del self._reached[message.key]
-        return Reach.EVERYBODY
+    def tell(self, message: Message) -> bool:
+        """Say it; return whether the service took it."""
+        answer = self._speaker.notify(
+            title=message.title,
+            body=message.body,
+            notify_type=_TYPES[message.tone],
+            body_format="text",
+            timeout=_WITHIN.total_seconds(),
+        )
+        return bool(answer)
 
-    def _forget_oldest(self) -> None:
-        while len(self._reached) > _REMEMBERED:
-            self._reached.popitem(last=False)
+
+def messengers(urls: Iterable[SecretStr]) -> Mapping[str, AppriseMessenger]:
+    """Return who speaks to each of the URLs, by the names under which they are put on record."""
+    return {name_of(url.get_secret_value()): AppriseMessenger(url) for url in urls}
+
+
+def name_of(url: str) -> str:
+    """Return a name that is always the same for a URL and holds no secrets: its scheme and a digest."""
+    return f"{_scheme(url)}-{sha256(url.encode()).hexdigest()[:8]}"
 
 
 def check_url(url: str) -> str:
     """Return the scheme of a URL that operators can be told by, or raise ChannelError."""
-    return _line(url).scheme
+    _speaker(url)
+    return _scheme(url)
 
 
-def _say(line: _Line, message: Message) -> bool:
-    answer = line.speaker.notify(
-        title=message.title,
-        body=message.body,
-        notify_type=_TYPES[message.tone],
-        body_format="text",
-        timeout=_EACH_WITHIN.total_seconds(),
-    )
-    return bool(answer)
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].strip().lower()
 
 
-def _line(url: str) -> _Line:
-    scheme = url.partition(":")[0].strip().lower()
+def _speaker(url: str) -> apprise.Apprise:
+    scheme = _scheme(url)
     if scheme in LOCAL_SCHEMES:
         raise ChannelError(f"operators cannot be told by {scheme}://, which only reaches the machine itself")
     # Five megabytes that only those pay for who are told by it.
@@ -114,4 +100,4 @@ def _line(url: str) -> _Line:
         raise ChannelError(
             f"an Apprise URL that starts with {scheme[:20]!r} cannot be used: see its documentation"
         )
-    return _Line(scheme=scheme, speaker=speaker)
+    return speaker

@@ -28,7 +28,6 @@ _CHECKS_NAMED = 5
 class Matter:
     """One incident as it stands, and the entry that operators are told of; `ticket` is where its ticket is read."""
 
-    key: str
     incident: Incident
     entry: Entry
     fleet: Fleet
@@ -91,7 +90,7 @@ def _message(matter: Matter, kind: str, tone: Tone) -> Message:
     values = _values(matter)
     title = text(f"message.{kind}.title", matter.language, **values)
     parts = [text(f"message.{kind}.body", matter.language, **values), *_seen(matter), *_links(matter)]
-    return Message(key=matter.key, title=_line(title), body="\n".join(filter(None, parts)), tone=tone)
+    return Message(title=_line(title), body="\n".join(filter(None, parts)), tone=tone)
 
 
 def _values(matter: Matter) -> dict[str, object]:

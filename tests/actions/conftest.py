@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from monitor.journal.entries import Entry, NumberedEntry
 from monitor.store import deliveries, journal
 from monitor.store.database import Database
 from monitor.store.deliveries import DeliveryRow
-from monitor.subscribers.port import Message, Reach
+from monitor.subscribers.port import Message, Messenger
 from monitor.tickets.port import Helpdesk as HelpdeskPort
 from monitor.tickets.webhook import Webhook, WebhookOptions
 from tests.actions.builders import Lookout
@@ -26,6 +26,7 @@ from tests.servers.helpdesk import SECRET, Helpdesk
 from tests.tickets import builders
 
 INSTALLATION = "TESTHAUS"
+EARS = "ears"
 
 
 @dataclass
@@ -34,15 +35,11 @@ class Listeners:
 
     heard: list[Message] = field(default_factory=list)
     away: bool = False
-    asked: bool = True
 
-    def tell(self, message: Message) -> Reach:
-        if not self.asked:
-            return Reach.NOBODY_ASKED
-        if self.away:
-            return Reach.FAILED
-        self.heard.append(message)
-        return Reach.EVERYBODY
+    def tell(self, message: Message) -> bool:
+        if not self.away:
+            self.heard.append(message)
+        return not self.away
 
 
 @dataclass
@@ -121,24 +118,28 @@ def make_house(tmp_path: Path, clock: SteppingClock) -> Iterator[MakeHouse]:
     closing: list[Callable[[], None]] = []
 
     def make(
-        *, lag: timedelta = timedelta(0), honours_keys: bool = False, port: HelpdeskPort | None = None
+        *,
+        lag: timedelta = timedelta(0),
+        honours_keys: bool = False,
+        port: HelpdeskPort | None = None,
+        operators: Mapping[str, Messenger] | None = None,
     ) -> House:
         database = Database.open(tmp_path / "vigia.db", owner=True, busy_timeout=timedelta(seconds=0.25))
         helpdesk = Helpdesk(clock.now, lag=lag, honours_keys=honours_keys)
         closing.extend((database.close, helpdesk.close))
-        operators, fallback, results = Listeners(), Listeners(), list[str]()
+        ears, fallback, results = Listeners(), Listeners(), list[str]()
         deliverer = Deliverer(
             database=database,
             helpdesk=port or webhook(helpdesk, clock),
-            operators=operators,
-            fallback=fallback,
+            operators={EARS: ears} if operators is None else operators,
+            fallback={EARS: fallback},
             clock=clock,
             installation=INSTALLATION,
             append=lambda tx, entries: append(tx, entries, clock.now()),
             chance=lambda: 0.5,
             on_result=results.append,
         )
-        house = House(database, clock, helpdesk, operators, fallback, deliverer, results)
+        house = House(database, clock, helpdesk, ears, fallback, deliverer, results)
         house.record(builders.applied())
         return house
 

@@ -21,7 +21,7 @@ from monitor.actions.deliver import Deliverer
 from monitor.store.database import Database
 from monitor.tickets.port import Order, Receipt
 from monitor.tickets.webhook import Webhook, WebhookOptions, sign
-from tests.actions.conftest import INSTALLATION, Listeners
+from tests.actions.conftest import EARS, INSTALLATION, Listeners
 from tests.conftest import SteppingClock
 from tests.servers.helpdesk import SECRET
 
@@ -72,7 +72,7 @@ def main(database: str, url: str, moment_ms: str, point: str) -> None:
     deliverer = Deliverer(
         database=Database.open(Path(database), owner=True),
         helpdesk=DyingWebhook(options, clock, point),
-        operators=Listeners(),
+        operators={EARS: Listeners()},
         clock=clock,
         installation=INSTALLATION,
         append=lambda tx, entries: append(tx, entries, clock.now()),

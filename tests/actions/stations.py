@@ -14,7 +14,7 @@ from monitor.store import readings
 from monitor.store.database import Database
 from monitor.tickets.port import Helpdesk
 from tests.actions.builders import Lookout
-from tests.actions.conftest import INSTALLATION, Listeners
+from tests.actions.conftest import INSTALLATION
 from tests.conftest import SteppingClock
 
 SECOND = timedelta(seconds=1)
@@ -31,7 +31,7 @@ class Station:
         self.deliverer = Deliverer(
             database=self.database,
             helpdesk=port(self.database),
-            operators=Listeners(asked=False),
+            operators={},
             clock=self.lookout.bureau.clock,
             installation=INSTALLATION,
             append=lambda tx, entries: append(tx, entries, clock.now()),

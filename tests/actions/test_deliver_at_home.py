@@ -21,7 +21,7 @@ from monitor.store.database import Database
 from monitor.store.journal import last_number
 from monitor.tickets.desk import Desk, DeskOptions
 from monitor.tickets.port import reference_of
-from tests.actions.conftest import INSTALLATION, Listeners
+from tests.actions.conftest import INSTALLATION
 from tests.conftest import SteppingClock
 from tests.tickets import builders
 
@@ -81,7 +81,7 @@ def home(tmp_path: Path, clock: SteppingClock) -> Iterator[Home]:
     made.deliverer = Deliverer(
         database=database,
         helpdesk=Desk(DeskOptions(), StoredDesk(database, "https://estado.nodored.example"), clock.now),
-        operators=Listeners(asked=False),
+        operators={},
         clock=clock,
         installation=INSTALLATION,
         append=lambda tx, entries: append(tx, entries, clock.now()),

@@ -17,7 +17,6 @@ from monitor.journal.consequences import Channel, DeliveryState
 from monitor.store import deliveries, readings
 from monitor.store.database import Database
 from monitor.store.readings import TicketRow
-from monitor.subscribers.operators import AppriseMessenger
 from monitor.tickets.classes import Grade, ProblemClass, graded
 from monitor.tickets.desk import Desk, DeskOptions
 from monitor.tickets.priorities import Priority
@@ -40,7 +39,7 @@ def carry(lookout: Lookout, **classes: ProblemClass) -> None:
     deliverer = Deliverer(
         database=lookout.database,
         helpdesk=Desk(DeskOptions(), StoredDesk(lookout.database, "https://estado.test"), clock.now),
-        operators=AppriseMessenger(()),
+        operators={},
         clock=clock,
         installation="TESTHAUS",
         append=lambda tx, entries: append(tx, entries, clock.now()),

@@ -8,17 +8,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from monitor.actions.append import append
+from monitor.actions.deliver import Deliverer
 from monitor.actions.messages import NOBODY
+from monitor.identifiers import IncidentId, ServerId
 from monitor.incidents.incident import Audience, Trouble
-from monitor.journal.consequences import Channel, Delivery, DeliveryState
+from monitor.journal.consequences import Channel, Delivery, DeliveryState, way
 from monitor.journal.entries import Reason
 from monitor.store import deliveries
-from tests.actions.conftest import House, MakeHouse
+from monitor.subscribers.port import Message
+from tests.actions.conftest import EARS, INSTALLATION, House, Listeners, MakeHouse, webhook
 from tests.tickets import builders
 
 LATER = builders.START + timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
 PATIENCE_S = 60
+TO_EARS = way(Channel.OPERATORS, EARS)
 
 
 def test_operators_hear_of_a_fault_its_worsening_its_end_and_its_return(house: House) -> None:
@@ -50,7 +55,7 @@ def test_of_a_blocked_view_that_blocked_the_message_too_operators_hear_once_when
     house.steps()
     assert [message.title for message in house.operators.heard if "Resuelto" not in message.title] == []
     assert len(house.operators.heard) == 1
-    assert {state for _, state in house.states("operators")} == {DeliveryState.DONE}
+    assert {state for _, state in house.states(TO_EARS)} == {DeliveryState.DONE}
 
 
 def test_operators_hear_of_a_false_alarm_by_whom_and_why(house: House) -> None:
@@ -65,14 +70,14 @@ def test_a_message_that_nobody_took_is_said_again_in_order(house: House) -> None
     whole = builders.incident()
     house.operators.away = True
     house.happen(builders.opened(whole), builders.resolved(whole, LATER))
-    assert house.states("operators")[0] == ("opened", DeliveryState.RETRY)
+    assert house.states(TO_EARS)[0] == ("opened", DeliveryState.RETRY)
     house.operators.away = False
     house.wait(10 * MINUTE)
     assert ["Resuelto" in message.title for message in house.operators.heard] == [False, True]
 
 
-def test_with_nobody_configured_a_message_is_done_and_says_so(house: House) -> None:
-    house.operators.asked = False
+def test_with_nobody_configured_a_message_is_done_and_says_so(make_house: MakeHouse) -> None:
+    house = make_house(operators={})
     house.happen(builders.opened(builders.incident()))
     [row] = house.rows("operators")
     assert (row.state, row.detail) == (DeliveryState.DONE, NOBODY)
@@ -89,6 +94,98 @@ def test_a_messenger_that_breaks_is_tried_again(house: House) -> None:
     house.operators.tell = tell  # type: ignore[method-assign]
     house.wait(MINUTE)
     assert len(house.operators.heard) == 1
+
+
+def test_who_has_heard_it_does_not_hear_it_again_because_another_did_not(make_house: MakeHouse) -> None:
+    near, far = Listeners(), Listeners(away=True)
+    house = make_house(operators={"near": near, "far": far})
+    house.happen(builders.opened(builders.incident()))
+    house.wait(10 * MINUTE)
+    assert (len(near.heard), len(far.heard)) == (1, 0)
+    far.away = False
+    house.wait(10 * MINUTE)
+    assert (len(near.heard), len(far.heard)) == (1, 1)
+
+
+def test_an_address_that_hangs_delays_no_other(make_house: MakeHouse) -> None:
+    released, entered, near = threading.Event(), threading.Event(), Listeners()
+
+    class Hanging:
+        def tell(self, _message: object) -> bool:
+            entered.set()
+            return released.wait(PATIENCE_S)
+
+    house = make_house(operators={"far": Hanging(), "near": near})
+
+    async def live() -> None:
+        stop = asyncio.Event()
+        running = asyncio.create_task(house.deliverer.run(stop))
+        house.queue(builders.opened(builders.incident()))
+        house.deliverer.wake()
+        await until(entered.is_set)
+        house.queue(builders.resolved(builders.incident(), LATER))
+        house.deliverer.wake()
+        await until(lambda: len(near.heard) == 2)
+        released.set()
+        stop.set()
+        await running
+
+    asyncio.run(live())
+
+
+def test_of_many_that_nobody_took_none_keeps_a_new_one_waiting(make_house: MakeHouse) -> None:
+    class Slow(Listeners):
+        def tell(self, message: Message) -> bool:
+            house.clock.step(timedelta(seconds=25))
+            return super().tell(message)
+
+    house = make_house(operators={EARS: Slow(away=True)})
+    house.record(builders.applied(builders.START, *(ServerId(f"server{number}") for number in range(20))))
+    house.queue(
+        *(
+            builders.opened(builders.incident(numbered(number), ServerId(f"server{number}")))
+            for number in range(20)
+        )
+    )
+    for _ in range(100):
+        house.deliverer.step()
+    house.clock.step(10 * MINUTE)
+    with house.database.reading() as tx:
+        assert len(deliveries.due(tx, house.clock.now(), 100, TO_EARS)) == 20
+    house.queue(replace(builders.opened(builders.incident()), moment=house.clock.now()))
+    queued_at = house.clock.now()
+    while (TO_EARS, DeliveryState.RETRY) not in [(row.channel, row.state) for row in house.rows(TO_EARS)]:
+        assert house.deliverer.step()
+    assert house.clock.now() - queued_at <= timedelta(seconds=50)
+
+
+def test_what_waits_for_an_address_that_is_gone_goes_to_who_has_not_heard_it(make_house: MakeHouse) -> None:
+    old, stays = Listeners(away=True), Listeners()
+    house = make_house(operators={"old": old, "stays": stays})
+    house.happen(builders.opened(builders.incident()))
+    new = Listeners()
+    house.deliverer = Deliverer(
+        database=house.database,
+        helpdesk=webhook(house.helpdesk, house.clock),
+        operators={"stays": stays, "new": new},
+        clock=house.clock,
+        installation=INSTALLATION,
+        append=lambda tx, entries: append(tx, entries, house.clock.now()),
+    )
+    house.deliverer.recover()
+    house.steps()
+    assert (len(old.heard), len(stays.heard), len(new.heard)) == (0, 1, 1)
+    assert house.states("operators/old") == [("opened", DeliveryState.DONE)]
+
+
+def test_what_waited_before_each_address_had_its_own_goes_to_all(make_house: MakeHouse) -> None:
+    near, far = Listeners(), Listeners()
+    house = make_house(operators={"near": near, "far": far})
+    house.queue(builders.opened(builders.incident()))
+    with house.database.writing() as tx:
+        tx.execute("UPDATE deliveries SET state = 'retry', attempts = 4 WHERE channel = 'operators'")
+    house.steps()
+    assert (len(near.heard), len(far.heard)) == (1, 1)
 
 
 def test_what_waits_is_counted_by_channel_with_its_age(house: House) -> None:
@@ -109,6 +206,10 @@ def test_a_recheck_looks_every_recent_ticket_up_again(house: House) -> None:
     assert house.states("verify") == [("verify", DeliveryState.DONE)] * 2
     house.clock.step(timedelta(days=8))
     assert house.deliverer.recheck() == 0
+
+
+def numbered(number: int) -> IncidentId:
+    return IncidentId(f"01JD9ZK3V8QW5R7T2M4N6P{number:04}")
 
 
 async def until(fact: Callable[[], object]) -> None:

@@ -31,7 +31,6 @@ from monitor.support.answers import AnswerTime
 from monitor.tickets import KINDS
 from monitor.tickets.desk import DeskOptions
 from monitor.tickets.port import HelpdeskTools
-from tests.actions.conftest import Listeners
 from tests.conftest import SteppingClock
 from tests.servers.dovecot import PASSWORD, USER, Dovecot
 from tests.servers.post_office import PostOffice, post_office
@@ -76,7 +75,7 @@ class House:
         self.deliverer = Deliverer(
             database=self.database,
             helpdesk=KINDS["desk"].build(self.options, tools),
-            operators=Listeners(asked=False),
+            operators={},
             clock=self.clock,
             installation="TESTHAUS",
             append=lambda tx, entries: append(tx, entries, self.clock.now()),

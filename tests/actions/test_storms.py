@@ -20,7 +20,7 @@ from monitor.store import deliveries, journal, readings
 from monitor.store.database import Database
 from monitor.tickets.desk import Desk, DeskOptions
 from tests.actions.builders import MINUTE, RESOLVE_AFTER, Lookout, fleet, plan, server
-from tests.actions.conftest import INSTALLATION, Listeners, webhook
+from tests.actions.conftest import EARS, INSTALLATION, Listeners, webhook
 from tests.conftest import SteppingClock
 from tests.servers.helpdesk import Helpdesk, Ticket
 
@@ -34,7 +34,7 @@ def deliverer(storm: Storm, **parts: Any) -> Deliverer:
     own = {
         "database": storm.house.database,
         "helpdesk": webhook(storm.helpdesk, storm.clock),
-        "operators": Listeners(),
+        "operators": {EARS: Listeners()},
         "clock": storm.clock,
         "installation": INSTALLATION,
         "append": lambda tx, entries: append(tx, entries, storm.clock.now()),
@@ -208,7 +208,7 @@ def test_a_replay_gathers_the_same_and_sends_nothing(storm: Storm) -> None:
 def test_nobody_knows_whether_the_mass_ticket_exists_and_people_hear_of_it_once(storm: Storm) -> None:
     """The answers to all creations are lost, and so are the look-ups: each of eleven tickets is told of once, and made once."""
     heard = Listeners()
-    storm.deliverer = deliverer(storm, fallback=heard)
+    storm.deliverer = deliverer(storm, fallback={EARS: heard})
     storm.helpdesk.modes.extend(["500"] * 11)
     storm.helpdesk.get_modes.extend(["503"] * 60)
     storm.see(*FAILING, word="down", times=3)

@@ -38,7 +38,7 @@ from monitor.tickets.port import (
     reference_of,
 )
 from monitor.tickets.priorities import Priority
-from tests.actions.conftest import Listeners
+from tests.actions.conftest import EARS, Listeners
 from tests.conftest import SteppingClock
 from tests.servers.post_office import post_office
 from tests.tickets import builders
@@ -138,7 +138,7 @@ class Office:
         self.deliverer = Deliverer(
             database=self.database,
             helpdesk=self.shelf,
-            operators=Listeners(),
+            operators={EARS: Listeners()},
             heads={"soporte": self.head},
             clock=self.clock,
             installation="TESTHAUS",
@@ -591,7 +591,7 @@ def test_what_waits_is_listed_with_its_time(office: Office):
 def test_the_head_is_told_by_real_mail(office: Office):
     with post_office() as mail:
         url = f"mailto://127.0.0.1:{mail.port}/?from=vigia@example.com&to=jefa@example.com&mode=insecure"
-        office.head = AppriseMessenger((SecretStr(url),))
+        office.head = AppriseMessenger(SecretStr(url))
         office.restart()
         office.shelf.opens("7")
         office.later(DAY)

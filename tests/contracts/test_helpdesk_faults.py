@@ -15,7 +15,7 @@ from monitor.journal.consequences import Channel, DeliveryState
 from monitor.journal.entries import Entry
 from monitor.store import deliveries, readings
 from monitor.tickets.port import Action, DeliveryError, Fate, Helpdesk, Priority, TicketStatus, reference_of
-from tests.actions.conftest import Listeners
+from tests.actions.conftest import EARS, Listeners
 from tests.contracts.benches import Ability
 from tests.contracts.conftest import Stand
 from tests.servers.meddler import LOST, Meddler
@@ -116,8 +116,8 @@ class Deliveries:
         self.deliverer = Deliverer(
             database=self.database,
             helpdesk=helpdesk,
-            operators=Listeners(),
-            fallback=self.told,
+            operators={EARS: Listeners()},
+            fallback={EARS: self.told},
             clock=stand.ground.clock,
             installation="TESTHAUS",
             append=lambda tx, entries: append(tx, entries, now()),

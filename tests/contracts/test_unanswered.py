@@ -10,7 +10,7 @@ from monitor.actions.deliver import Deliverer
 from monitor.store import cases, readings
 from monitor.support.escalation import PRIORITIES
 from monitor.tickets.port import Priority
-from tests.actions.conftest import Listeners
+from tests.actions.conftest import EARS, Listeners
 from tests.contracts.benches import Ability
 from tests.contracts.conftest import Stand
 from tests.tickets import builders
@@ -28,7 +28,7 @@ class Office:
         self.deliverer = Deliverer(
             database=stand.ground.database,
             helpdesk=stand.helpdesk,
-            operators=Listeners(),
+            operators={EARS: Listeners()},
             heads={"soporte": self.head},
             clock=stand.ground.clock,
             installation="TESTHAUS",

@@ -32,7 +32,7 @@ from monitor.store.database import Database
 from monitor.tickets.port import reference_of
 from monitor.tickets.webhook import WebhookOptions
 from tests.actions.builders import MINUTE, RESOLVE_AFTER, Lookout, fleet, plan, server
-from tests.actions.conftest import INSTALLATION, Listeners
+from tests.actions.conftest import EARS, INSTALLATION, Listeners
 from tests.actions.crashing import DIED, DyingWebhook
 from tests.conftest import SteppingClock
 from tests.servers.helpdesk import SECRET, Helpdesk
@@ -102,7 +102,7 @@ class Life:
         self.deliverer = Deliverer(
             database=self.database,
             helpdesk=DyingWebhook(options, shared.clock, point),
-            operators=Listeners(),
+            operators={EARS: Listeners()},
             clock=self.clock,
             installation=INSTALLATION,
             append=lambda tx, entries: append(tx, entries, self.clock.now()),

@@ -40,7 +40,6 @@ from monitor.station.recorder import Recorder
 from monitor.store import desk, readings
 from monitor.store.database import Database
 from monitor.store.desk_values import DeskTicket
-from monitor.subscribers.port import Message, Reach
 from monitor.tickets.desk import Desk, DeskOptions
 from tests.scheduling.builders import POLICY
 from tests.scheduling.virtual import VirtualClock, run
@@ -185,13 +184,6 @@ class Target:
         return "curl -v http://web.nodored.test"
 
 
-class Nobody:
-    """People who asked not to be told."""
-
-    def tell(self, _message: Message) -> Reach:
-        return Reach.NOBODY_ASKED
-
-
 class Station:
     """The parts of watch, put together on one thread and in virtual time."""
 
@@ -205,7 +197,7 @@ class Station:
         self._deliverer = Deliverer(
             database=database,
             helpdesk=Desk(DeskOptions(), StoredDesk(database, watched.site.url), clock.now),
-            operators=Nobody(),
+            operators={},
             clock=clock,
             installation=INSTALLATION,
             append=lambda tx, entries: append(tx, entries, clock.now()),

@@ -22,7 +22,7 @@ from monitor.identifiers import IncidentId, ServerId
 from monitor.store.database import Database
 from monitor.tickets.port import reference_of
 from monitor.tickets.webhook import Webhook, WebhookOptions
-from tests.actions.conftest import INSTALLATION, House, Listeners
+from tests.actions.conftest import EARS, INSTALLATION, House, Listeners
 from tests.conftest import SteppingClock
 from tests.journeys.house import wait_for
 from tests.servers.helpdesk import SECRET, Helpdesk
@@ -94,8 +94,8 @@ def _house(database: Database, helpdesk: Helpdesk, clock: SteppingClock, way: Wa
     deliverer = Deliverer(
         database=database,
         helpdesk=Webhook(options, clock.now),
-        operators=operators,
-        fallback=fallback,
+        operators={EARS: operators},
+        fallback={EARS: fallback},
         clock=clock,
         installation=INSTALLATION,
         append=lambda tx, entries: append(tx, entries, clock.now()),

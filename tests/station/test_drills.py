@@ -24,7 +24,7 @@ from monitor.station.drills import Drills
 from monitor.store import desk, journal, readings
 from monitor.store.database import Database
 from monitor.store.readings import DrillRow
-from monitor.subscribers.port import Message, Reach
+from monitor.subscribers.port import Message
 from monitor.tickets.desk import Desk, DeskOptions
 from monitor.tickets.port import DeliveryError, Fate, Helpdesk, Priority
 from tests.actions.builders import Lookout
@@ -38,13 +38,13 @@ PLAN = DrillPlan(server=GYE1, at=time(6), lasts=5 * MINUTE, warn_after=26 * HOUR
 class Told:
     """Operators who hear everything, or nothing."""
 
-    def __init__(self, reach: Reach = Reach.EVERYBODY) -> None:
-        self.reach = reach
+    def __init__(self) -> None:
+        self.deaf = False
         self.heard: list[Message] = []
 
-    def tell(self, message: Message) -> Reach:
+    def tell(self, message: Message) -> bool:
         self.heard.append(message)
-        return self.reach
+        return not self.deaf
 
 
 class Away:
@@ -67,17 +67,20 @@ class Away:
 class Station:
     """The bureau, its drills and whoever delivers, on a clock that only the test moves."""
 
-    def __init__(self, lookout: Lookout, helpdesk: Helpdesk | None = None, told: Told | None = None) -> None:
+    def __init__(
+        self, lookout: Lookout, helpdesk: Helpdesk | None = None, *others: Told, told: bool = True
+    ) -> None:
         self.lookout = lookout
         self.database, self.clock = lookout.database, lookout.bureau.clock
         self.drills = Drills(self.database, self.clock, lambda: lookout.bureau.picture)
-        self.told = told or Told()
+        self.told = Told()
+        ears = (self.told, *others) if told else ()
         at_home = {Channel.TICKET, Channel.VERIFY} if helpdesk is None else set()
         self.deliverer = Deliverer(
             database=self.database,
             helpdesk=helpdesk
             or Desk(DeskOptions(), StoredDesk(self.database, "https://estado.test"), self.clock.now),
-            operators=self.told,
+            operators=dict(zip("abc", ears, strict=False)),
             clock=self.clock,
             installation="TESTHAUS",
             append=lambda tx, entries: append(tx, entries, self.clock.now()),
@@ -183,7 +186,8 @@ def test_a_helpdesk_that_is_away_is_the_step_that_is_missing(lookout: Lookout):
 
 
 def test_operators_who_do_not_hear_are_the_step_that_is_missing(lookout: Lookout):
-    station = Station(lookout, told=Told(Reach.FAILED))
+    station = Station(lookout)
+    station.told.deaf = True
     begun = station.begin(lasts=MINUTE)
     station.go_on(MINUTE + PATIENCE + 10 * SECOND)
     row = station.row(begun)
@@ -191,8 +195,24 @@ def test_operators_who_do_not_hear_are_the_step_that_is_missing(lookout: Lookout
     assert set(Step) - set(row.taken) - row.spared == {Step.TOLD, Step.TOLD_OVER}
 
 
+def test_every_address_of_the_operators_must_have_taken_the_message(lookout: Lookout):
+    deaf = Told()
+    deaf.deaf = True
+    station = Station(lookout, None, deaf)
+    begun = station.begin(lasts=MINUTE)
+    station.go_on(30 * SECOND)
+    with station.database.reading() as tx:
+        assert Step.TOLD not in drill.course_of(tx, begun).taken
+    deaf.deaf = False
+    station.go_on(MINUTE)
+    row = station.row(begun)
+    assert row is not None
+    assert row.passed
+    assert row.taken[Step.TOLD] > begun.opened_at + 30 * SECOND
+
+
 def test_where_nobody_asked_to_be_told_that_is_not_missed(lookout: Lookout):
-    station = Station(lookout, told=Told(Reach.NOBODY_ASKED))
+    station = Station(lookout, told=False)
     begun = station.begin()
     station.go_on(10 * SECOND)
     row = station.row(begun)
@@ -273,7 +293,7 @@ def test_the_next_good_drill_ends_the_matter(missing: Station):
 
 
 def test_a_drill_that_went_wrong_does_not_end_it(missing: Station):
-    missing.told.reach = Reach.FAILED
+    missing.told.deaf = True
     missing.begin(lasts=MINUTE)
     missing.go_on(MINUTE + PATIENCE + 70 * SECOND)
     assert len(missing.matters()) == 1

@@ -19,7 +19,6 @@ LATER = builders.START + timedelta(minutes=10)
 
 def matter(entry: Entry, language: str = "es", **changes: object) -> Matter:
     return Matter(
-        key="operators-1",
         incident=builders.incident(**changes),
         entry=entry,
         fleet=builders.fleet(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,12 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import SecretStr
 
-from monitor.subscribers.operators import LOCAL_SCHEMES, AppriseMessenger, ChannelError, check_url
-from monitor.subscribers.port import Message, Reach, Tone
+from monitor.subscribers.operators import LOCAL_SCHEMES, AppriseMessenger, ChannelError, check_url, messengers
+from monitor.subscribers.port import Message, Tone
 
-MESSAGE = Message(
-    key="operators-1", title="gye1: fuera de servicio", body="Falla confirmada.\n- gye1/http", tone=Tone.ALARM
-)
+MESSAGE = Message(title="gye1: fuera de servicio", body="Falla confirmada.\n- gye1/http", tone=Tone.ALARM)
 
 
 @dataclass
@@ -65,38 +64,37 @@ def make_ear() -> Iterator[type[Ear]]:
 
 def test_a_message_arrives_with_its_title_text_and_tone(make_ear: type[Ear]) -> None:
     ear = make_ear()
-    assert AppriseMessenger([ear.url]).tell(MESSAGE) is Reach.EVERYBODY
+    assert AppriseMessenger(ear.url).tell(MESSAGE)
     [heard] = ear.heard
     assert (heard["title"], heard["message"], heard["type"]) == (MESSAGE.title, MESSAGE.body, "failure")
 
 
-def test_with_nobody_configured_nobody_is_told_and_nothing_fails() -> None:
-    assert AppriseMessenger([]).tell(MESSAGE) is Reach.NOBODY_ASKED
-
-
-def test_who_has_heard_it_does_not_hear_it_again_because_another_was_deaf(make_ear: type[Ear]) -> None:
-    good, bad = make_ear(), make_ear()
-    bad.deaf = True
-    messenger = AppriseMessenger([good.url, bad.url])
-    assert messenger.tell(MESSAGE) is Reach.FAILED
-    assert messenger.tell(MESSAGE) is Reach.FAILED
-    bad.deaf = False
-    assert messenger.tell(MESSAGE) is Reach.EVERYBODY
-    assert (len(good.heard), len(bad.heard)) == (1, 1)
-
-
-def test_another_message_is_not_taken_for_one_that_was_heard(make_ear: type[Ear]) -> None:
+def test_each_message_has_its_tone(make_ear: type[Ear]) -> None:
     ear = make_ear()
-    messenger = AppriseMessenger([ear.url])
+    messenger = AppriseMessenger(ear.url)
     messenger.tell(MESSAGE)
-    messenger.tell(Message(key="operators-2", title="again", body="again", tone=Tone.RELIEF))
+    messenger.tell(Message(title="again", body="again", tone=Tone.RELIEF))
     assert [heard["type"] for heard in ear.heard] == ["failure", "success"]
+
+
+def test_every_url_has_a_name_that_stays_and_tells_no_secret() -> None:
+    urls = [SecretStr(f"json://user:{word}@127.0.0.1:1/room") for word in ("token", "other", "token")]
+    names = list(messengers(urls))
+    assert names == list(messengers(urls[:2]))
+    assert len(names) == 2
+    assert all(re.fullmatch(r"json-[0-9a-f]{8}", name) for name in names)
+
+
+def test_an_answer_that_is_no_success_is_a_failure(make_ear: type[Ear]) -> None:
+    ear = make_ear()
+    ear.deaf = True
+    assert not AppriseMessenger(ear.url).tell(MESSAGE)
 
 
 def test_nobody_listening_is_a_failure_that_may_be_tried_again(make_ear: type[Ear]) -> None:
     ear = make_ear()
     ear.port = 1
-    assert AppriseMessenger([ear.url]).tell(MESSAGE) is Reach.FAILED
+    assert not AppriseMessenger(ear.url).tell(MESSAGE)
 
 
 @pytest.mark.parametrize("scheme", sorted(LOCAL_SCHEMES))
@@ -104,7 +102,7 @@ def test_a_scheme_that_acts_on_our_own_machine_is_refused(scheme: str) -> None:
     with pytest.raises(ChannelError, match=scheme):
         check_url(f"{scheme}:///etc/passwd")
     with pytest.raises(ChannelError):
-        AppriseMessenger([SecretStr(f"{scheme.upper()}://x")])
+        AppriseMessenger(SecretStr(f"{scheme.upper()}://x"))
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "nosuchservice://user:word@host", "http://"])
