@@ -53,7 +53,7 @@ class Inspector:
         except DeliveryError as error:
             if error.fate is not Fate.FORBIDDEN:
                 raise
-            return (Phrase("helpdesk.forbidden", {"detail": error.detail}),)
+            return (error.told,)
 
 
 def _told(tx: Transaction, flaws: Sequence[Phrase], now: datetime) -> list[Entry]:

@@ -65,8 +65,7 @@ def _examined(helpdesk: Helpdesk, language: Language) -> Iterator[Step]:
     try:
         flaws = helpdesk.inspect()
     except DeliveryError as error:
-        key = "helpdesk.forbidden" if error.fate is Fate.FORBIDDEN else "helpdesk.away"
-        yield Step(name="inspect", ok=False, detail=text(key, language, detail=error.detail))
+        yield Step(name="inspect", ok=False, detail=error.told.say(language))
         return
     for flaw in flaws:
         yield Step(name="inspect", ok=False, detail=flaw.say(language))

@@ -8,8 +8,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from monitor.tickets.client import Reply
-from monitor.tickets.port import WORD_LIMIT, DeliveryError, Fate, Order
+from monitor.tickets.client import Reply, UnreadableError
+from monitor.tickets.port import WORD_LIMIT, Order
 
 
 class Shape(BaseModel):
@@ -26,7 +26,7 @@ def read(shape: type[ShapeT], reply: Reply) -> ShapeT:
     try:
         return shape.model_validate_json(reply.body)
     except ValidationError as error:
-        raise DeliveryError(Fate.UNCERTAIN, "the helpdesk's answer cannot be read") from error
+        raise UnreadableError from error
 
 
 def _in_utc(moment: datetime) -> datetime:

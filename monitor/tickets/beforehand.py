@@ -20,7 +20,7 @@ def beforehand(read: Callable[[], Result]) -> Result:
     except DeliveryError as error:
         if error.fate in _TELLING:
             raise
-        raise DeliveryError(Fate.NOT_SENT, error.detail, retry_after=error.retry_after) from error
+        raise _as(Fate.NOT_SENT, error) from error
 
 
 def afterwards(call: Callable[[], Result]) -> Result:
@@ -30,7 +30,11 @@ def afterwards(call: Callable[[], Result]) -> Result:
     except DeliveryError as error:
         if error.fate is Fate.UNCERTAIN:
             raise
-        raise DeliveryError(Fate.UNCERTAIN, error.detail, retry_after=error.retry_after) from error
+        raise _as(Fate.UNCERTAIN, error) from error
+
+
+def _as(fate: Fate, error: DeliveryError) -> DeliveryError:
+    return DeliveryError(fate, error.detail, retry_after=error.retry_after, remedy=error.remedy)
 
 
 def inspected(flaws: Callable[[], Iterable[Phrase]], key: str) -> tuple[Phrase, ...]:
@@ -38,7 +42,7 @@ def inspected(flaws: Callable[[], Iterable[Phrase]], key: str) -> tuple[Phrase, 
     try:
         return tuple(flaws())
     except DeliveryError as error:
-        if error.fate is not Fate.FORBIDDEN:
+        if error.fate is not Fate.FORBIDDEN or error.remedy:
             raise
         return (Phrase(key, {"detail": error.detail}),)
 

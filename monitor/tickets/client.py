@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from monitor.checks.options.durations import Duration
+from monitor.language.phrases import one_line, without_userinfo
 from monitor.language.refusals import RefusalError
 from monitor.tickets.port import Action, DeliveryError, Fate, HelpdeskOptions
 
@@ -21,6 +22,11 @@ TOTAL_DEADLINE = timedelta(seconds=30)
 SEARCH_LAG = timedelta(seconds=30)
 # A page of tickets with everything that was said on them.
 LIST_LIMIT = 8 * 1024 * 1024
+_LONGEST_WORDS = 300
+# Names of what is said, where every other one is the name of a field that something is said about.
+_ENVELOPE = frozenset(
+    ("error", "errors", "message", "messages", "detail", "details", "description", "error_human", "title")
+)
 
 
 class HttpOptions(HelpdeskOptions):
@@ -49,6 +55,14 @@ class HttpOptions(HelpdeskOptions):
         return url
 
 
+class UnreadableError(DeliveryError):
+    """An answer is not what was asked for, such as a page that asks to sign in: that leaves the fate uncertain."""
+
+    def __init__(self) -> None:
+        detail = "the helpdesk's answer cannot be read"
+        super().__init__(Fate.UNCERTAIN, detail, remedy="helpdesk.address")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """An answer with a status of 200 to 299; `headers` by lower-case name."""
@@ -62,7 +76,7 @@ class Reply:
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise DeliveryError(Fate.UNCERTAIN, "the helpdesk's answer cannot be read") from error
+            raise UnreadableError from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +115,20 @@ class Client:
 
     def ask(self, ask: Ask) -> Reply:
         """Return the answer to one request, or raise DeliveryError with the fate that its status tells."""
+        answer = self.answer(ask)
+        self.require(answer, ask.action)
+        return answer
+
+    def require(self, answer: Reply, action: Action | None = None) -> None:
+        """Raise DeliveryError with the fate of an answer that is not good; `action` is None for a look-up."""
+        raise_for_status(answer, action, self._now(), self._secrets())
+
+    def answer(self, ask: Ask) -> Reply:
+        """Return the answer to one request, whatever its status, or raise DeliveryError if nothing whole comes back."""
         body, kind = _body(ask)
         headers = {**self._headers(), **kind, **ask.headers}
         long = ask.action is None or ask.method == "GET"
-        answer = self.send(ask.method, self._url(ask), body, headers, long=long)
-        raise_for_status(answer, ask.action, self._now())
-        return answer
+        return self.send(ask.method, self._url(ask), body, headers, long=long)
 
     def send(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], *, long: bool = False
@@ -123,18 +145,33 @@ class Client:
         answer = exchange(call, self._options.timeout)
         return Reply(status=answer.status, headers=answer.headers, body=answer.body)
 
+    def _secrets(self) -> tuple[str, ...]:
+        """Return what no error may quote: our credentials, and how they are sent."""
+        kept = (value.get_secret_value() for _, value in self._options if isinstance(value, SecretStr))
+        sent = self._headers().get("Authorization", "").rpartition(" ")[2]
+        return tuple(filter(None, (*kept, sent)))
+
     def _url(self, ask: Ask) -> str:
         url = self._options.url.rstrip("/") + ask.path
         return f"{url}?{urlencode(ask.query)}" if ask.query else url
 
 
-def raise_for_status(answer: Reply, action: Action | None, now: datetime) -> None:
-    """Raise DeliveryError with the fate that an answer's status tells; `action` is None for a look-up."""
+def raise_for_status(
+    answer: Reply, action: Action | None, now: datetime, secrets: Iterable[str] = ()
+) -> None:
+    """Raise DeliveryError with the fate that an answer's status tells; `action` is None for a look-up.
+
+    What a refusal says of itself is quoted, without `secrets`.
+    """
     if 200 <= answer.status < 300:
         return
     wait = retry_after(answer.headers.get("retry-after", ""), now)
+    words = _words(answer, secrets) if 400 <= answer.status < 500 else ""
     raise DeliveryError(
-        _fate(answer.status, action, wait), f"the helpdesk answers {answer.status}", retry_after=wait
+        _fate(answer.status, action, wait),
+        f"the helpdesk answers {answer.status}" + (f": {words}" if words else ""),
+        retry_after=wait,
+        remedy="helpdesk.address" if _is_elsewhere(answer.status, action) else "",
     )
 
 
@@ -153,6 +190,35 @@ def retry_after(value: str, now: datetime) -> timedelta | None:
 def link(url: str) -> str:
     """Only what a browser may safely follow is kept of a link that somebody else gives us."""
     return url if url.startswith(("https://", "http://")) and url.isprintable() and len(url) <= 2000 else ""
+
+
+def _words(answer: Reply, secrets: Iterable[str]) -> str:
+    """Return what an answer in JSON says of itself, on one line and cut; nothing of any other, such as a page."""
+    try:
+        said = "; ".join(dict.fromkeys(_sentences(json.loads(answer.body))))
+    except (ValueError, RecursionError):
+        return ""
+    for secret in secrets:
+        said = said.replace(secret, "***")
+    shown = one_line(without_userinfo(said))
+    return shown if len(shown) <= _LONGEST_WORDS else shown[: _LONGEST_WORDS - 1] + "…"
+
+
+def _sentences(said: object, name: str = "") -> Iterator[str]:
+    """Yield the texts of an answer, each behind the name of the field that it is about."""
+    if isinstance(said, str) and said.strip():
+        yield f"{name}: {said.strip()}" if name else said.strip()
+    elif isinstance(said, list):
+        for each in said:
+            yield from _sentences(each, name)
+    elif isinstance(said, dict):
+        for key, each in said.items():
+            yield from _sentences(each, name if key in _ENVELOPE else str(key))
+
+
+def _is_elsewhere(status: int, action: Action | None) -> bool:
+    """Is there probably no interface of a helpdesk at this address?"""
+    return 300 <= status < 400 or (status in (404, 410) and action in (None, Action.CREATE))
 
 
 def _body(ask: Ask) -> tuple[bytes, dict[str, str]]:

@@ -71,7 +71,7 @@ class DjangoHelpdesk:
                 return flaws
             self._queues = self._client.choices("/api/tickets/", "queue")
         except DeliveryError as error:
-            if error.fate is Fate.FORBIDDEN:
+            if error.fate is Fate.FORBIDDEN and not error.remedy:
                 return (Phrase("helpdesk.djangohelpdesk.credentials"),)
             if error.fate is Fate.REFUSED:
                 return (Phrase("helpdesk.djangohelpdesk.interface"),)

@@ -6,6 +6,7 @@ The line also knows whether it ever stood, which is what tells "surely nothing a
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,7 +61,7 @@ def exchange(call: Call, within: timedelta) -> Answer:
         fate = Fate.FORBIDDEN if error.forbidden else Fate.NOT_SENT
         raise DeliveryError(fate, error.detail) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise _failure(line, error) from error
+        raise _failure(line, call, error) from error
 
 
 def _ask(session: requests.Session, line: Line, call: Call) -> Answer:
@@ -87,16 +88,31 @@ def _ask(session: requests.Session, line: Line, call: Call) -> Answer:
         return Answer(status=response.status_code, headers=headers, body=body)
 
 
-def _failure(line: Line, error: Exception) -> DeliveryError:
+def _failure(line: Line, call: Call, error: Exception) -> DeliveryError:
     """Return what a broken exchange means. The library's own words stay out: they may hold the address in full."""
     if not line.stood:
-        reason = (
-            "the certificate is not accepted" if _is_certificate(error) else "the connection was not set up"
-        )
-        return DeliveryError(Fate.NOT_SENT, reason)
+        return _not_set_up(call, error)
     if line.cut or isinstance(error, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError):
         return DeliveryError(Fate.UNCERTAIN, "no whole answer came in time")
     return DeliveryError(Fate.UNCERTAIN, "the connection broke before a whole answer came")
+
+
+def _not_set_up(call: Call, error: Exception) -> DeliveryError:
+    if call.ca_file and not _is_readable(call.ca_file):
+        detail = f"the certificate authority {call.ca_file} cannot be read"
+        return DeliveryError(Fate.FORBIDDEN, detail, remedy="helpdesk.authority")
+    if _is_certificate(error):
+        detail = "the certificate is not accepted"
+        return DeliveryError(Fate.NOT_SENT, detail, remedy="helpdesk.certificate")
+    return DeliveryError(Fate.NOT_SENT, "the connection was not set up")
+
+
+def _is_readable(ca_file: str) -> bool:
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 class _LineAdapter(HTTPAdapter):

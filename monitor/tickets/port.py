@@ -150,13 +150,25 @@ class Fate(StrEnum):
 
 
 class DeliveryError(VigiaError):
-    """An action was not confirmed; `retry_after` is what the other side asked for, if it did."""
+    """An action was not confirmed; `retry_after` is what the other side asked for, if it did.
 
-    def __init__(self, fate: Fate, detail: str, *, retry_after: timedelta | None = None) -> None:
+    `remedy` is the catalogues' key of the sentence that tells what to do about `detail`, where the fate alone would tell it wrong.
+    """
+
+    def __init__(
+        self, fate: Fate, detail: str, *, retry_after: timedelta | None = None, remedy: str = ""
+    ) -> None:
         super().__init__(detail)
         self.fate = fate
         self.detail = detail
         self.retry_after = retry_after
+        self.remedy = remedy
+
+    @property
+    def told(self) -> Phrase:
+        """What operators read of it, with what to do about it."""
+        usual = "helpdesk.forbidden" if self.fate is Fate.FORBIDDEN else "helpdesk.away"
+        return Phrase(self.remedy or usual, {"detail": self.detail})
 
 
 class Records(Protocol):

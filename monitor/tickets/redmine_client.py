@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import Field, SecretStr
@@ -16,6 +16,7 @@ _PAGE = 25
 _PAGES = 400
 # In Redmine's words: the first issue repeats the second one.
 _REPEATS = "duplicates"
+_EMPTY_FILTER = 422
 
 
 class RedmineOptions(HttpOptions):
@@ -133,6 +134,10 @@ class _Page(Shape):
     total_count: int
 
 
+class _Refusal(Shape):
+    errors: tuple[str, ...]
+
+
 class RedmineClient:
     """Requests to one Redmine, answers by their shape."""
 
@@ -174,6 +179,18 @@ class RedmineClient:
     def change(self, ticket: str, action: Action, fields: Mapping[str, object]) -> None:
         """Ask for changes of a ticket; that the answer is good does not mean that they were made."""
         self.http.ask(Ask(method="PUT", path=f"/issues/{ticket}.json", action=action, json={"issue": fields}))
+
+    def complaints(self, project: int, filters: Sequence[str]) -> tuple[str, ...]:
+        """Return what Redmine says of filters that are left empty: a sentence with the name of each that the project has, in their order."""
+        asked = (
+            pair for name in filters for pair in (("f[]", name), (f"op[{name}]", "="), (f"v[{name}][]", ""))
+        )
+        query = (("set_filter", "1"), ("limit", "1"), *asked)
+        answer = self.http.answer(Ask(method="GET", path=f"/projects/{project}/issues.json", query=query))
+        if answer.status == _EMPTY_FILTER:
+            return read(_Refusal, answer).errors
+        self.http.require(answer)
+        return ()
 
     def newest(self, *conditions: tuple[str, str], count: int = 1) -> tuple[Issue, ...]:
         """Return the newest issues that these conditions let through, open and closed."""

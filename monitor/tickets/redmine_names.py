@@ -1,7 +1,7 @@
 """What one Redmine calls the things that we use: the numbers of its fields, trackers, priorities and statuses.
 
 An account that is no administrator may not list the custom fields, so the number of ours is read off where it shows: on an
-issue of the project, or in the project's own list.
+issue of the project or, as long as it has none, in what Redmine says of a filter that is left empty, which names the field.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ PRIORITIES = {
 }
 _NEEDED = ("view_issues", "add_issues", "edit_issues", "add_issue_notes")
 _NEEDED_FOR_INTERNAL = ("view_private_notes", "set_notes_private")
+# The numbers of fields that are tried, so many at once that the address stays short.
+_FIRST_FIELDS = range(1, 241)
+_AT_ONCE = 16
 # No ticket is ever called so: a list for it that is not empty was not filtered.
 _NOBODY = "VG-NOBODY"
 NamedT = TypeVar("NamedT", bound=Named)
@@ -101,7 +104,6 @@ class _Statuses(Shape):
 
 class _ProjectOnly(Named):
     trackers: tuple[Named, ...] = ()
-    issue_custom_fields: tuple[Named, ...] = ()
 
 
 class _Project(Shape):
@@ -114,14 +116,6 @@ class _RoleOnly(Shape):
 
 class _Role(Shape):
     role: _RoleOnly
-
-
-class _Field(Named):
-    customized_type: str = ""
-
-
-class _Fields(Shape):
-    custom_fields: tuple[_Field, ...]
 
 
 class Registrar:
@@ -137,7 +131,7 @@ class Registrar:
         try:
             me = read(_Me, self._get("/users/current.json", ("include", "memberships"))).user
         except DeliveryError as error:
-            if error.fate is not Fate.FORBIDDEN:
+            if error.fate is not Fate.FORBIDDEN or error.remedy:
                 raise
             return Names(flaws=(Phrase("helpdesk.redmine.credentials"),))
         tracker = self._tracker()
@@ -182,7 +176,7 @@ class Registrar:
         return [each.id for each in theirs], found
 
     def _project(self, project: str) -> _ProjectOnly | None:
-        include = ("include", "trackers,issue_custom_fields")
+        include = ("include", "trackers")
         try:
             return read(_Project, self._get(f"/projects/{quote(project, safe='')}.json", include)).project
         except DeliveryError as error:
@@ -222,9 +216,10 @@ class Registrar:
         if example := self._example(project, tracker):
             # An issue shows every field that applies to its project and tracker, empty ones too.
             return _number(_called(wanted, example.custom_fields))
-        if isinstance(wanted, int):
-            return wanted
-        return _number(_called(wanted, project.issue_custom_fields) or _called(wanted, self._fields()))
+        places = (wanted,) if isinstance(wanted, int) else _FIRST_FIELDS
+        starts = range(0, len(places), _AT_ONCE)
+        found = (self._filter(project, places[start : start + _AT_ONCE]) for start in starts)
+        return next((number for number in found if number is not None), None)
 
     def _example(self, project: _ProjectOnly, tracker: _Tracker | None) -> Issue | None:
         if tracker is None:
@@ -236,15 +231,19 @@ class Registrar:
         )
         return next(iter(self._client.newest(*of_it)), None)
 
-    def _fields(self) -> list[Named]:
-        """Return the custom fields that we can see: all of them as an administrator, else those of the newest issues anywhere."""
-        try:
-            listed = read(_Fields, self._get("/custom_fields.json")).custom_fields
-            return [each for each in listed if each.customized_type == "issue"]
-        except DeliveryError as error:
-            if error.fate is not Fate.FORBIDDEN:
-                raise
-        return [each for issue in self._client.newest(count=25) for each in issue.custom_fields]
+    def _filter(self, project: _ProjectOnly, numbers: Sequence[int]) -> int | None:
+        """Return which of these numbers our field has as a filter of the project, None if none of them."""
+        if not self._is_among(project, numbers):
+            return None
+        if len(numbers) == 1:
+            return numbers[0]
+        half = len(numbers) // 2
+        return self._filter(project, numbers[:half]) or self._filter(project, numbers[half:])
+
+    def _is_among(self, project: _ProjectOnly, numbers: Sequence[int]) -> bool:
+        """Is one of these numbers our field's? Of each filter without a value Redmine says, in its language, that it is empty."""
+        said = self._client.complaints(project.id, ("subject", *(f"cf_{number}" for number in numbers)))
+        return any(_names(self._options.reference_field, each, said[0]) for each in said[1:])
 
     def _open_status(self, statuses: Sequence[Status], tracker: _Tracker | None) -> int | None:
         if tracker is None and self._options.open_status is None:
@@ -283,3 +282,11 @@ def _called(word: str | int, things: Iterable[NamedT]) -> NamedT | None:
 
 def _number(thing: Named | None) -> int | None:
     return None if thing is None else thing.id
+
+
+def _names(field: str | int, said: str, of_another: str) -> bool:
+    """Does Redmine say of our field what it says of another one? Both sentences end in the same way."""
+    if isinstance(field, int):
+        return True
+    end = said[len(field) :]
+    return said.casefold().startswith(field.casefold()) and end.startswith(" ") and of_another.endswith(end)

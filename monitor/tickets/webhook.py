@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from monitor.language.phrases import Phrase
-from monitor.tickets.client import Client, HttpOptions, Reply, link, raise_for_status
+from monitor.tickets.client import Client, HttpOptions, Reply, UnreadableError, link
 from monitor.tickets.port import (
     Action,
     DeliveryError,
@@ -67,7 +67,7 @@ class Webhook:
     def perform(self, order: Order) -> Receipt:
         """POST one action and return the other side's id; failures carry their fate."""
         answer = self._send("POST", self._options.url, self._body(order), {"Idempotency-Key": order.key})
-        raise_for_status(answer, order.action, self._now())
+        self._client.require(answer, order.action)
         return _receipt(answer.body, order)
 
     def find(self, reference: str) -> tuple[Found, ...]:
@@ -75,11 +75,11 @@ class Webhook:
         separator = "&" if urlsplit(self._options.url).query else "?"
         url = f"{self._options.url}{separator}{urlencode({'reference': reference})}"
         answer = self._send("GET", url, b"", {})
-        raise_for_status(answer, None, self._now())
+        self._client.require(answer)
         try:
             listing = _Listing.model_validate_json(answer.body)
         except ValidationError as error:
-            raise DeliveryError(Fate.UNCERTAIN, "the list of tickets cannot be read") from error
+            raise UnreadableError from error
         found = (self._found(ticket) for ticket in listing.tickets if ticket.reference == reference)
         return tuple(sorted(found, key=lambda ticket: (len(ticket.ticket), ticket.ticket)))
 
@@ -158,7 +158,7 @@ def _receipt(body: bytes, order: Order) -> Receipt:
     try:
         made = _Made.model_validate_json(body)
     except ValidationError as error:
-        raise DeliveryError(Fate.UNCERTAIN, "the helpdesk's answer cannot be read") from error
+        raise UnreadableError from error
     ticket = str(made.id)
     if not ticket or len(ticket) > 200 or not ticket.isprintable():
         raise DeliveryError(Fate.UNCERTAIN, "the helpdesk's answer names no usable ticket")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -198,3 +199,30 @@ def test_an_action_whose_answer_is_lost_is_done_in_the_end(
     stand.settle()
     [found] = helpdesk.find(stand.reference)
     assert found.status is (TicketStatus.CLOSED if action is Action.RESOLVE else TicketStatus.OPEN)
+
+
+@pytest.mark.parametrize("internal", [True, False])
+def test_what_is_said_stands_once_however_often_the_answer_is_lost(
+    stand: Stand, through: tuple[Helpdesk, Meddler], internal: bool
+) -> None:
+    helpdesk, meddler = through
+    ticket = helpdesk.perform(stand.order()).ticket
+    said = stand.order(Action.COMMENT, ticket, 2, body="También falla smtp.", internal=internal)
+    meddler.modes.append("reset")
+    with pytest.raises(DeliveryError) as caught:
+        helpdesk.perform(said)
+    assert caught.value.fate is Fate.UNCERTAIN
+    for mode in ("500", "hang"):
+        meddler.modes.append(mode)
+        with suppress(DeliveryError):
+            # Where it stands already nothing is written, so nothing is lost.
+            helpdesk.perform(said)
+        meddler.modes.clear()
+    stand.helpdesk.perform(said)
+    once = [body for _, _, body in stand.bench.messages(ticket) if "También falla smtp." in body]
+    assert len(once) == 1
+    other = stand.order(Action.COMMENT, ticket, 3, body="Vuelve smtp.", internal=internal)
+    again = stand.order(Action.COMMENT, ticket, 4, body="También falla smtp.", internal=internal)
+    for each in (other, again):
+        stand.helpdesk.perform(each)
+    assert len(stand.bench.messages(ticket)) == 4

@@ -180,6 +180,54 @@ def test_the_field_may_be_given_by_its_number_or_read_off_an_issue(server: Redmi
     assert [flaws(built(server, reference_field=each)) for each in (77, "Reference")] == [["field"]] * 2
 
 
+_HIDE = "UPDATE issues SET project_id = -project_id"
+_SHOW = "UPDATE issues SET project_id = abs(project_id)"
+
+
+def test_a_redmine_without_any_issue_is_fit_by_the_names_of_its_filters(
+    server: RedmineServer, lose: Lose, reference: str
+) -> None:
+    lose(_HIDE, _SHOW)
+    assert server.ask("ana", "GET", "/issues.json?status_id=*")["total_count"] == 0
+    good, wrong = (1, "ExternalRef", "externalref"), (77, "Reference", "External", "ExternalRefs")
+    assert [flaws(built(server, reference_field=each)) for each in good] == [[]] * 3
+    assert [flaws(built(server, reference_field=each)) for each in wrong] == [["field"]] * 4
+    redmine = built(server)
+    ticket = redmine.perform(order(reference=reference)).ticket
+    assert [each.ticket for each in redmine.find(reference)] == [ticket]
+
+
+def test_a_field_whose_name_goes_on_is_another_field(server: RedmineServer, lose: Lose) -> None:
+    lose(_HIDE, _SHOW)
+    name = "UPDATE custom_fields SET name = '{}' WHERE id = 1"
+    lose(name.format("ExternalRef cannot be"), name.format("ExternalRef"))
+    assert flaws(built(server)) == ["field"]
+    assert flaws(built(server, reference_field="ExternalRef cannot be")) == []
+
+
+def test_without_any_issue_a_field_that_is_no_filter_is_not_there(server: RedmineServer, lose: Lose) -> None:
+    lose(_HIDE, _SHOW)
+    lose(_FILTER.format(0), _FILTER.format(1))
+    assert flaws(built(server)) == ["field"]
+
+
+def test_what_redmine_refuses_is_told_in_its_own_words(redmine: Redmine, lose: Lose, reference: str) -> None:
+    lose(
+        "UPDATE custom_fields SET regexp = '^X' WHERE id = 1",
+        "UPDATE custom_fields SET regexp = '' WHERE id = 1",
+    )
+    with pytest.raises(DeliveryError) as caught:
+        redmine.perform(order(reference=reference))
+    assert caught.value.fate is Fate.REFUSED
+    assert caught.value.detail == "the helpdesk answers 422: Externalref is invalid"
+
+
+def test_an_address_with_a_wrong_path_is_told_as_such(server: RedmineServer) -> None:
+    with pytest.raises(DeliveryError) as caught:
+        built(server, url=f"{server.url}/nowhere").inspect()
+    assert caught.value.told.key == "helpdesk.address"
+
+
 def test_what_has_another_name_is_told_with_its_remedy(server: RedmineServer) -> None:
     assert flaws(built(server, tracker="Incidencia")) == ["tracker"]
     assert flaws(built(server, project="nadie")) == ["project"]
