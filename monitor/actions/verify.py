@@ -1,8 +1,8 @@
 """After a creation, and each night for a week: does our reference lead to exactly the ticket that we know?
 
 A reference that leads nowhere could not prevent the next duplicate, so operators hear of it. One that leads to
-several is put in order: the oldest ticket is kept, the others are closed and point to it. One that led somewhere and does so no more
-belonged to a ticket that is lost: another one is opened that says which it replaces.
+several is put in order: the oldest ticket is kept, the others are closed and point to it. One that led somewhere and does so no more,
+or that leads nowhere when others do, belonged to a ticket that is lost: another one is opened that says which it replaces.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from monitor.actions.ticket_task import (
     Addressee,
     Task,
     load,
+    loses_references,
     note_reference,
     rejection,
 )
@@ -56,6 +57,7 @@ class _End(StrEnum):
 class _Past:
     """What is known of a ticket from before: whether its reference ever led to it, and that it did not was told.
 
+    `is_exception`: it was told, and other references were found since, so that this ticket alone is not there; it is opened anew once.
     `is_refused`: another one was to be opened, and was refused. `is_under_way`: what waits for the ticket may find that it is gone, or
     opens another one.
     """
@@ -63,6 +65,7 @@ class _Past:
     was_found: bool
     was_told: bool
     was_merged: bool
+    is_exception: bool
     is_refused: bool
     is_under_way: bool
 
@@ -119,7 +122,7 @@ class Verifier:
 
     def _end_of(self, task: Task) -> _End:
         """Return what to do where nothing was found; only a helpdesk that is fit can be believed that a ticket is lost."""
-        past = self._outbox.read(lambda tx: _past(tx, task))
+        past = self._outbox.read(lambda tx: _past(tx, task, self._to.helpdesk.name))
         if past.is_refused:
             return _End.REFUSED
         if past.is_under_way:
@@ -127,7 +130,7 @@ class Verifier:
         if past.was_merged:
             return _End.MERGED
         unfound = _End.KNOWN if past.was_told else _End.NEWS
-        if not (past.was_found or self._to.at_home):
+        if not (past.was_found or past.is_exception or self._to.at_home):
             return unfound
         flaws = self._to.helpdesk.inspect()
         if flaws:
@@ -153,8 +156,12 @@ class Verifier:
         after = delivery.after_success(parcel_of(task.row), _End.LOST)
 
         def work(tx: Transaction) -> None:
+            is_exception = _past(tx, task, self._to.helpdesk.name).is_exception
             self._outbox.put(tx, task.row, after)
             deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", _End.LOST))
+            if is_exception:
+                # Should references not be kept any more, no other one is opened anew before this one was found again.
+                note_reference(tx, self._to.helpdesk.name, found=False)
             rows = deliveries.of_incident(tx, task.row.incident, Channel.TICKET)
             create = Delivery(channel=Channel.TICKET, incident=task.row.incident, action=Action.CREATE)
             behind = max(row.seq for row in rows) + 1
@@ -239,7 +246,7 @@ def _close_what_is_over(tx: Transaction, task: Task, now: datetime) -> None:
     deliveries.queue_later(tx, resolve, entry=ends[-1].entry, due=now)
 
 
-def _past(tx: Transaction, task: Task) -> _Past:
+def _past(tx: Transaction, task: Task, helpdesk: str) -> _Past:
     looks = [
         row
         for row in deliveries.of_incident(tx, task.row.incident, Channel.VERIFY)
@@ -248,10 +255,15 @@ def _past(tx: Transaction, task: Task) -> _Past:
     asked = deliveries.of_incident(tx, task.row.incident, Channel.TICKET)
     waits = [row for row in asked if row.state not in (DeliveryState.DONE, DeliveryState.REJECTED)]
     was_found = any(row.detail == "" for row in looks)
+    was_told = any(row.detail in NOT_FOUND for row in looks)
+    was_lost = any(row.detail == _End.LOST for row in looks)
+    is_exception = was_told and not (was_found or was_lost) and not loses_references(tx, helpdesk)
+    may_be_lost = was_found or is_exception
     return _Past(
         was_found=was_found,
-        was_told=any(row.detail in (_End.NEWS, _End.KNOWN) for row in looks),
+        was_told=was_told,
         was_merged=any(note.deed == Deed.MERGED for note in readings.notes(tx, task.story.reference)),
+        is_exception=is_exception,
         is_refused=any(row.action == Action.CREATE and row.state is DeliveryState.REJECTED for row in asked),
-        is_under_way=any(was_found or row.action == Action.CREATE for row in waits),
+        is_under_way=any(may_be_lost or row.action == Action.CREATE for row in waits),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from monitor.identifiers import IncidentId
+from monitor.actions.ticket_task import NOT_FINDABLE
+from monitor.identifiers import IncidentId, ServerId
 from monitor.journal.consequences import DeliveryState
 from monitor.journal.entries import Entry, Kind, TicketNoted
 from monitor.language.phrases import Phrase
@@ -158,6 +159,46 @@ def test_a_helpdesk_that_never_kept_references_is_told_once_and_gets_no_second_t
     assert len(house.helpdesk.tickets) == 1
     assert house.kinds().count("ticket.rejected") == 1
     assert house.results.count("lost") == 0
+
+
+NAMES = [IncidentId(f"01JD9ZK3V8QW5R7T2M4N6P8S{number:02}") for number in range(4)]
+
+
+def several(house: House, mode_of_last: str) -> None:
+    """Open a ticket for each of four faults, the last one in this mode; let the first look at each come to its end."""
+    servers = {name: ServerId(f"server{number}") for number, name in enumerate(NAMES)}
+    house.record(builders.applied(builders.START, *servers.values()))
+    for name, server in servers.items():
+        house.helpdesk.modes.append(mode_of_last if name is NAMES[-1] else "ok")
+        house.happen(builders.opened(builders.incident(name, server)))
+        house.wait(MINUTE)
+
+
+def test_a_ticket_that_was_lost_before_the_first_look_is_opened_anew_once_others_are_found(
+    house: House,
+) -> None:
+    several(house, "lose")
+    assert len(house.helpdesk.tickets) == 3
+    assert house.kinds().count("ticket.rejected") == 1
+    for _ in range(2):
+        night(house)
+    [made] = house.helpdesk.of(reference_of(INSTALLATION, NAMES[-1]))
+    assert "reemplaza" in made.messages[0][1]
+    assert len(house.helpdesk.tickets) == 4
+    assert house.results.count("lost") == 1
+
+
+def test_a_helpdesk_that_keeps_no_references_any_more_gets_one_ticket_anew_and_not_all(house: House) -> None:
+    """It still finds what it kept before, so that only a ticket that is opened anew can show it; that is done once."""
+    several(house, "ok")
+    house.helpdesk.drops_references = True
+    for ticket in house.helpdesk.tickets[1:]:
+        ticket.reference = ""
+    with house.database.writing() as tx:
+        tx.execute("UPDATE deliveries SET detail = ? WHERE channel = 'verify' AND seq = 1", (NOT_FINDABLE,))
+    for _ in range(4):
+        night(house)
+    assert len(house.helpdesk.tickets) == 5
 
 
 class MoodyWebhook(Webhook):
