@@ -11,7 +11,7 @@ from monitor.actions.outbox import Outbox, guarded, parcel_of
 from monitor.actions.ticket_task import Addressee, Task, load, loses_references, rejection
 from monitor.errors import StoreError
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
-from monitor.journal.entries import Entry, Kind, TicketOpened, TicketUpdated
+from monitor.journal.entries import Entry, Kind, TicketOpened, TicketRejected, TicketUpdated
 from monitor.store import deliveries
 from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
@@ -94,7 +94,7 @@ class TicketCourier:
             return
         after = self._after_lookup(parcel_of(task.row), manner, now)
         if after.state is DeliveryState.READY and self._finds_nothing(task.row):
-            self._give_up(task)
+            self._doubt(task, now)
             return
         self._outbox.record(lambda tx: self._settle(tx, task, after))
 
@@ -104,16 +104,19 @@ class TicketCourier:
             return False
         return self._outbox.read(lambda tx: loses_references(tx, self._to.helpdesk.name))
 
-    def _give_up(self, task: Task) -> None:
-        """Leave it to a person whether there is a ticket: that none is found proves nothing here, and there must not be two."""
-        after = delivery.after_doubt(parcel_of(task.row), BLIND_TO_US)
+    def _doubt(self, task: Task, now: datetime) -> None:
+        """Look on, and tell a person once: that none is found proves nothing while the last reference was not, and there must not be two."""
+        after = delivery.after_doubt(parcel_of(task.row), now, BLIND_TO_US)
+        is_told = any(_is_doubt_since(task.row.sent_at, entry) for entry in task.story.entries)
 
         def work(tx: Transaction) -> None:
             self._settle(tx, task, after)
-            self._outbox.append(tx, (rejection(task.row, self._to, BLIND_TO_US, self._outbox.clock.now()),))
+            if not is_told:
+                self._outbox.append(tx, (rejection(task.row, self._to, BLIND_TO_US, now),))
 
         self._outbox.record(work)
-        self._on_result(DeliveryState.REJECTED)
+        if not is_told:
+            self._on_result(Fate.UNCERTAIN)
 
     def _after_lookup(self, parcel: Parcel, manner: Manner, now: datetime) -> Parcel:
         """Move a parcel by the time that really passed since it was sent: a clock that is set forward hides nothing any sooner."""
@@ -239,6 +242,12 @@ def _is_first_effect(tx: Transaction, row: DeliveryRow, attempt: int) -> bool:
     """Is it sure that nothing before this attempt made a ticket? Else the helpdesk may have given the answer that got lost then."""
     before = [each for each in deliveries.attempts_of(tx, row.id) if each.number < attempt]
     return row.detail != deliveries.RESTORED and all(each.outcome in _WITHOUT_EFFECT for each in before)
+
+
+def _is_doubt_since(sent_at: datetime | None, entry: Entry) -> bool:
+    """Was it told after that moment that nobody knows whether there is a ticket?"""
+    is_doubt = isinstance(entry.body, TicketRejected) and entry.body.detail == BLIND_TO_US
+    return is_doubt and (sent_at is None or entry.moment >= sent_at)
 
 
 def _leave_out_what_was_told(tx: Transaction, waiting: Sequence[DeliveryRow]) -> None:

@@ -270,11 +270,11 @@ def wake(tx: Transaction, channel: str, now: datetime) -> int:
 def appeal(tx: Transaction, now: datetime, incident: IncidentId | None = None) -> int:
     """Try again what the helpdesk refused, of one incident or of all; return how many deliveries that are.
 
-    Letters and messages that were refused stay so: they are of their day.
+    Of one incident also what nobody knows the fate of: a person looked. Letters and messages that were refused stay so: they are of their day.
     """
     return tx.execute(
         "UPDATE deliveries SET state = 'retry', attempts = 0, due_ms = :now"
-        " WHERE state = 'rejected' AND channel IN (:ticket, :verify, :raise)"
+        " WHERE (state = 'rejected' OR state = 'ambiguous' AND incident = :incident) AND channel IN (:ticket, :verify, :raise)"
         " AND (:incident IS NULL OR incident = :incident)",
         {
             "now": milliseconds(now),

@@ -22,6 +22,7 @@ FALLBACK_AFTER = timedelta(seconds=60)
 _ATTEMPTS_BORNE = 3
 _POLLS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 45))
 _POLL_EVERY = timedelta(seconds=60)
+_LONGEST_DOUBT = timedelta(days=1)
 
 
 class Step(StrEnum):
@@ -148,9 +149,11 @@ def after_misfit(parcel: Parcel, detail: str) -> Parcel:
     return replace(_moved(parcel, _S.REJECTED), detail=detail)
 
 
-def after_doubt(parcel: Parcel, detail: str) -> Parcel:
-    """A look-up found nothing, which proves nothing at this helpdesk: only a person can tell."""
-    return replace(_moved(parcel, _S.REJECTED), detail=detail)
+def after_doubt(parcel: Parcel, now: datetime, detail: str) -> Parcel:
+    """A look-up found nothing, which proves nothing as things are: look on for a day, and leave it to a person then."""
+    if parcel.sent_at is None or now >= parcel.sent_at + _LONGEST_DOUBT:
+        return replace(_moved(parcel, _S.REJECTED), detail=detail)
+    return replace(_moved(parcel, _S.AMBIGUOUS), due=now + _POLL_EVERY, detail=detail)
 
 
 def after_crash(parcel: Parcel, now: datetime) -> Parcel:

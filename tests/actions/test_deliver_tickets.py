@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.actions.ticket_task import note_reference
 from monitor.actions.tickets import BLIND_TO_US
 from monitor.identifiers import IncidentId
 from monitor.incidents.incident import Impact
@@ -269,11 +270,45 @@ def test_where_references_are_not_found_a_ticket_that_was_perhaps_made_is_made_a
     assert len(house.helpdesk.tickets) == 2
     with house.database.reading() as tx:
         [row] = deliveries.of_incident(tx, OTHER, "ticket")
-    assert (row.state, row.detail) == (DeliveryState.REJECTED, BLIND_TO_US)
+    assert (row.state, row.detail) == (DeliveryState.AMBIGUOUS, BLIND_TO_US)
     assert len(house.fallback.heard) == 1
+    assert house.kinds().count("ticket.rejected") == 2
     house.deliverer.appeal(OTHER)
     house.wait(2 * MINUTE)
     assert len(house.helpdesk.tickets) == 3
+
+
+def test_where_references_are_not_found_it_is_looked_for_until_they_are_or_a_day_is_over(
+    house: House,
+) -> None:
+    """One ticket that got lost is no reason to leave the next fault without one for good."""
+    house.helpdesk.modes.append("lose")
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    house.helpdesk.modes.append("500_only")
+    second = builders.incident(OTHER, builders.UIO1, opened_at=LATER)
+    house.happen(builders.opened(second))
+    house.wait(5 * MINUTE)
+    assert house.helpdesk.tickets == []
+    with house.database.writing() as tx:
+        note_reference(tx, "webhook", found=True)
+    house.wait(2 * MINUTE)
+    assert [ticket.reference for ticket in house.helpdesk.tickets] == [reference_of(INSTALLATION, OTHER)]
+
+
+def test_a_doubt_that_lasts_for_a_day_is_left_to_a_person(house: House) -> None:
+    house.helpdesk.drops_references = True
+    house.happen(*fault())
+    house.wait(2 * MINUTE)
+    house.helpdesk.modes.append("hang")
+    house.happen(builders.opened(builders.incident(OTHER, builders.UIO1, opened_at=LATER)))
+    house.wait(25 * 60 * MINUTE, every=60 * MINUTE)
+    with house.database.reading() as tx:
+        [row] = deliveries.of_incident(tx, OTHER, "ticket")
+    assert (row.state, row.detail) == (DeliveryState.REJECTED, BLIND_TO_US)
+    assert len(house.helpdesk.tickets) == 2
+    assert house.kinds().count("ticket.rejected") == 2
+    assert len(house.fallback.heard) == 1
 
 
 def test_a_comment_that_waits_hides_nothing_of_a_helpdesk_that_does_not_find_references(house: House) -> None:
