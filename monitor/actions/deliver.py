@@ -185,8 +185,12 @@ class Deliverer:
         """Queue another look at the reference of every ticket of the last seven days; return how many those are."""
         now = self._outbox.clock.now()
         with self._outbox.database.writing() as tx:
-            recent = [row.incident for row in readings.tickets(tx) if row.opened_at >= now - _RECHECKED]
-            created = [row for each in recent for row in deliveries.of_incident(tx, each, Channel.TICKET)[:1]]
+            recent = readings.tickets(tx, since=now - _RECHECKED)
+            created = [
+                row
+                for each in recent
+                for row in deliveries.of_incident(tx, each.incident, Channel.TICKET)[:1]
+            ]
             for row in created:
                 verify = Delivery(channel=Channel.VERIFY, incident=row.incident, action=VERIFY)
                 deliveries.queue_later(tx, verify, entry=row.entry, due=now)

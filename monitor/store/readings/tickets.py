@@ -96,9 +96,10 @@ def references(tx: Transaction) -> Mapping[str, str]:
     return {incident: row.reference for row in tickets(tx) for incident in row.incidents}
 
 
-def tickets(tx: Transaction) -> tuple[TicketRow, ...]:
-    """Return every ticket, the newest first."""
-    return _select(tx, "ORDER BY opened_ms DESC, reference DESC")
+def tickets(tx: Transaction, since: datetime | None = None) -> tuple[TicketRow, ...]:
+    """Return every ticket, or those that were opened at `since` or later, the newest first."""
+    after = 0 if since is None else milliseconds(since)
+    return _select(tx, "WHERE opened_ms >= ? ORDER BY opened_ms DESC, reference DESC", (after,))
 
 
 def ticket(tx: Transaction, reference: str) -> TicketRow | None:
