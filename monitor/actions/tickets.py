@@ -27,6 +27,7 @@ VERIFY = "verify"
 UNCERTAIN = "uncertain"
 BLIND_TO_US = "perhaps it was opened: the helpdesk does not find tickets by their reference"
 _WITHOUT_EFFECT = frozenset({Fate.NOT_SENT, Fate.FORBIDDEN, Fate.REFUSED})
+_NOT_TAKEN = frozenset({Fate.NOT_SENT, Fate.FORBIDDEN, Fate.UNCERTAIN})
 NO_TICKET = "a problem of its class opens no ticket"
 
 
@@ -37,6 +38,8 @@ class TicketCourier:
         self._outbox = outbox
         self._to = to
         self._on_result = on_result
+        # Whether it did not take something since it took the last one; nobody knows at the start.
+        self._is_away = True
 
     def carry(self, claimed: DeliveryRow) -> None:
         """Send it, or look it up."""
@@ -135,11 +138,13 @@ class TicketCourier:
                 deliveries.end_attempt(tx, task.row.id, attempt, (now, "done", ""))
             sure = attempt is not None and _is_first_effect(tx, task.row, attempt)
             self._outbox.append(tx, (self._entry(task, order, receipt, sure=sure),))
-            deliveries.wake(tx, task.row.channel, now)
+            if self._is_away:
+                deliveries.wake(tx, task.row.channel, now)
             if order.action is Action.CREATE:
                 self._after_creation(tx, task, sure=sure)
 
         self._outbox.record(work)
+        self._is_away = False
         self._outbox.checkpoint("committed")
         self._on_result("done")
 
@@ -175,6 +180,7 @@ class TicketCourier:
                 self._outbox.append(tx, (rejection(task.row, self._to, error.detail, now),))
 
         self._outbox.record(work)
+        self._is_away = self._is_away or error.fate in _NOT_TAKEN
         self._outbox.heed(task.row.channel, error)
         _LOG.warning("delivery %d (%s): %s", task.row.id, task.row.action, error.detail)
         self._on_result(error.fate)

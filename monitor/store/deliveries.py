@@ -260,9 +260,10 @@ def bring_forward(tx: Transaction, by: timedelta, *, after: datetime) -> None:
 
 
 def wake(tx: Transaction, channel: str, now: datetime) -> int:
-    """Let what was surely not done go now, for the other side is there again; return how much that is."""
+    """Let all that waits for another try or another look go now, in the order in which it was queued; return how much that is."""
     return tx.execute(
-        "UPDATE deliveries SET due_ms = :now WHERE channel = :channel AND state = 'retry' AND sent_ms IS NULL AND due_ms > :now",
+        "UPDATE deliveries SET due_ms = MIN(created_ms, :now)"
+        " WHERE channel = :channel AND state IN ('retry', 'ambiguous') AND due_ms > MIN(created_ms, :now)",
         {"channel": channel, "now": milliseconds(now)},
     )
 

@@ -139,8 +139,9 @@ def after_lookup(parcel: Parcel, manner: Manner, now: datetime) -> Parcel:
 def after_lookup_error(parcel: Parcel, error: DeliveryError, *, now: datetime, chance: float) -> Parcel:
     """The look-up itself failed: nothing was learnt, so nothing may be sent."""
     attempts = parcel.attempts + 1
-    state = _S.RETRY if parcel.sent_at is None else _S.AMBIGUOUS
-    due = now + pause(attempts, error, chance)
+    doubt = parcel.sent_at is not None
+    due = now + pause(attempts, error, chance, _POLL_EVERY if doubt else LONGEST_BACK_OFF)
+    state = _S.AMBIGUOUS if doubt else _S.RETRY
     return replace(_moved(parcel, state), attempts=attempts, due=due, detail=error.detail)
 
 
@@ -169,11 +170,13 @@ def after_crash(parcel: Parcel, now: datetime) -> Parcel:
             return parcel
 
 
-def pause(attempts: int, error: DeliveryError, chance: float) -> timedelta:
-    """Return how long to wait: 2^attempts seconds and at most 300, give or take 20 %, and never less than asked for."""
+def pause(
+    attempts: int, error: DeliveryError, chance: float, longest: timedelta = LONGEST_BACK_OFF
+) -> timedelta:
+    """Return how long to wait: 2^attempts seconds and at most `longest`, give or take 20 %, and never less than asked for."""
     if error.fate in (Fate.FORBIDDEN, Fate.REFUSED):
         return FORBIDDEN_PAUSE
-    back_off = min(LONGEST_BACK_OFF, timedelta(seconds=2 ** min(attempts, 16)))
+    back_off = min(longest, timedelta(seconds=2 ** min(attempts, 16)))
     asked = min(error.retry_after or timedelta(0), LONGEST_ASKED_PAUSE)
     return max(back_off * (0.8 + 0.4 * chance), asked)
 

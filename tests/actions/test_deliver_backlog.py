@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.identifiers import IncidentId, ServerId
-from monitor.journal.entries import Entry, Reason
+from monitor.journal.entries import Entry, Kind, Reason
 from monitor.store import deliveries
 from monitor.tickets.port import reference_of
 from tests.actions.conftest import INSTALLATION, House, MakeHouse
@@ -83,6 +83,28 @@ def test_an_hour_without_a_helpdesk_ends_with_a_ticket_for_each_fault_in_its_ord
 ) -> None:
     """Twice an hour of real time is too long for a test; `python -m tests.soak.hour_away` takes it."""
     assert hour_away.made_up(make_house(), 300, 120) == []
+
+
+@pytest.mark.parametrize("mode", ["503", "close"])
+def test_the_first_that_is_taken_lets_all_others_go_at_once_in_the_order_of_the_faults(
+    many: House, mode: str
+) -> None:
+    """Whether they were surely not done or nobody knows: what was queued first goes first, and nothing sleeps on."""
+    many.helpdesk.modes.extend([mode] * 1000)
+    many.helpdesk.get_modes.extend(["503"] * 1000)
+    opened = [entry for entry in stories(recovered=0) if entry.kind is Kind.INCIDENT_OPENED]
+    for entry in opened[:-1]:
+        many.happen(entry)
+        many.wait(MINUTE, every=MINUTE / 6)
+    many.wait(20 * MINUTE, every=MINUTE / 6)
+    many.helpdesk.modes.clear()
+    many.helpdesk.get_modes.clear()
+    many.helpdesk.asked.clear()
+    many.happen(opened[-1])
+    many.wait(MINUTE, every=timedelta(seconds=1))
+    _, *others = [key for action, key in many.helpdesk.asked if action == "create"]
+    assert others == sorted(others)
+    assert len(others) == FAULTS - 1
 
 
 def test_who_is_asked_to_wait_waits_with_everything_and_goes_on_as_soon_as_one_was_taken(many: House) -> None:

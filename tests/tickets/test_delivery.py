@@ -97,6 +97,15 @@ def test_the_pause_doubles_up_to_five_minutes(attempts: int, seconds: int) -> No
     assert delivery.pause(attempts, error(Fate.NOT_SENT), 0.5) == timedelta(seconds=seconds)
 
 
+@pytest.mark.parametrize(("sent_at", "seconds"), [(NOW, 60), (None, 300)])
+def test_a_look_up_that_fails_is_taken_again_within_a_minute_while_the_fate_is_unknown(
+    sent_at: datetime | None, seconds: int
+) -> None:
+    looking = parcel(S.LOOKUP, attempts=50, sent_at=sent_at)
+    after = delivery.after_lookup_error(looking, error(Fate.NOT_SENT), now=NOW, chance=0.5)
+    assert after.due - NOW == timedelta(seconds=seconds)
+
+
 @given(st.integers(0, 100), st.floats(0, 1))
 def test_chance_moves_a_pause_by_a_fifth_at_most(attempts: int, chance: float) -> None:
     middle = delivery.pause(attempts, error(Fate.NOT_SENT), 0.5)
