@@ -43,8 +43,6 @@ _PRIORITIES = {
     Priority.HIGH: "80",
     Priority.URGENT: "100",
 }
-# The statuses of the lifecycle for approvals, the only one beside its own default that RT brings with it.
-_APPROVALS = ("approvals", frozenset({"pending", "open", "approved", "rejected", "deleted"}))
 _SUBJECT_LIMIT = 200
 
 
@@ -78,7 +76,7 @@ class Rt:
         return self._options.search_lag
 
     def inspect(self) -> tuple[Phrase, ...]:
-        """Ask for our account, and for each queue with its rights, its reference field and its statuses."""
+        """Ask for our account, and for each queue with its rights and its reference field. Which statuses it has RT tells nobody."""
         self._api.us()
         return tuple(
             flaw for place in sorted(set(self._places.followed.values())) for flaw in self._flaws_of(place)
@@ -277,13 +275,7 @@ class Rt:
         flaws = []
         if not any(link.ref == "create" for link in queue.links):
             flaws.append(Phrase("helpdesk.rt.create", {"queue": place}))
-        flaws += self._flaws_of_field(queue, place)
-        lifecycle, statuses = _APPROVALS
-        if queue.lifecycle == lifecycle and self._options.closed_status not in statuses:
-            flaws.append(
-                Phrase("helpdesk.rt.status", {"queue": place, "status": self._options.closed_status})
-            )
-        return flaws
+        return flaws + self._flaws_of_field(queue, place)
 
     def _flaws_of_field(self, queue: Queue, place: str) -> list[Phrase]:
         field = self._field_of(queue)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from monitor.checks.options.durations import Duration
+from monitor.language.phrases import Phrase
 from monitor.language.refusals import RefusalError
 from monitor.post.html import words_of
 from monitor.tickets.answers import Moment, Shape, read
@@ -25,6 +26,8 @@ OLDEST_FIRST = (("orderby", "id"), ("order", "ASC"))
 # RT gives no more in one page.
 _PAGE = 100
 _PAGES = 400
+# The statuses of both lifecycles for tickets that RT brings with it.
+_STATUSES = frozenset({"new", "open", "stalled", "resolved", "rejected", "deleted"})
 _TOKEN = re.compile(r"\d+-(?P<user>\d+)-[0-9a-fA-F]{32}")
 
 
@@ -68,6 +71,15 @@ class RtOptions(HttpOptions):
         if by_password == (self.token is not None):
             raise RefusalError("configuration.helpdesk.rt.credentials")
         return self
+
+    def cautions(self) -> tuple[Phrase, ...]:
+        """RT tells nobody which statuses a lifecycle has: of one that it does not bring with it only a ticket shows whether it is there."""
+        chosen = dict.fromkeys((self.open_status, self.closed_status))
+        return tuple(
+            Phrase("helpdesk.rt.status", {"status": status})
+            for status in chosen
+            if status.casefold() not in _STATUSES
+        )
 
     def link_to(self, ticket: str) -> str:
         """Return where people read a ticket."""
@@ -182,7 +194,6 @@ class Queue(Shape):
 
     id: Id
     name: str = Field(alias="Name")
-    lifecycle: Text = Field(default="", alias="Lifecycle")
     disabled: Text = Field(default="0", alias="Disabled")
     fields: tuple[Named, ...] = Field(default=(), alias="TicketCustomFields")
     links: tuple[Link, ...] = Field(default=(), alias="_hyperlinks")

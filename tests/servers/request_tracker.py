@@ -232,9 +232,8 @@ class RtBench(Bench):
         table, column, value, where = {
             "reference_field": ("CustomFields", "Disabled", "1", "Name = 'ExternalRef'"),
             "queue": ("Queues", "Disabled", "1", "Name = 'Soporte'"),
-            "status": ("Queues", "Lifecycle", "'approvals'", "Name = 'Soporte'"),
             "credentials": ("Users", "Password", "'*NO-PASSWORD*'", "Name = 'vigia'"),
-            # A priority is a number to RT, and it knows all of them.
+            # A priority is a number to RT, and it knows all of them; which statuses it has it tells nobody.
         }.get(what) or _nothing(what)
         [row] = self.rt.sql(f"SELECT {column} AS present FROM {table} WHERE {where}")  # noqa: S608 - constants above
         present = row["present"]

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from monitor.clock import SystemClock, fresh_ulid
+from monitor.language import LANGUAGES
 from monitor.tickets.port import (
     Action,
     Case,
@@ -141,6 +142,30 @@ def test_a_status_that_rt_did_not_take_is_no_success(
     assert error.fate is Fate.REFUSED
     assert 'RT did not take the status "finished"' in error.detail
     assert rt.find(reference)[0].status is not TicketStatus.CLOSED
+
+
+def test_a_status_that_rt_does_not_bring_with_it_is_a_caution_and_no_flaw(server: RequestTracker) -> None:
+    """It may be there, for lifecycles are made by people, and RT shows to nobody what they consist of."""
+    words = {"open_status": "abierto", "closed_status": "solucionado"}
+    cautions = RtOptions.model_validate({**server.options, **words}).cautions()
+    assert [caution.values["status"] for caution in cautions] == ["abierto", "solucionado"]
+    assert all(caution.say(language) for caution in cautions for language in LANGUAGES)
+    assert built(server, **words).inspect() == ()
+    assert RtOptions.model_validate({**server.options, "closed_status": "Rejected"}).cautions() == ()
+
+
+def test_the_lifecycle_for_approvals_has_our_statuses_too(server: RequestTracker, reference: str) -> None:
+    lifecycle = "UPDATE Queues SET Lifecycle = '{}' WHERE Name = 'Soporte'"
+    server.sql(lifecycle.format("approvals"))
+    try:
+        rt = built(server)
+        assert rt.inspect() == ()
+        ticket = rt.perform(order(reference)).ticket
+        rt.perform(order(reference, Action.RESOLVE, ticket))
+        rt.perform(order(reference, Action.REOPEN, ticket))
+        assert rt.find(reference)[0].status is TicketStatus.OPEN
+    finally:
+        server.sql(lifecycle.format("default"))
 
 
 def test_no_ticket_is_opened_where_the_reference_would_be_dropped(
