@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -75,6 +76,25 @@ def _host(host: str) -> str:
     return host
 
 
+def is_authority(path: str) -> bool:
+    """Is this a file of certificates that we may read?"""
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _authority(path: str) -> str:
+    if not is_authority(path):
+        raise RefusalError("configuration.post.authority", found=path)
+    return path
+
+
+Authority = Annotated[str, AfterValidator(_authority)]
+"""The path of a PEM file with the certificates of an authority, which is there and can be read."""
+
+
 class ServerOptions(BaseModel):
     """A mail server and how it knows us.
 
@@ -95,7 +115,7 @@ class ServerOptions(BaseModel):
     password: SecretStr | None = Field(
         default=None, min_length=4, description="The password of the account, at least 4 characters."
     )
-    ca_file: str | None = Field(
+    ca_file: Authority | None = Field(
         default=None, description="The certificate authority of a private network, a PEM file."
     )
 

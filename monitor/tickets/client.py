@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, field_validator
 from monitor.checks.options.durations import Duration
 from monitor.language.phrases import one_line, without_userinfo
 from monitor.language.refusals import RefusalError
+from monitor.post.port import Authority
 from monitor.tickets.port import Action, DeliveryError, Fate, HelpdeskOptions
 
 TOTAL_DEADLINE = timedelta(seconds=30)
@@ -33,12 +34,12 @@ class HttpOptions(HelpdeskOptions):
     """The keys of every helpdesk that is spoken to over HTTP.
 
     Plain http is only for loopback and private networks; it is checked again for each connection. `ca_file` is the authority that
-    signed the other side's certificate, if it is a private one. `timeout` holds for a whole exchange. `search_lag` is how long a
+    signed the other side's certificate, if it is a private one; it must be there. `timeout` holds for a whole exchange. `search_lag` is how long a
     ticket may be missing in the answer to a look-up after it was made.
     """
 
     url: str
-    ca_file: str | None = None
+    ca_file: Authority | None = None
     timeout: Duration = Field(default=TOTAL_DEADLINE, gt=timedelta(0), le=TOTAL_DEADLINE)
     search_lag: Duration = SEARCH_LAG
 

@@ -6,7 +6,6 @@ The line also knows whether it ever stood, which is what tells "surely nothing a
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from monitor.line import Line, LineError
+from monitor.post.port import is_authority
 from monitor.tickets.port import DeliveryError, Fate
 
 ANSWER_LIMIT = 256 * 1024
@@ -98,21 +98,13 @@ def _failure(line: Line, call: Call, error: Exception) -> DeliveryError:
 
 
 def _not_set_up(call: Call, error: Exception) -> DeliveryError:
-    if call.ca_file and not _is_readable(call.ca_file):
+    if call.ca_file and not is_authority(call.ca_file):
         detail = f"the certificate authority {call.ca_file} cannot be read"
         return DeliveryError(Fate.FORBIDDEN, detail, remedy="helpdesk.authority")
     if _is_certificate(error):
         detail = "the certificate is not accepted"
         return DeliveryError(Fate.NOT_SENT, detail, remedy="helpdesk.certificate")
     return DeliveryError(Fate.NOT_SENT, "the connection was not set up")
-
-
-def _is_readable(ca_file: str) -> bool:
-    try:
-        ssl.create_default_context(cafile=ca_file)
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 class _LineAdapter(HTTPAdapter):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from monitor.clock import SystemClock
 from monitor.language import LANGUAGES
@@ -64,9 +65,12 @@ def certificates(tmp_path: Path) -> Certificates:
     return make_certificates(tmp_path, SystemClock().now())
 
 
-def heard(url: str, **changes: Any) -> DeliveryError:
+def options(url: str, **changes: Any) -> WebhookOptions:
+    return WebhookOptions.model_validate({"url": url, "secret": SECRET, **changes})
+
+
+def heard(chosen: WebhookOptions) -> DeliveryError:
     """Return what comes of an inspection; every sentence exists in every language."""
-    chosen = WebhookOptions.model_validate({"url": url, "secret": SECRET, **changes})
     with pytest.raises(DeliveryError) as caught:
         Webhook(chosen, SystemClock().now).inspect()
     assert all(caught.value.detail in caught.value.told.say(language) for language in LANGUAGES)
@@ -78,7 +82,7 @@ def test_a_certificate_that_is_not_trusted_points_to_the_authority(
     certificates: Certificates, which: str
 ) -> None:
     with site(certificates.contexts[which]) as place:
-        error = heard(f"https://{place}/", ca_file=str(certificates.ca_file))
+        error = heard(options(f"https://{place}/", ca_file=str(certificates.ca_file)))
     assert (error.fate, error.told.key) == (Fate.NOT_SENT, "helpdesk.certificate")
     assert "`ca_file`" in error.told.say("es")
 
@@ -88,24 +92,28 @@ def test_an_authority_that_cannot_be_read_is_named(
     certificates: Certificates, tmp_path: Path, content: bytes | None
 ) -> None:
     authority = tmp_path / "authority.pem"
-    if content is not None:
-        authority.write_bytes(content)
+    authority.write_bytes(certificates.ca_file.read_bytes())
     with site(certificates.contexts["good"]) as place:
-        error = heard(f"https://{place}/", ca_file=str(authority))
+        chosen = options(f"https://{place}/", ca_file=str(authority))
+        # It was there when the configuration was read.
+        authority.unlink() if content is None else authority.write_bytes(content)
+        error = heard(chosen)
     assert (error.fate, error.told.key) == (Fate.FORBIDDEN, "helpdesk.authority")
     assert str(authority) in error.told.say("en")
+    with pytest.raises(ValidationError, match=r"authority\.pem"):
+        options(f"https://{place}/", ca_file=str(authority))
 
 
 def test_a_good_authority_says_nothing_of_certificates(certificates: Certificates) -> None:
     with site(certificates.contexts["good"]) as place:
-        error = heard(f"https://{place}/", ca_file=str(certificates.ca_file))
+        error = heard(options(f"https://{place}/", ca_file=str(certificates.ca_file)))
     assert error.detail == "the helpdesk answers 404"
 
 
 @pytest.mark.parametrize("path", ["nowhere", "page"])
 def test_a_page_that_is_no_interface_points_to_the_address(path: str) -> None:
     with site() as place:
-        error = heard(f"http://{place}/{path}")
+        error = heard(options(f"http://{place}/{path}"))
     assert error.told.key == "helpdesk.address"
     assert "`url`" in error.told.say("es")
     assert error.fate is (Fate.REFUSED if path == "nowhere" else Fate.UNCERTAIN)
