@@ -73,6 +73,7 @@ class DeskMail:
     def __init__(self, database: Database, terms: Terms) -> None:
         self._database = database
         self._terms = terms
+        self._handled: list[Place] = []
 
     def fetch(self, now: datetime) -> bool:
         """Read what came into the mailbox; True if anything did. A mailbox that cannot be read raises PostError."""
@@ -87,14 +88,13 @@ class DeskMail:
                 # What lay there before is no request to us, and nobody expects to hear of it now.
                 self._begin(source, mailbox.end())
                 return False
-            since = Place(known.validity, known.number)
-            done = [
-                arrived.place
-                for arrived in mailbox.new(since, _AT_ONCE)
-                if self._is_received(arrived.raw, now, (source, arrived.place))
-            ]
-            mailbox.settle(done)
-        return bool(done)
+            since, news = Place(known.validity, known.number), False
+            for arrived in mailbox.new(since, _AT_ONCE):
+                if self._is_received(arrived.raw, now, (source, arrived.place)):
+                    self._handled.append(arrived.place)
+                    news = True
+            mailbox.settle(self._handled)
+        return news
 
     def _begin(self, source: str, end: Place) -> None:
         with self._database.writing() as tx:

@@ -6,7 +6,7 @@ import imaplib
 import re
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -91,11 +91,21 @@ class Mailbox:
         # Somebody else took it away meanwhile.
         return None
 
-    def settle(self, places: Iterable[Place]) -> None:
-        """Mark letters as seen, or move them where what is handled lies; that they are read is remembered elsewhere."""
-        numbers = ",".join(str(place.uid) for place in places if place.validity == self._validity)
-        if not numbers:
-            return
+    def settle(self, handled: list[Place]) -> None:
+        """Mark letters as seen, or move them where what is handled lies; that they are read is remembered elsewhere.
+
+        What is done, or refused, leaves the list. What a visit that is cut leaves there is for the next one.
+        """
+        numbers = ",".join(str(place.uid) for place in handled if place.validity == self._validity)
+        try:
+            if numbers:
+                self._mark(numbers)
+        except PostError:
+            handled.clear()
+            raise
+        handled.clear()
+
+    def _mark(self, numbers: str) -> None:
         self._said("STORE", *self._client.uid("STORE", numbers, "+FLAGS.SILENT", r"(\Seen)"))
         if self._options.handled:
             self._move(numbers, mailbox_word(self._options.handled))
@@ -132,6 +142,9 @@ def opened(options: ImapOptions, within: timedelta = WITHIN) -> Iterator[Mailbox
             finally:
                 with suppress(imaplib.IMAP4.error, OSError):
                     client.logout()
+                # Where the line is cut nobody is left to say goodbye to.
+                with suppress(OSError):
+                    client.shutdown()
     except LineError as error:
         raise PostError(Outcome.FORBIDDEN if error.forbidden else Outcome.NOT_SENT, error.detail) from error
     except ssl.SSLCertVerificationError as error:

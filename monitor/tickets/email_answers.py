@@ -44,6 +44,7 @@ class Answers:
         self._source = f"{options.user}@{options.host}:{options.port}/{options.mailbox}"
         self._read_at: datetime | None = None
         self._failed_at: datetime | None = None
+        self._handled: list[Place] = []
         self._visiting = threading.Lock()
 
     def cases(self, since: datetime) -> tuple[Case, ...]:
@@ -101,7 +102,6 @@ class Answers:
         since = self._book.place(self._source) or self._first_day()
         if since is None:
             return 0
-        ours: list[Place] = []
         count = 0
         with opened(self._options) as mailbox:
             for arrived in mailbox.new(since, _AT_ONCE):
@@ -109,9 +109,9 @@ class Answers:
                 self._book.hear(self._source, arrived.place, heard)
                 count += 1
                 if heard is not None:
-                    ours.append(arrived.place)
+                    self._handled.append(arrived.place)
             # What is somebody else's stays as it lies.
-            mailbox.settle(ours)
+            mailbox.settle(self._handled)
         return count
 
     def _first_day(self) -> date | None:

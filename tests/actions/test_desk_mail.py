@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import select
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,6 +26,7 @@ from monitor.actions.desk_mail import DeskMail, Fate, TakenIn, Terms
 from monitor.actions.letters import StoredLetters
 from monitor.fleet.fleet import Department
 from monitor.journal.entries import Entry
+from monitor.post.port import PostError
 from monitor.store import cases, deliveries, desk
 from monitor.store.database import Database
 from monitor.store.desk_requesters import Requester
@@ -30,6 +34,7 @@ from monitor.store.desk_values import DeskMessage, DeskTicket, Side
 from monitor.support.answers import AnswerTime
 from monitor.tickets import KINDS
 from monitor.tickets.desk import DeskOptions
+from monitor.tickets.desk_mail import DeskMailOptions
 from monitor.tickets.port import HelpdeskTools
 from tests.conftest import SteppingClock
 from tests.servers.dovecot import PASSWORD, USER, Dovecot
@@ -479,16 +484,18 @@ def test_what_may_have_arrived_goes_again_under_the_same_name(house: House) -> N
     assert f"Message-ID: {sent['Message-ID']}\r\n".encode() in heard
 
 
+def read_at(house: House, port: int) -> DeskMailOptions:
+    imap = {"host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD}
+    smtp = {"host": "127.0.0.1", "port": house.office.port}
+    return DeskMailOptions.model_validate({"from": FROM, "smtp": smtp, "imap": imap})
+
+
 @pytest.mark.system("dovecot")
 def test_a_mailbox_is_read_once_and_what_is_in_it_settled(house: House) -> None:
     server = Dovecot(None)
     try:
         server.start()
-        imap: dict[str, Any] = {"host": "127.0.0.1", "port": server.port, "user": USER, "password": PASSWORD}
-        assert house.options.mail is not None
-        mail = type(house.options.mail).model_validate(
-            {"from": FROM, "smtp": {"host": "127.0.0.1", "port": house.office.port}, "imap": imap}
-        )
+        mail = read_at(house, server.port)
         reader = DeskMail(house.database, replace(house.terms, mail=mail))
         server.put(letter(9, Subject="de antes"))
         assert not reader.fetch(house.clock.now())
@@ -505,3 +512,59 @@ def test_a_mailbox_is_read_once_and_what_is_in_it_settled(house: House) -> None:
         server.stop()
     assert [each.subject for each in house.tickets()] == ["asunto 0", "asunto 1", "asunto 2"]
     assert [each.side for each in house.said(2)] == [Side.REQUESTER, Side.US, Side.REQUESTER]
+
+
+class Line:
+    """The line to a mail server, one visit after the other; it breaks where the word `cut` is said."""
+
+    def __init__(self, port: int) -> None:
+        self.cut: bytes | None = None
+        self._target = port
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._server.accept()
+                with near, socket.create_connection(("127.0.0.1", self._target)) as far:
+                    self._pass_on({near: far, far: near})
+
+    def _pass_on(self, between: dict[socket.socket, socket.socket]) -> None:
+        while True:
+            for each in select.select(list(between), [], [], 60)[0]:
+                said = each.recv(65536)
+                if not said or (self.cut is not None and self.cut in said):
+                    return
+                between[each].sendall(said)
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join(60)
+        self._server.close()
+
+
+@pytest.mark.system("dovecot")
+def test_letters_of_a_visit_that_was_cut_are_settled_at_the_next_one(house: House) -> None:
+    server = Dovecot(None)
+    server.start()
+    line = Line(server.port)
+    try:
+        reader = DeskMail(house.database, replace(house.terms, mail=read_at(house, line.port)))
+        reader.fetch(house.clock.now())
+        for number in range(3):
+            server.put(letter(number, Subject=f"asunto {number}"))
+        line.cut = b" STORE "
+        with pytest.raises(PostError):
+            reader.fetch(house.clock.now())
+        line.cut = None
+        assert not reader.fetch(house.clock.now())
+        with server.client() as client:
+            client.select(readonly=True)
+            assert client.search(None, "UNSEEN")[1] == [b""]
+    finally:
+        line.close()
+        server.stop()
+    assert [each.subject for each in house.tickets()] == ["asunto 0", "asunto 1", "asunto 2"]

@@ -52,7 +52,7 @@ def test_every_letter_is_read_once_and_in_order(dovecot: Dovecot) -> None:
         dovecot.put(letter(number))
     with opened(options) as mailbox:
         first = list(mailbox.new(start, 3))
-        mailbox.settle(each.place for each in first)
+        mailbox.settle([each.place for each in first])
     with opened(options) as mailbox:
         second = list(mailbox.new(first[-1].place, 3))
     assert [each.raw for each in first + second] == [letter(number) for number in range(5)]
@@ -83,11 +83,23 @@ def test_what_is_handled_is_moved_and_what_is_read_is_seen(dovecot: Dovecot) -> 
     dovecot.put(letter(2))
     with opened(at(dovecot, handled="Atendidos ñ")) as mailbox:
         found = list(mailbox.new(one.place, 9))
-        mailbox.settle(each.place for each in found)
+        mailbox.settle([each.place for each in found])
     assert [each.raw for each in found] == [letter(2)]
     assert len(dovecot.letters()) == 1
     with opened(at(dovecot, mailbox="Atendidos ñ")) as mailbox:
         assert [each.raw for each in mailbox.new(DAWN, 9)] == [letter(2)]
+
+
+@pytest.mark.system("dovecot")
+def test_what_the_server_refuses_to_mark_is_not_asked_for_again(dovecot: Dovecot) -> None:
+    dovecot.empty()
+    dovecot.put(letter(1))
+    with opened(at(dovecot)) as mailbox:
+        [one] = mailbox.new(DAWN, 9)
+    handled = [one.place]
+    with pytest.raises(PostError) as caught, opened(at(dovecot, handled="no//such")) as mailbox:
+        mailbox.settle(handled)
+    assert (caught.value.outcome, handled) == (Outcome.REFUSED, [])
 
 
 @pytest.mark.system("dovecot")
