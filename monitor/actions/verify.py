@@ -114,7 +114,8 @@ class Verifier:
             return next((each for each in found if each.ticket == known), found[0])
         kept, *extra = opened
         for ticket in extra:
-            self._to.helpdesk.perform(orders.duplicate_order(task.story, ticket, kept.ticket))
+            order = orders.duplicate_order(task.story, ticket, kept.ticket, task.row.seq)
+            self._to.helpdesk.perform(order)
             self._outbox.checkpoint("merged")
             _LOG.warning("ticket %s repeats %s and was closed", ticket.ticket, kept.ticket)
             self._on_result(DUPLICATE_RESULT)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 from monitor.journal.entries import Entry, IncidentAcknowledged
 from monitor.tickets import wording
 from monitor.tickets.port import Action, Found, Order, TicketStatus
 from monitor.tickets.priorities import Priority, higher_of, lower_of
 from monitor.tickets.story import Story, department, impact_at, is_for_staff, is_open, opens_ticket, priority
+
+_BEYOND = 2**32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +51,16 @@ def order_of(action: Action, seq: int, story: Story, entry: Entry, present: Pres
             return words.order(present, wording.reopening(story, entry), higher)
 
 
-def duplicate_order(story: Story, extra: Found, kept: str) -> Order:
-    """Return the order that closes a second ticket of the same reference in favour of the one that is kept."""
+def duplicate_order(story: Story, extra: Found, kept: str, look: int) -> Order:
+    """Return the order that closes a second ticket of the same reference in favour of the one that is kept.
+
+    Its number is beyond those of all other actions, and its own for each ticket and for each `look` at the reference.
+    """
+    number = _BEYOND + crc32(f"{look}-{extra.ticket}".encode())
     return Order(
         action=Action.RESOLVE,
         reference=story.reference,
-        key=f"{story.reference}-duplicate-{extra.ticket}",
+        key=_key(story.reference, Action.RESOLVE, number),
         ticket=extra.ticket,
         subject=wording.subject(story),
         body=wording.duplicate(story.language, kept),
@@ -97,6 +104,10 @@ def status_after(order: Order) -> TicketStatus | None:
             return None
 
 
+def _key(reference: str, action: Action, number: int) -> str:
+    return f"{reference}-{action}-{number}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Words:
     action: Action
@@ -108,7 +119,7 @@ class _Words:
         return Order(
             action=self.action,
             reference=story.reference,
-            key=f"{story.reference}-{self.action}-{self.seq}",
+            key=_key(story.reference, self.action, self.seq),
             ticket="" if present is None else present.ticket,
             subject=wording.subject(story),
             body=body,

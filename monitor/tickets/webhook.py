@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from monitor.language.phrases import Phrase
+from monitor.tickets.answers import body_of
 from monitor.tickets.client import Client, HttpOptions, Reply, UnreadableError, link
 from monitor.tickets.port import (
     Action,
@@ -96,7 +97,7 @@ class Webhook:
             "reference": order.reference,
             "ticket": order.ticket or None,
             "subject": order.subject,
-            "body": order.body,
+            "body": body_of(order) if order.action is Action.CREATE else order.body,
             "priority": self._options.priorities.get(order.priority, order.priority.value),
             "department": self._options.departments.get(order.department, order.department),
             **({"internal": True} if order.internal else {}),

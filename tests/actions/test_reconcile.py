@@ -106,6 +106,7 @@ def test_two_tickets_are_put_in_order_and_the_journal_follows(house: House) -> N
     assert str(first.id) in copy.messages[-1][1]
     assert known(house).ticket == str(first.id)
     assert house.results.count("duplicate") == 1
+    assert house.helpdesk.complaints == []
     # Closed already, it is no duplicate again.
     night(house)
     assert house.results.count("duplicate") == 1
@@ -133,6 +134,7 @@ def test_an_older_ticket_that_turns_up_when_all_is_over_is_closed_with_it(house:
     night(house)
     assert (found.status, ours.status) == ("closed", "closed")
     assert [action for action, _ in found.messages] == ["resolve"]
+    assert house.helpdesk.complaints == []
     assert (known(house).ticket, known(house).status) == ("0", "closed")
     # All of them closed, the journal stays where it is.
     ours.messages.clear()

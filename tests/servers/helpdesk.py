@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -183,8 +184,11 @@ class _Handler(Spoiling):
             return
         self.helpdesk.check(self.headers, body)
         fields, key = json.loads(body), self.headers["Idempotency-Key"]
-        if not key.startswith(f"{fields['reference']}-"):
-            self.helpdesk.complaints.append(f"the key {key} is not one of {fields['reference']}")
+        named = f"{fields['reference']}-{fields['action']}"
+        if not re.fullmatch(rf"{re.escape(named)}-\d+", key):
+            self.helpdesk.complaints.append(f"the key {key} is not one of {named}")
+        if fields["action"] == "create" and fields["reference"] not in fields["body"]:
+            self.helpdesk.complaints.append("the body does not name the reference")
         self.helpdesk.asked.append((fields["action"], key))
         if not self.helpdesk.knows_us:
             self.json(401, {})
