@@ -141,15 +141,7 @@ class LetterCourier:
             self._failed(sending, letter, error, attempt)
             return
         self._outbox.checkpoint("answered")
-        now = self._outbox.clock.now()
-        after = delivery.after_success(parcel_of(sending))
-
-        def work(tx: Transaction) -> None:
-            self._outbox.put(tx, sending, after)
-            deliveries.end_attempt(tx, sending.id, attempt, (now, "done", ""))
-
-        self._outbox.record(work)
-        self._outbox.checkpoint("committed")
+        self._outbox.finish(sending, delivery.after_success(parcel_of(sending)), (attempt, "done", ""))
 
     def _send(self, letter: LetterRow, fleet: Fleet | None) -> None:
         try:
@@ -170,13 +162,11 @@ class LetterCourier:
         now = self._outbox.clock.now()
         after = delivery.after_error(parcel_of(row), BLIND, error, now=now, chance=self._outbox.chance())
 
-        def work(tx: Transaction) -> None:
-            self._outbox.put(tx, row, after)
-            deliveries.end_attempt(tx, row.id, attempt, (now, error.fate, error.detail))
+        def note(tx: Transaction) -> None:
             if after.state is DeliveryState.REJECTED and letter.ticket is not None:
                 _note_rejection(tx, letter.ticket, letter, error.detail, now)
 
-        self._outbox.record(work)
+        self._outbox.finish(row, after, (attempt, error.fate, error.detail), note)
         _LOG.warning("letter %d was not sent: %s", letter.id, error.detail)
 
 

@@ -140,19 +140,15 @@ class RaiseCourier:
 
     def _finish(self, row: DeliveryRow, matter: _Matter, after: Parcel, ended: tuple[int, str, str]) -> None:
         """Put on record what came of an attempt."""
-        attempt, outcome, detail = ended
-        now = self._outbox.clock.now()
 
-        def work(tx: Transaction) -> None:
-            self._settle(tx, row, after)
-            deliveries.end_attempt(tx, row.id, attempt, (now, outcome, detail))
+        def also(tx: Transaction) -> None:
+            self._tell_head(tx, row, after)
             if after.detail == GONE:
                 cases.forget(tx, matter.raised.helpdesk, (matter.raised.ticket,))
             elif after.state is DeliveryState.DONE:
-                self._note(tx, matter, now)
+                self._note(tx, matter, self._outbox.clock.now())
 
-        self._outbox.record(work)
-        self._outbox.checkpoint("committed")
+        self._outbox.finish(row, after, ended, also)
 
     def _note(self, tx: Transaction, matter: _Matter, now: datetime) -> None:
         """Put the new priority on record; the journal knows the tickets that we opened."""
@@ -172,8 +168,11 @@ class RaiseCourier:
         self._outbox.append(tx, (entry,))
 
     def _settle(self, tx: Transaction, row: DeliveryRow, after: Parcel) -> None:
-        """Move a step on; once the ticket is as urgent as it can be made, the head of its department hears of it."""
         self._outbox.put(tx, row, after)
+        self._tell_head(tx, row, after)
+
+    def _tell_head(self, tx: Transaction, row: DeliveryRow, after: Parcel) -> None:
+        """Once the ticket is as urgent as it can be made, the head of its department hears of it."""
         refused = after.state is DeliveryState.REJECTED
         if refused or (after.state is DeliveryState.DONE and after.detail in ("", HIGH_ENOUGH)):
             # One name for whatever came of it: a step that is tried once more is not told once more.
