@@ -51,6 +51,10 @@ DELIVERIES_PENDING = Family(
     name="vigia_deliveries_pending",
     tells="Messages to helpdesk and people that are not confirmed yet, by kind.",
 )
+DELIVERIES_UNCERTAIN = Family(
+    name="vigia_deliveries_uncertain",
+    tells="Those of them of which nobody knows whether they arrived, by kind.",
+)
 DELIVERY_OLDEST = Family(
     name="vigia_delivery_oldest_seconds",
     tells="How long the oldest unconfirmed message has waited; 0 when none waits.",
@@ -79,6 +83,7 @@ SNAPSHOT_FAMILIES = (
     INCIDENTS_OPEN,
     WINDOWS_ACTIVE,
     DELIVERIES_PENDING,
+    DELIVERIES_UNCERTAIN,
     DELIVERY_OLDEST,
     WATCH_HEARD,
     PUBLISHED,

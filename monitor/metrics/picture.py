@@ -12,6 +12,7 @@ from monitor.incidents.incident import Impact
 from monitor.metrics.lines import (
     ANSWER_TIME,
     DELIVERIES_PENDING,
+    DELIVERIES_UNCERTAIN,
     DELIVERY_OLDEST,
     INCIDENTS_OPEN,
     PUBLISHED,
@@ -28,11 +29,12 @@ from monitor.status.support import SupportView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What the snapshot does not hold: unconfirmed deliveries by kind, since when the oldest waits, and when watch
-    last published its own figures.
+    """What the snapshot does not hold: unconfirmed deliveries by kind, of how many of them nobody knows whether they arrived, since
+    when the oldest waits, and when watch last published its own figures.
     """
 
     pending: Mapping[str, int] = field(default_factory=dict)
+    uncertain: Mapping[str, int] = field(default_factory=dict)
     oldest_since: datetime | None = None
     published_at: datetime | None = None
 
@@ -53,10 +55,8 @@ def snapshot_lines(snapshot: Snapshot, counts: Counts, now: datetime) -> str:
             ),
             block(INCIDENTS_OPEN, ((labels(impact=impact), impacts[impact]) for impact in Impact)),
             block(WINDOWS_ACTIVE, [("", len(snapshot.active_windows))]),
-            block(
-                DELIVERIES_PENDING,
-                ((labels(kind=kind), waiting) for kind, waiting in sorted(counts.pending.items())),
-            ),
+            block(DELIVERIES_PENDING, _by_kind(counts.pending)),
+            block(DELIVERIES_UNCERTAIN, _by_kind(counts.uncertain)),
             block(DELIVERY_OLDEST, [("", oldest)]),
             block(WATCH_HEARD, _moment(snapshot.heard_at)),
             block(PUBLISHED, _moment(counts.published_at)),
@@ -79,6 +79,10 @@ def _support(support: SupportView | None) -> str:
             if each.mean is not None
         ),
     )
+
+
+def _by_kind(counts: Mapping[str, int]) -> list[tuple[str, float]]:
+    return [(labels(kind=kind), count) for kind, count in sorted(counts.items())]
 
 
 def _moment(moment: datetime | None) -> list[tuple[str, float]]:

@@ -17,7 +17,7 @@ from monitor.errors import StoreError
 from monitor.health import heartbeat
 from monitor.identifiers import CheckKey, IncidentId, ServerId
 from monitor.incidents.incident import Audience, Incident
-from monitor.journal.consequences import channel_of
+from monitor.journal.consequences import Channel, channel_of
 from monitor.language.zones import start_of_day
 from monitor.metrics.exposition import join
 from monitor.metrics.picture import Counts, snapshot_lines
@@ -27,7 +27,6 @@ from monitor.status.reading import Metrics, Month, Point, Readiness, Series
 from monitor.status.snapshot import Freshness, Snapshot
 from monitor.store import deliveries, observations, readings
 from monitor.store.database import Database, Transaction
-from monitor.store.deliveries import Backlog
 from monitor.store.journal import last_number
 from monitor.store.observations import Step
 
@@ -177,7 +176,8 @@ class DatabaseReader:
             pending = deliveries.pending(tx)
         moments = [each[0] for each in published.values() if each is not None]
         counts = Counts(
-            pending=_by_channel(pending),
+            pending=_by_channel({name: backlog.count for name, backlog in pending.items()}),
+            uncertain=_by_channel({name: backlog.uncertain for name, backlog in pending.items()}),
             oldest_since=min((backlog.oldest_at for backlog in pending.values()), default=None),
             published_at=min(moments, default=None),
         )
@@ -213,10 +213,10 @@ class DatabaseReader:
         self._database.close()
 
 
-def _by_channel(pending: Mapping[str, Backlog]) -> Mapping[str, int]:
-    counts: Counter[str] = Counter()
-    for name, backlog in pending.items():
-        counts[channel_of(name)] += backlog.count
+def _by_channel(found: Mapping[str, int]) -> Mapping[str, int]:
+    counts = Counter[str](dict.fromkeys(Channel, 0))
+    for name, count in found.items():
+        counts[channel_of(name)] += count
     return counts
 
 

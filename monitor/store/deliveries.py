@@ -61,10 +61,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits in one channel: how many deliveries, and since when the oldest."""
+    """What waits in one channel: how many deliveries, of how many of them nobody knows whether they arrived, and since when the oldest."""
 
     count: int
     oldest_at: datetime
+    uncertain: int = 0
 
 
 def queue(tx: Transaction, numbered: NumberedEntry, deliveries: Sequence[Delivery]) -> None:
@@ -290,11 +291,15 @@ def appeal(tx: Transaction, now: datetime, incident: IncidentId | None = None) -
 def pending(tx: Transaction) -> Mapping[str, Backlog]:
     """Return what waits in each channel that has something waiting; what was rejected waits for a person, not here."""
     rows = tx.rows(
-        "SELECT channel, COUNT(*) AS waiting, MIN(created_ms) AS oldest FROM deliveries"
+        "SELECT channel, COUNT(*) AS waiting, MIN(created_ms) AS oldest,"
+        " SUM(state IN ('retry', 'ambiguous', 'lookup') AND sent_ms IS NOT NULL) AS uncertain FROM deliveries"
         " WHERE state IN ('ready', 'claimed', 'sending', 'retry', 'ambiguous', 'lookup') GROUP BY channel"
     )
     return {
-        row["channel"]: Backlog(count=row["waiting"], oldest_at=instant(int(row["oldest"]))) for row in rows
+        row["channel"]: Backlog(
+            count=row["waiting"], oldest_at=instant(int(row["oldest"])), uncertain=row["uncertain"]
+        )
+        for row in rows
     }
 
 

@@ -133,6 +133,18 @@ def test_a_ticket_that_is_made_after_we_gave_up_waiting_is_found(house: House) -
     assert len(house.helpdesk.tickets) == 1
 
 
+def test_what_nobody_knows_the_fate_of_is_counted(house: House) -> None:
+    def uncertain() -> int:
+        with house.database.reading() as tx:
+            return deliveries.pending(tx)["ticket"].uncertain
+
+    house.queue(*fault())
+    assert uncertain() == 0
+    house.helpdesk.modes.append("500_only")
+    house.steps()
+    assert uncertain() == 1
+
+
 def test_what_follows_waits_for_an_uncertain_creation(house: House) -> None:
     whole = builders.incident()
     house.helpdesk.modes.append("hang")

@@ -145,6 +145,7 @@ def test_the_snapshot_tells_statuses_incidents_and_age():
     )
     counts = Counts(
         pending={"ticket": 2, "operators": 0},
+        uncertain={"ticket": 1},
         oldest_since=NOW - timedelta(seconds=90),
         published_at=NOW - timedelta(seconds=5),
     )
@@ -156,6 +157,7 @@ def test_the_snapshot_tells_statuses_incidents_and_age():
     assert value(text, "vigia_incidents_open", impact="minor") == 0
     assert value(text, "vigia_windows_active") == 0
     assert value(text, "vigia_deliveries_pending", kind="ticket") == 2
+    assert value(text, "vigia_deliveries_uncertain", kind="ticket") == 1
     assert value(text, "vigia_delivery_oldest_seconds") == 90
     assert value(text, "vigia_watch_heard_timestamp_seconds") == NOW.timestamp()
     assert value(text, "vigia_published_timestamp_seconds") == NOW.timestamp() - 5

@@ -143,6 +143,8 @@ def test_metrics_join_what_watch_published_with_what_is_shown(reader: DatabaseRe
     assert 'vigia_server_status{server="gye1",status="partial_outage"} 1' in metrics.text
     assert 'vigia_incidents_open{impact="major"} 1' in metrics.text
     assert 'vigia_deliveries_pending{kind="ticket"} 1' in metrics.text
+    assert 'vigia_deliveries_pending{kind="verify"} 0' in metrics.text
+    assert 'vigia_deliveries_uncertain{kind="ticket"} 0' in metrics.text
     assert metrics.openmetrics.endswith("# EOF\n")
     assert "# EOF" not in metrics.text
 
