@@ -197,6 +197,19 @@ def test_a_redmine_without_any_issue_is_fit_by_the_names_of_its_filters(
     assert [each.ticket for each in redmine.find(reference)] == [ticket]
 
 
+@pytest.mark.parametrize("language", ["es", "ja", "ar"])
+def test_the_names_of_filters_are_told_in_every_language(
+    server: RedmineServer, lose: Lose, language: str
+) -> None:
+    lose(_HIDE, _SHOW)
+    spoken = "UPDATE users SET language = '{}' WHERE login = 'vigia'"
+    lose(spoken.format(language), spoken.format("en"))
+    assert [flaws(built(server, reference_field=each)) for each in ("ExternalRef", "Asunto")] == [
+        [],
+        ["field"],
+    ]
+
+
 def test_a_field_whose_name_goes_on_is_another_field(server: RedmineServer, lose: Lose) -> None:
     lose(_HIDE, _SHOW)
     name = "UPDATE custom_fields SET name = '{}' WHERE id = 1"
