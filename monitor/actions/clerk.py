@@ -32,13 +32,19 @@ class Duty:
 class Clerk:
     """Carries its duties out one after the other; one that fails is tried again at its next turn."""
 
-    def __init__(self, duties: Sequence[Duty], clock: Clock, on_news: Callable[[], None]) -> None:
-        """Take the duties; `on_news` is called on the clerk's thread after one that put something on record."""
+    def __init__(
+        self,
+        duties: Sequence[Duty],
+        clock: Clock,
+        on_news: Callable[[], None],
+        stopping: threading.Event | None = None,
+    ) -> None:
+        """Take the duties; `on_news` is called on the clerk's thread after one that put something on record. `stopping` is set when it is to end."""
         self._duties = tuple(duties)
         self._clock = clock
         self._on_news = on_news
         self._due = dict.fromkeys((duty.name for duty in self._duties), 0.0)
-        self._stopping = threading.Event()
+        self._stopping = stopping or threading.Event()
         self._ended: asyncio.Future[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -58,7 +64,7 @@ class Clerk:
     async def last_calls(self) -> None:
         """Wait until what `run` left behind is over: only then may another one take the duties."""
         if self._ended is not None:
-            await self._ended
+            await asyncio.wait([self._ended])
 
     def round(self) -> None:
         """Carry out every duty whose turn has come."""

@@ -5,7 +5,8 @@ It is put on record for operators, never taken for `vigia incident acknowledge`,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -19,10 +20,14 @@ from monitor.store.readings import TicketRow
 from monitor.tickets.port import Deed, DeliveryError, Fate, Found, Helpdesk, TicketStatus, Word
 from monitor.tickets.wording import printable
 
+_LOG = logging.getLogger(__name__)
+
 DISPUTED_AFTER = timedelta(minutes=15)
 """So long a ticket may be closed although what it is about goes on, before that is said there."""
 FOLLOWED_FOR = timedelta(hours=24)
 """So long after its end the ticket of an incident is still read, for what people write then."""
+_UNREADABLE = 3
+"""Where so many tickets of one round cannot be read, it is the helpdesk and not the tickets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ class _Rounds:
         return list(islice((row for row in ordered if self._is_due(tx, row, now)), self._at_once))
 
     def note(self, row: TicketRow, now: datetime) -> None:
-        """Note that a ticket was read."""
+        """Note that a ticket was read, or could not be: its next turn comes after those of the others."""
         self._read_at[row.reference] = now
 
     def _is_due(self, tx: Transaction, row: TicketRow, now: datetime) -> bool:
@@ -69,19 +74,33 @@ class _Rounds:
 class Follower:
     """Reads the tickets of incidents that are open every time, and of those that ended lately at once and then every five minutes."""
 
-    def __init__(self, database: Database, helpdesk: Helpdesk, append: Append, *, reopens: bool) -> None:
-        """Take the parts; with `reopens` a ticket that was closed too early is opened again, else it is only told."""
+    def __init__(
+        self,
+        database: Database,
+        helpdesk: Helpdesk,
+        append: Append,
+        *,
+        reopens: bool,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Take the parts; with `reopens` a ticket that was closed too early is opened again, else it is only told.
+
+        `is_over` tells, between two tickets, that no more are to be read.
+        """
         self._database = database
         self._helpdesk = helpdesk
         self._append = append
         self._reopens = reopens
+        self._is_over = is_over
         self._open = _Rounds(timedelta(0), at_once=60)
         self._ended = _Rounds(timedelta(minutes=5), at_once=15)
+        self._unreadable: set[str] = set()
 
     def follow(self, now: datetime) -> bool:
         """Read once, and put on record what is new; return whether anything was.
 
-        A helpdesk that cannot be asked raises DeliveryError; what was read before it is on record.
+        A ticket that cannot be read holds up no other. A helpdesk that cannot be asked, or asks for a pause, raises DeliveryError; what was
+        read before it is on record.
         """
         if self._helpdesk.search_lag is None and self._helpdesk.records is None:
             return False
@@ -89,9 +108,28 @@ class Follower:
             going_on = self._open.due(tx, readings.followed(tx, self._helpdesk.name), now)
             lately = readings.followed_after(tx, self._helpdesk.name, now - FOLLOWED_FOR)
             ended = self._ended.due(tx, lately, now)
-        news = [self._one(row, self._open, now) for row in going_on]
-        news += [self._one(row, self._ended, now) for row in ended]
+        turns = [*((row, self._open) for row in going_on), *((row, self._ended) for row in ended)]
+        news: list[bool] = []
+        failed = 0
+        for row, rounds in turns:
+            if self._is_over():
+                break
+            try:
+                news.append(self._one(row, rounds, now))
+                self._unreadable.discard(row.reference)
+            except DeliveryError as error:
+                rounds.note(row, now)
+                failed += 1
+                if error.retry_after is not None or failed == min(_UNREADABLE, len(turns)):
+                    raise
+                self._tell(row, error)
         return any(news)
+
+    def _tell(self, row: TicketRow, error: DeliveryError) -> None:
+        """Say once of a ticket that it cannot be read."""
+        if row.reference not in self._unreadable:
+            self._unreadable.add(row.reference)
+            _LOG.warning("ticket %s (%s) cannot be read: %s", row.ticket, row.reference, error.detail)
 
     def _one(self, row: TicketRow, rounds: _Rounds, now: datetime) -> bool:
         seen = self._look(row, goes_on=rounds is self._open)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from monitor.actions.clerk import Clerk
 from monitor.station.office import Office
 
 
@@ -14,6 +15,7 @@ class Delivering:
     def __init__(self, make: Callable[[], Office]) -> None:
         self._make = make
         self._office = make()
+        self._reading: Clerk | None = None
         self._relief = asyncio.Event()
         self._ending = False
 
@@ -21,11 +23,25 @@ class Delivering:
         """Deliver until `end`."""
         while not self._ending:
             office = self._office
-            await asyncio.gather(office.deliverer.run(self._relief), office.clerk.run(self._relief))
+            await asyncio.gather(office.deliverer.run(self._relief), self._read(office.clerk))
             if not self._ending:
-                await asyncio.gather(office.deliverer.last_calls(), office.clerk.last_calls())
+                await office.deliverer.last_calls()
                 self._relief.clear()
                 self._office = self._make()
+
+    async def _read(self, clerk: Clerk) -> None:
+        """Let a clerk read until `relieve`. It begins when the one before has ended, however long that takes: nothing that is delivered waits for it."""
+        if self._reading is not None:
+            ended, relief = map(asyncio.ensure_future, (self._reading.last_calls(), self._relief.wait()))
+            try:
+                await asyncio.wait((ended, relief), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                ended.cancel()
+                relief.cancel()
+            if not ended.done():
+                return
+        self._reading = clerk
+        await clerk.run(self._relief)
 
     def relieve(self) -> None:
         """Let whoever delivers end what is under way; somebody else goes on who knows the new configuration."""

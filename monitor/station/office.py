@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,9 +70,11 @@ def office_of(
     `on_fit` whether the helpdesk of this kind lacks nothing.
     """
     helpdesk = helpdesk_of(wanted.configuration, wanted.database, wanted.clock)
+    stopping = threading.Event()
+    duties = _duties(wanted, helpdesk, partial(on_fit, helpdesk.name), stopping)
     return Office(
         deliverer=_deliverer(wanted, helpdesk, on_result),
-        clerk=Clerk(_duties(wanted, helpdesk, partial(on_fit, helpdesk.name)), wanted.clock, on_news),
+        clerk=Clerk(duties, wanted.clock, on_news, stopping),
     )
 
 
@@ -108,13 +111,19 @@ def _deliverer(wanted: Wanted, helpdesk: Helpdesk, on_result: Callable[[str], No
     )
 
 
-def _duties(wanted: Wanted, helpdesk: Helpdesk, on_fit: Callable[[bool], None]) -> tuple[Duty, ...]:
-    """Return what the clerk has to do again and again."""
+def _duties(
+    wanted: Wanted, helpdesk: Helpdesk, on_fit: Callable[[bool], None], stopping: threading.Event
+) -> tuple[Duty, ...]:
+    """Return what the clerk has to do again and again, until `stopping` is set."""
     tickets = TicketReader(wanted.database, helpdesk)
     holidays = HolidayKeeper(wanted.database)
     return (
         Duty(name="inspect the helpdesk", every=_OFTEN, do=_inspector(wanted, helpdesk, on_fit).inspect),
-        Duty(name="follow what people do to tickets", every=_MINUTE, do=_follower(wanted, helpdesk).follow),
+        Duty(
+            name="follow what people do to tickets",
+            every=_MINUTE,
+            do=_follower(wanted, helpdesk, stopping).follow,
+        ),
         Duty(name="note the holidays", every=_OFTEN, do=holidays.note),
         Duty(name="read the tickets of the helpdesk", every=_reading(helpdesk), do=tickets.read),
         *_duties_of_the_desk(wanted),
@@ -131,9 +140,11 @@ def _inspector(wanted: Wanted, helpdesk: Helpdesk, on_fit: Callable[[bool], None
     return Inspector(wanted.database, helpdesk, _append(wanted.clock), on_fit)
 
 
-def _follower(wanted: Wanted, helpdesk: Helpdesk) -> Follower:
+def _follower(wanted: Wanted, helpdesk: Helpdesk, stopping: threading.Event) -> Follower:
     reopens = wanted.configuration.settings.helpdesk.reopen_closed
-    return Follower(wanted.database, helpdesk, _append(wanted.clock), reopens=reopens)
+    return Follower(
+        wanted.database, helpdesk, _append(wanted.clock), reopens=reopens, is_over=stopping.is_set
+    )
 
 
 def _append(clock: Clock) -> Append:

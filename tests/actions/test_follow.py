@@ -9,7 +9,7 @@ import pytest
 
 from monitor.actions.append import append
 from monitor.actions.follow import DISPUTED_AFTER, FOLLOWED_FOR, Follower
-from monitor.identifiers import IncidentId
+from monitor.identifiers import IncidentId, ServerId
 from monitor.journal.consequences import Channel
 from monitor.journal.entries import Kind
 from monitor.store import deliveries, journal, readings
@@ -37,6 +37,8 @@ class Read:
     def __init__(self) -> None:
         self.done: list[Word] = []
         self.asked = 0
+        self.broken: set[str] = set()
+        self.pause: timedelta | None = None
 
     def cases(self, since: object) -> tuple[Case, ...]:
         del since
@@ -44,6 +46,10 @@ class Read:
 
     def words(self, ticket: str) -> tuple[Word, ...]:
         self.asked += 1
+        if self.pause is not None:
+            raise DeliveryError(Fate.NOT_SENT, "not so fast", retry_after=self.pause)
+        if ticket in self.broken:
+            raise DeliveryError(Fate.UNCERTAIN, "500 for this ticket")
         if ticket == "gone":
             raise DeliveryError(Fate.MISSING, "no such ticket")
         return tuple(self.done)
@@ -279,6 +285,56 @@ def test_many_that_are_over_are_read_a_few_at_a_time(house: House) -> None:
         clerk.follow(house.clock.step(MINUTE))
         asked.append(read.asked)
     assert asked == [15, 30, 40, 40]
+
+
+def three(house: House) -> tuple[Follower, Read]:
+    """Return who follows the tickets of three servers, and what counts how often it was asked."""
+    servers = (builders.GYE1, ServerId("uio1"), ServerId("cue1"))
+    house.record(builders.applied(builders.START, *servers))
+    names = (builders.INCIDENT, *(IncidentId(f"01JD9ZK3V8QW5R7T2M4N6P8S0{number}") for number in (1, 2)))
+    for name, server in zip(names, servers, strict=True):
+        house.happen(builders.opened(builders.incident(name, server)))
+    return reading(house, [])
+
+
+def test_a_ticket_that_cannot_be_read_holds_up_no_other_and_is_named_once(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    clerk, read = three(house)
+    read.broken = {str(ticket.id) for ticket in house.helpdesk.tickets[:1]}
+    house.helpdesk.tickets[1].status = "closed"
+    assert clerk.follow(house.clock.step(MINUTE))
+    assert told(house, Kind.TICKET_UPDATED) == ["helpdesk"]
+    assert not clerk.follow(house.clock.step(MINUTE))
+    assert [record.message for record in caplog.records] == [
+        f"ticket {house.helpdesk.tickets[0].id} ({REFERENCE}) cannot be read: 500 for this ticket"
+    ]
+    read.broken.clear()
+    house.helpdesk.tickets[0].status = "closed"
+    assert clerk.follow(house.clock.step(MINUTE))
+
+
+def test_a_helpdesk_of_which_no_ticket_can_be_read_is_asked_for_a_few(house: House) -> None:
+    clerk, read = three(house)
+    read.broken = {str(ticket.id) for ticket in house.helpdesk.tickets}
+    with pytest.raises(DeliveryError):
+        clerk.follow(house.clock.step(MINUTE))
+    assert read.asked == 3
+
+
+def test_a_helpdesk_that_asks_for_a_pause_is_not_asked_for_the_next_ticket(house: House) -> None:
+    clerk, read = three(house)
+    read.pause = MINUTE
+    with pytest.raises(DeliveryError):
+        clerk.follow(house.clock.step(MINUTE))
+    assert read.asked == 1
+
+
+def test_who_is_to_end_reads_no_further_ticket(house: House) -> None:
+    clerk, read = three(house)
+    clerk._is_over = lambda: read.asked == 1
+    clerk.follow(house.clock.step(MINUTE))
+    assert read.asked == 1
 
 
 def test_a_replay_tells_the_same_and_asks_nobody(house: House) -> None:
