@@ -23,7 +23,10 @@ from monitor.identifiers import ServerId
 from monitor.journal.consequences import DeliveryState
 from monitor.station.shapes import delivery_shape, ticket_shape, unopened_shape
 from monitor.store import deliveries, readings
+from monitor.store.database import Transaction
+from monitor.store.deliveries import DeliveryRow
 from monitor.store.readings import TicketRow
+from monitor.tickets.port import reference_of
 
 _STATES = {
     DeliveryState.READY: "waits for its turn",
@@ -49,6 +52,18 @@ def _show_head(row: TicketRow | None, reference: str, zone: str) -> None:
     click.echo(f"  opened {local(row.opened_at, zone)} · closed {local(row.closed_at, zone)} ({zone})")
 
 
+def _state(row: DeliveryRow, zone: str) -> str:
+    return f"{row.state}: {_STATES[row.state].format(due=local(row.due_at, zone))}"
+
+
+def _unopened(tx: Transaction) -> list[tuple[str, DeliveryRow]]:
+    """Return what is to be opened, by its reference; none before there is an installation."""
+    installation = readings.installation(tx, "id")
+    if installation is None:
+        return []
+    return [(reference_of(installation, row.incident), row) for row in deliveries.unopened(tx)]
+
+
 def _named(lists: Iterable[tuple[ServerId, ...]]) -> list[ServerId]:
     return list(dict.fromkeys(chain.from_iterable(lists)))
 
@@ -68,17 +83,27 @@ ticket.add_command(selftest)
 @data_option
 @json_option
 def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
-    """List tickets, newest first."""
+    """List tickets, newest first: those that are not opened yet, with what keeps them, and those that are."""
     with reading(config, data) as tx:
         rows = readings.tickets(tx)
+        unopened = _unopened(tx)
         zone = readings.zone(tx)
     if as_json:
-        print_json([ticket_shape(row) for row in rows])
+        not_yet = [
+            {**unopened_shape(reference, (row.incident,)), "delivery": row.state}
+            for reference, row in unopened
+        ]
+        print_json([*not_yet, *(ticket_shape(row) for row in rows)])
         return
+    not_yet_opened = [
+        (reference, "", "", "", "", "not opened yet", "", f"{_state(row, zone)}  {row.detail}".rstrip())
+        for reference, row in unopened
+    ]
     print_table(
         "Tickets",
         ("reference", "helpdesk", "id", "department", "priority", "status", "opened", "subject"),
-        (
+        not_yet_opened
+        + [
             (
                 row.reference,
                 row.helpdesk,
@@ -90,7 +115,7 @@ def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
                 row.subject,
             )
             for row in rows
-        ),
+        ],
         nothing="No tickets.",
     )
 
@@ -126,8 +151,7 @@ def show_ticket(reference: str, config: Path, data: Path | None, *, as_json: boo
         if one.unreachable:
             click.echo(f"  behind them: {', '.join(one.unreachable)}")
     for each in sent:
-        words = _STATES[each.state].format(due=local(each.due_at, zone))
-        click.echo(f"\n  {each.channel} {each.action}  {each.state}: {words}  {each.detail}".rstrip())
+        click.echo(f"\n  {each.channel} {each.action}  {_state(each, zone)}  {each.detail}".rstrip())
         for attempt in tries[each.id]:
             began, ended = local(attempt.started_at, zone), local(attempt.ended_at, zone)
             click.echo(

@@ -22,6 +22,7 @@ from monitor.store.desk_requesters import Requester
 from monitor.store.desk_values import DeskChange, DeskMessage, DeskTicket
 from monitor.store.observations import Figure
 from monitor.store.readings import Note, TicketRow
+from monitor.tickets.port import TicketStatus
 
 Shape = dict[str, Any]
 _UNHEARD: Shape = {
@@ -272,21 +273,26 @@ def waiting_shape(case: CaseRow, waited: timedelta, left: timedelta | None) -> S
 
 
 def unopened_shape(reference: str, incidents: Iterable[IncidentId]) -> Shape:
-    """Return a ticket that the helpdesk does not hold yet: what a ticket has, with nothing but its name and what it is for."""
+    """Return a ticket that the helpdesk does not hold yet: open, but with nothing else than its name and what it is for."""
     empty = dict.fromkeys(
         (
             "id",
             "helpdesk",
             "department",
             "priority",
-            "status",
             "subject",
             "opened_at",
             "first_answer_at",
             "closed_at",
         )
     )
-    return {**empty, "reference": reference, "incidents": list(incidents), "url": ""}
+    return {
+        **empty,
+        "status": TicketStatus.OPEN,
+        "reference": reference,
+        "incidents": list(incidents),
+        "url": "",
+    }
 
 
 def note_shape(note: Note) -> Shape:

@@ -303,6 +303,20 @@ def pending(tx: Transaction) -> Mapping[str, Backlog]:
     }
 
 
+def unopened(tx: Transaction) -> tuple[DeliveryRow, ...]:
+    """Return the creations of tickets that the helpdesk does not hold yet, the newest first."""
+    rows = tx.rows(
+        f"SELECT {_COLUMNS} FROM deliveries AS this"  # noqa: S608 - the columns are a constant
+        " WHERE state IN ('ready', 'claimed', 'sending', 'retry', 'ambiguous', 'lookup', 'rejected')"
+        " AND channel = :channel AND action = 'create' AND NOT EXISTS ("
+        "   SELECT 1 FROM tickets WHERE tickets.incident ="
+        "   COALESCE((SELECT mass FROM incidents WHERE incidents.id = this.incident), this.incident)"
+        " ) ORDER BY created_ms DESC, id DESC",
+        {"channel": Channel.TICKET},
+    )
+    return tuple(_row(row) for row in rows)
+
+
 def in_state(tx: Transaction, state: DeliveryState) -> int:
     """Return how many deliveries are in this state."""
     row = tx.row("SELECT COUNT(*) AS found FROM deliveries WHERE state = ?", (state,))

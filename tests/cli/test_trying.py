@@ -11,7 +11,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.inventory import load
 from monitor.station.office import Wanted, office_of
-from monitor.store import readings
+from monitor.store import observations, readings
 from tests.cli.conftest import Installation, Vigia
 from tests.servers.helpdesk import SECRET, Helpdesk
 from tests.servers.post_office import post_office
@@ -156,6 +156,14 @@ def test_what_was_refused_is_tried_again(vigia: Vigia, outside: Installation, se
     with outside.database.reading() as tx:
         [incident] = readings.open_incidents(tx)
     reference = f"VG-TESTHAUS-{incident.id}"
+    with outside.database.writing() as tx:
+        observations.note(tx, "id", "TESTHAUS")
+    [listed] = vigia("ticket", "list", *outside.where, "--json").document
+    assert (listed["reference"], listed["id"], listed["status"]) == (reference, None, "open")
+    assert listed["delivery"] == "rejected"
+    told = vigia("ticket", "list", *outside.where).out
+    assert reference in told
+    assert "not opened yet" in told
     shown = vigia("ticket", "show", reference, *outside.where)
     assert f"{reference}: not opened yet" in shown.out
     assert "refused, `vigia ticket retry` tries it again" in shown.out
@@ -166,6 +174,8 @@ def test_what_was_refused_is_tried_again(vigia: Vigia, outside: Installation, se
     outside.lookout.clock.step(timedelta(minutes=1))
     carry_out(outside)
     assert len(server.tickets) == 1
+    [listed] = vigia("ticket", "list", *outside.where, "--json").document
+    assert (listed["reference"], listed["id"]) == (reference, "1")
     assert "confirmed" in vigia("ticket", "show", reference, *outside.where).out
     assert vigia("ticket", "retry", "--all", *outside.where, "--json").document == {"retried": 0}
 
