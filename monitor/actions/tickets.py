@@ -17,7 +17,7 @@ from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.tickets import delivery, orders
 from monitor.tickets.delivery import BLIND, Manner, Parcel
-from monitor.tickets.port import Action, DeliveryError, Fate, Helpdesk, Order, Receipt, TicketStatus
+from monitor.tickets.port import Action, DeliveryError, Fate, Found, Helpdesk, Order, Receipt, TicketStatus
 from monitor.tickets.priorities import lower_of
 from monitor.tickets.story import priority
 
@@ -65,6 +65,12 @@ class TicketCourier:
         try:
             receipt = guarded(lambda: self._perform(begun, order))
         except DeliveryError as error:
+            changes = manner.searchable and order.action is not Action.CREATE
+            held = self._held_already(order) if changes and error.fate is Fate.REFUSED else None
+            if held is not None:
+                _LOG.info("delivery %d (%s): %s, but it is so already", row.id, row.action, error.detail)
+                self._done(begun, order, held, attempt)
+                return
             after = delivery.after_error(
                 parcel_of(row), manner, error, now=self._outbox.clock.now(), chance=self._outbox.chance()
             )
@@ -72,6 +78,14 @@ class TicketCourier:
             return
         self._outbox.checkpoint("answered")
         self._done(begun, order, receipt, attempt)
+
+    def _held_already(self, order: Order) -> Receipt | None:
+        """Return the ticket if it shows what was refused, as one that a person closed before us; None also where nobody can tell now."""
+        try:
+            found = orders.living(guarded(lambda: self._to.helpdesk.find(order.reference)), order.ticket)
+        except DeliveryError:
+            return None
+        return _shown(order, found)
 
     def _perform(self, task: Task, order: Order) -> Receipt:
         elsewhere = task.ticket is not None and task.ticket.helpdesk != self._to.helpdesk.name
@@ -91,8 +105,8 @@ class TicketCourier:
             self._failed(task, after, error, None)
             return
         self._outbox.checkpoint("looked")
-        if orders.shows(order, found):
-            receipt = Receipt(ticket=order.ticket or found[0].ticket, url=found[0].url)
+        receipt = _shown(order, found)
+        if receipt is not None:
             self._done(task, order, receipt, None)
             return
         after = self._after_lookup(parcel_of(task.row), manner, now)
@@ -242,6 +256,13 @@ def manner_at(helpdesk: Helpdesk, row: DeliveryRow) -> Manner:
     if row.channel != Channel.TICKET:
         return BLIND
     return delivery.manner_of(Action(row.action), helpdesk.search_lag)
+
+
+def _shown(order: Order, found: Sequence[Found]) -> Receipt | None:
+    """Return the ticket if what was found shows that the order was carried out, else None."""
+    if not orders.shows(order, tuple(found)):
+        return None
+    return Receipt(ticket=order.ticket or found[0].ticket, url=found[0].url)
 
 
 def _is_first_effect(tx: Transaction, row: DeliveryRow, attempt: int) -> bool:

@@ -225,6 +225,27 @@ def test_a_refused_comment_lets_the_resolution_pass(house: House) -> None:
     assert house.states()[1] == ("comment", DeliveryState.REJECTED)
 
 
+def test_a_resolution_that_is_refused_because_a_person_closed_the_ticket_alarms_nobody(house: House) -> None:
+    whole = builders.incident()
+    house.happen(builders.opened(whole))
+    house.helpdesk.tickets[0].status = "closed"
+    house.helpdesk.modes.append("422")
+    house.happen(builders.resolved(whole, LATER))
+    house.wait(MINUTE)
+    assert house.states()[-1] == ("resolve", DeliveryState.DONE)
+    assert "ticket.rejected" not in house.kinds()
+
+
+def test_a_resolution_that_is_refused_while_the_ticket_is_open_is_told(house: House) -> None:
+    whole = builders.incident()
+    house.happen(builders.opened(whole))
+    house.helpdesk.modes.append("422")
+    house.happen(builders.resolved(whole, LATER))
+    house.wait(MINUTE)
+    assert house.states()[-1] == ("resolve", DeliveryState.REJECTED)
+    assert "ticket.rejected" in house.kinds()
+
+
 def test_a_conflict_is_looked_up_before_anything_else(house: House) -> None:
     house.helpdesk.modes.append("409")
     house.happen(*fault())
