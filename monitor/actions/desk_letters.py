@@ -22,7 +22,7 @@ from monitor.identifiers import IncidentId
 from monitor.journal.consequences import Channel, Delivery, DeliveryState
 from monitor.language import text
 from monitor.post.composing import Letter, compose, one_line
-from monitor.post.port import Outcome, PostError, plain_address
+from monitor.post.port import PostError, plain_address
 from monitor.post.reading import Received
 from monitor.post.smtp import Envelope, send
 from monitor.store import deliveries, desk, letters, readings
@@ -42,12 +42,6 @@ _AT_ONCE = 50
 _LONGEST_THREAD = 50
 LETTER = "letter"
 _NUMBER = re.compile(r"\[#([1-9][0-9]{0,17})\]")
-_FATES = {
-    Outcome.NOT_SENT: Fate.NOT_SENT,
-    Outcome.UNCERTAIN: Fate.UNCERTAIN,
-    Outcome.REFUSED: Fate.REFUSED,
-    Outcome.FORBIDDEN: Fate.FORBIDDEN,
-}
 
 
 def begin(tx: Transaction) -> Read:
@@ -156,7 +150,7 @@ class LetterCourier:
         try:
             send(self._mail.smtp, Envelope(sender=sender, recipient=recipient, letter=raw))
         except PostError as error:
-            raise DeliveryError(_FATES[error.outcome], error.detail) from error
+            raise DeliveryError(Fate(error.outcome), error.detail) from error
 
     def _failed(self, row: DeliveryRow, letter: LetterRow, error: DeliveryError, attempt: int) -> None:
         now = self._outbox.clock.now()

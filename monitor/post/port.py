@@ -34,6 +34,7 @@ class Outcome(StrEnum):
     """How sure we are of what became of a letter, or of a look into a mailbox, that did not succeed.
 
     `not_sent` and `forbidden` surely changed nothing, `refused` neither and will not heal by waiting; `uncertain` may have.
+    Each is a `Fate` of a delivery, too.
     """
 
     NOT_SENT = "not_sent"

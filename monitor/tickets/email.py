@@ -46,12 +46,6 @@ _URGENCIES: Mapping[Priority, int] = {
     Priority.HIGH: 2,
     Priority.URGENT: 1,
 }
-_FATES = {
-    Outcome.NOT_SENT: Fate.NOT_SENT,
-    Outcome.UNCERTAIN: Fate.UNCERTAIN,
-    Outcome.REFUSED: Fate.REFUSED,
-    Outcome.FORBIDDEN: Fate.FORBIDDEN,
-}
 
 
 def _one_group(pattern: str) -> str:
@@ -236,7 +230,7 @@ class Email:
 
 
 def _delivery_error(error: PostError) -> DeliveryError:
-    return DeliveryError(_FATES[error.outcome], error.detail)
+    return DeliveryError(Fate(error.outcome), error.detail)
 
 
 def _build(options: EmailOptions, tools: HelpdeskTools) -> Email:

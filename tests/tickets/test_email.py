@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from monitor.actions.desk import StoredDesk
 from monitor.actions.letters import StoredLetters
 from monitor.actions.selftest import Trial, written
+from monitor.post.port import Outcome
 from monitor.store.database import Database
 from monitor.tickets.email import EMAIL, Email, EmailOptions
 from monitor.tickets.email_answers import tag_in
@@ -383,3 +384,7 @@ def test_what_cannot_work_is_refused(wrong: dict[str, object]) -> None:
     EmailOptions.model_validate(good)
     with pytest.raises(ValidationError):
         EmailOptions.model_validate({**good, **wrong})
+
+
+def test_every_outcome_of_a_letter_is_a_fate_of_a_delivery() -> None:
+    assert [Fate(outcome).name for outcome in Outcome] == [outcome.name for outcome in Outcome]
