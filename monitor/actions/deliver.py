@@ -188,7 +188,8 @@ class Deliverer:
             recent = readings.tickets(tx, since=now - _RECHECKED)
             created = [
                 row
-                for each in recent
+                # The oldest first: whether others are found is known by the time of the one that was lost.
+                for each in reversed(recent)
                 for row in deliveries.of_incident(tx, each.incident, Channel.TICKET)[:1]
             ]
             for row in created:

@@ -182,8 +182,7 @@ def test_a_ticket_that_was_lost_before_the_first_look_is_opened_anew_once_others
     several(house, "lose")
     assert len(house.helpdesk.tickets) == 3
     assert house.kinds().count("ticket.rejected") == 1
-    for _ in range(2):
-        night(house)
+    night(house)
     [made] = house.helpdesk.of(reference_of(INSTALLATION, NAMES[-1]))
     assert "reemplaza" in made.messages[0][1]
     assert len(house.helpdesk.tickets) == 4
