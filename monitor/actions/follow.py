@@ -6,7 +6,7 @@ It is put on record for operators, never taken for `vigia incident acknowledge`,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -28,6 +28,12 @@ FOLLOWED_FOR = timedelta(hours=24)
 """So long after its end the ticket of an incident is still read, for what people write then."""
 _UNREADABLE = 3
 """Where so many tickets of one round cannot be read, it is the helpdesk and not the tickets."""
+
+
+_TURNS: Mapping[Deed, TicketStatus] = {
+    Deed.CLOSED: TicketStatus.CLOSED,
+    Deed.REOPENED: TicketStatus.OPEN,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +164,7 @@ class Follower:
             known=row,
             goes_on=goes_on,
             # What is over stays as our own resolution left it, whatever an index that lags behind still shows.
-            status=_status(mine, words) if goes_on else None,
+            status=_status(row, mine, words) if goes_on else None,
             answered_at=_answered(mine, words),
             words=words,
         )
@@ -181,7 +187,7 @@ class Follower:
 
     def _disputed(self, seen: _Seen, now: datetime) -> Iterator[Entry]:
         known = seen.known
-        closed = known.status == TicketStatus.CLOSED and seen.status in (None, TicketStatus.CLOSED)
+        closed = known.status == TicketStatus.CLOSED and seen.status is TicketStatus.CLOSED
         if not seen.goes_on or not closed or known.disputed_at is not None or known.closed_at is None:
             return
         if now - known.closed_at >= DISPUTED_AFTER:
@@ -227,15 +233,16 @@ def _is_under_way(tx: Transaction, row: TicketRow) -> bool:
     return any(waiting)
 
 
-def _status(found: Found | None, words: Sequence[Word]) -> TicketStatus | None:
-    """Return how a ticket stands by what was found of it, else by what people did last."""
-    if found is not None:
-        return found.status
-    turns: dict[Deed, TicketStatus] = {
-        Deed.CLOSED: TicketStatus.CLOSED,
-        Deed.REOPENED: TicketStatus.OPEN,
-    }
-    return next((turns[word.deed] for word in reversed(words) if word.deed in turns), None)
+def _status(known: TicketRow, found: Found | None, words: Sequence[Word]) -> TicketStatus:
+    """Return how a ticket stands by what was found of it, else by what people did last; one that a person answered is not just open."""
+    status = TicketStatus(known.status) if found is None else found.status
+    if found is None:
+        turns = (_TURNS[word.deed] for word in reversed(words) if word.deed in _TURNS)
+        status = next(turns, status)
+    # A look-up that knows of an answer knows as well whether another one is owed.
+    is_told = found is not None and found.answered_at is not None
+    is_answered = any(word.deed is Deed.ANSWER for word in words)
+    return TicketStatus.ANSWERED if status is TicketStatus.OPEN and is_answered and not is_told else status
 
 
 def _answered(found: Found | None, words: Sequence[Word]) -> datetime | None:

@@ -32,9 +32,13 @@ from monitor.incidents.incident import CheckEvidence, Incident
 from monitor.station.shapes import evidence_shape, incident_shape, note_shape
 from monitor.store import journal, readings
 from monitor.store.database import Transaction
+from monitor.store.readings import Note
+from monitor.tickets.port import Deed
 from monitor.tickets.story import evidence_so_far
 
 _NAMES = 20
+# What was not written, but done, and to whom or what.
+_DEEDS = {Deed.ASSIGNED: "assigned to {}", Deed.PRIORITY: "priority {}", Deed.MERGED: "merged into {}"}
 _FAILING = (Status.DEGRADED_PERFORMANCE, Status.PARTIAL_OUTAGE, Status.MAJOR_OUTAGE)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -125,7 +129,14 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
     for each in evidence:
         _show(each, zone)
     for note in notes:
-        click.echo(f"\n  {local(note.at, zone)}  ticket: {note.deed}  ({note.author})")
+        _show_note(note, zone)
+
+
+def _show_note(note: Note, zone: str) -> None:
+    """Print what a person did or wrote on the ticket."""
+    told = _DEEDS.get(Deed(note.deed), "") if note.body else ""
+    click.echo(f"\n  {local(note.at, zone)}  ticket: {told.format(note.body) or note.deed}  ({note.author})")
+    if not told:
         print_quote("wrote", note.body)
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from monitor.health.state import Health, Transition
 from monitor.incidents.incident import CheckEvidence
+from monitor.language import Language, text
 from monitor.observation import Outcome
+
+
+def seen(evidence: CheckEvidence, language: Language) -> str:
+    """Return what was found, the cause in words first: "tiene un certificado que vence pronto (detalle técnico: …)"."""
+    if evidence.cause is None:
+        return text("cause.none", language, found=evidence.found) if evidence.found else ""
+    words = text(f"cause.{evidence.cause}", language)
+    return text("cause.detail", language, cause=words, found=evidence.found) if evidence.found else words
 
 
 def evidence_of(transition: Transition, kind: str) -> CheckEvidence:

@@ -15,6 +15,7 @@ from monitor.fleet import Server
 from monitor.health.rollup import Judged
 from monitor.health.words import CheckImpact, Service, Status
 from monitor.incidents.crowd import Crowd, named, some
+from monitor.incidents.evidence import seen
 from monitor.incidents.incident import CheckEvidence
 from monitor.language import LANGUAGES, Language, Texts, text
 from monitor.language.moments import at, duration, listed, since
@@ -115,7 +116,7 @@ def staff_opened(server: Server, evidence: CheckEvidence, zone: ZoneInfo, moment
             server=server.name,
             check=evidence.check.check,
             since=since(evidence.failing_since, zone, language, seen_from=moment),
-            reason=_reason(evidence, language),
+            reason=seen(evidence, language),
         )
         for language in LANGUAGES
     }
@@ -264,14 +265,6 @@ def _next(news: News, report: Report, language: Language) -> str:
     if news is News.UNSTABLE:
         return text("incident.next.unstable", language)
     return text("incident.next.still" if news is News.EASED else "incident.next.working", language)
-
-
-def _reason(evidence: CheckEvidence, language: Language) -> str:
-    """Return what was found, the cause in words first: "tiene un certificado que vence pronto (quedan 12 días)"."""
-    if evidence.cause is None:
-        return evidence.found
-    words = text(f"cause.{evidence.cause}", language)
-    return f"{words} ({evidence.found})" if evidence.found else words
 
 
 def _worst_hit(judged: Judged) -> tuple[Status, tuple[Service, ...]]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.fleet import Fleet
+from monitor.incidents.evidence import seen
 from monitor.incidents.incident import Audience, CheckEvidence, Incident, Origin
 from monitor.journal.entries import (
     Entry,
@@ -122,8 +123,7 @@ def _seen(matter: Matter) -> list[str]:
 
 
 def _check(matter: Matter, evidence: CheckEvidence) -> str:
-    cause = "" if evidence.cause is None else text(f"cause.{evidence.cause}", matter.language)
-    facts = ", ".join(filter(None, (cause, evidence.found)))
+    facts = seen(evidence, matter.language)
     return _line(f"- {evidence.check}: {facts}" if facts else f"- {evidence.check}")
 
 

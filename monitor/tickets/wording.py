@@ -290,7 +290,9 @@ def _facts(story: Story) -> str:
         lines.append(_list(story, "behind", behind))
     lines.append(_fact(story, "department", _department(story)))
     lines.append(_fact(story, "impact", text(f"ticket.impact.{story.incident.impact}", story.language)))
-    lines.append(_fact(story, "since", _exact(story, story.incident.started_at)))
+    lines.append(
+        _fact(story, "drill" if story.incident.drill else "since", _exact(story, story.incident.started_at))
+    )
     return "\n".join(lines)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -18,6 +19,7 @@ from monitor.tickets.port import (
     Deed,
     DeliveryError,
     Fate,
+    Found,
     Helpdesk,
     Records,
     Word,
@@ -56,20 +58,28 @@ class Read:
 
 
 class ReadableWebhook(Webhook):
-    """A webhook whose tickets can be read."""
+    """A webhook whose tickets can be read, and which may know by itself when each was answered."""
 
     records: Records | None = None
+    answered_at: datetime | None = None
+
+    def find(self, reference: str) -> tuple[Found, ...]:
+        return tuple(replace(found, answered_at=self.answered_at) for found in super().find(reference))
 
 
 def follower(house: House, words: Sequence[Word] | None = None, *, reopens: bool = False) -> Follower:
     helpdesk: Helpdesk = webhook(house.helpdesk, house.clock)
     if words is not None:
-        plain = webhook(house.helpdesk, house.clock)
-        readable = ReadableWebhook(plain._options, house.clock.now)
-        readable.records = Read()
-        readable.records.done = list(words)
-        helpdesk = readable
+        helpdesk = readable(house, words)
     return again(house, helpdesk, reopens=reopens)
+
+
+def readable(house: House, words: Sequence[Word]) -> ReadableWebhook:
+    plain = webhook(house.helpdesk, house.clock)
+    made = ReadableWebhook(plain._options, house.clock.now)
+    made.records = Read()
+    made.records.done = list(words)
+    return made
 
 
 def again(house: House, helpdesk: Helpdesk, *, reopens: bool = False) -> Follower:
@@ -116,6 +126,44 @@ def test_each_word_is_told_once_across_restarts(house: House) -> None:
     assert notes[2].body == "disco\N{REPLACEMENT CHARACTER}[2J"
     assert row is not None
     assert row.first_answer_at == builders.START + MINUTE
+
+
+def status(house: House) -> str:
+    with house.database.reading() as tx:
+        row = readings.ticket(tx, REFERENCE)
+    assert row is not None
+    return row.status
+
+
+def test_a_ticket_that_a_person_answered_shows_so_once_and_stays_so(house: House) -> None:
+    opened(house)
+    clerk = follower(house, [word("1", Deed.ANSWER, "Lo miramos")])
+    assert clerk.follow(house.clock.step(MINUTE))
+    assert status(house) == "answered"
+    assert not clerk.follow(house.clock.step(MINUTE))
+    house.helpdesk.tickets[0].status = "closed"
+    assert clerk.follow(house.clock.step(MINUTE))
+    assert status(house) == "closed"
+    house.helpdesk.tickets[0].status = "open"
+    assert clerk.follow(house.clock.step(MINUTE))
+    assert status(house) == "answered"
+
+
+def test_a_helpdesk_that_knows_of_the_answer_says_whether_another_one_is_owed(house: House) -> None:
+    """A customer may have written since: at the desk such a ticket is open again."""
+    opened(house)
+    helpdesk = readable(house, [word("1", Deed.ANSWER, "Lo miramos")])
+    helpdesk.answered_at = builders.START + MINUTE
+    assert again(house, helpdesk).follow(house.clock.step(MINUTE))
+    assert status(house) == "open"
+
+
+def test_an_answer_is_enough_where_nothing_can_be_looked_up(house: House) -> None:
+    opened(house)
+    helpdesk = readable(house, [word("1", Deed.ANSWER, "Lo miramos")])
+    house.helpdesk.tickets.clear()
+    assert again(house, helpdesk).follow(house.clock.step(MINUTE))
+    assert status(house) == "answered"
 
 
 def test_what_people_do_is_never_taken_for_an_acknowledgement(house: House) -> None:

@@ -43,6 +43,8 @@ def test_an_answer_at_the_desk_stands_in_the_private_timeline(
     assert shown["acknowledged"] is None
     printed = vigia("incident", "show", incident.id, *installation.where).out
     assert "Disco lento" in printed
+    assert "ticket: assigned to ana  (" in printed
+    assert printed.count("wrote") == 2
     reader = open_reader(installation.data)
     try:
         public = f"{reader.snapshot()}{reader.incident(incident.id)}"

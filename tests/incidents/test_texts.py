@@ -135,7 +135,7 @@ def test_a_relapse_speaks_of_its_own_first_failing_look():
 
 
 def test_operators_read_of_a_warning_with_its_cause():
-    ending = replace(health("http", "slow", minute(1)), found="quedan 12 días")
+    ending = replace(health("http", "slow", minute(1)), found="12 days left")
     evidence = held_evidence(ending, "http")
     assert staff_title(SERVER, evidence)["es"] == "gye1.nodored.com: aviso de la comprobación http"
     told = staff_opened(SERVER, evidence, ECUADOR, minute(2))["es"]
@@ -143,7 +143,7 @@ def test_operators_read_of_a_warning_with_its_cause():
         "La comprobación http de gye1.nodored.com da un aviso desde las 12:01, hora de Ecuador: "
     )
     assert text("cause.slow", "es") in told
-    assert "(quedan 12 días)" in told
+    assert "(detalle técnico: 12 days left)" in told
     assert staff_resolved(SERVER, "http", minute(3), ECUADOR, minute(4))["en"] == (
         "The check http of gye1.nodored.com has not given this warning since 12:03, Ecuador time."
     )

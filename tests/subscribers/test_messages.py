@@ -41,6 +41,18 @@ def test_a_fault_names_server_beginning_cause_ticket_and_page() -> None:
         assert fact in message.body
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("es", "- gye1/http: rechazó la conexión (detalle técnico: connection refused)"),
+        ("en", "- gye1/http: refused the connection (connection refused)"),
+    ],
+)
+def test_the_cause_is_told_in_the_language_of_the_message(language: str, told: str) -> None:
+    message = wording.opened(matter(builders.opened(builders.incident()), language))
+    assert told in message.body.splitlines()
+
+
 def test_our_own_troubles_are_marked_and_lead_to_no_public_page() -> None:
     message = wording.opened(matter(builders.opened(builders.incident()), audience=Audience.OPERATORS))
     assert "Aviso interno" in message.title

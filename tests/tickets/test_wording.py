@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from monitor.identifiers import ServerId
-from monitor.incidents.incident import Acknowledgement, Impact, Stage
-from monitor.journal.entries import Entry, Reason
+from monitor.incidents.incident import Acknowledgement, Audience, Impact, Origin, Stage
+from monitor.journal.entries import Entry, IncidentOpened, Kind, Reason
 from monitor.tickets import orders, wording
 from monitor.tickets.orders import Present
 from monitor.tickets.port import Action, Order, Priority
@@ -54,6 +54,28 @@ def test_a_new_ticket_holds_everything_that_a_technician_needs() -> None:
         "Publicado para los clientes: Novedad 0.",
     ):
         assert fact in body
+
+
+def test_what_protocols_say_in_english_stands_as_a_detail_and_the_cause_in_the_words_of_the_ticket() -> None:
+    lines = [line.strip() for line in wording.creation(story()).splitlines()]
+    assert "Causa observada: rechazó la conexión" in lines
+    assert "Detalle técnico: connection refused" in lines
+
+
+@pytest.mark.parametrize(("language", "since"), [("es", "Simulacro desde: "), ("en", "Drill since: ")])
+def test_of_a_drill_nothing_is_said_to_fail(language: str, since: str) -> None:
+    drill = {"drill": True, "origin": Origin.OPERATOR, "audience": Audience.OPERATORS, "checks": ()}
+    whole = builders.incident(**drill)
+    entry = Entry(
+        kind=Kind.INCIDENT_OPENED,
+        moment=whole.opened_at,
+        subject=whole.id,
+        body=IncidentOpened(incident=whole),
+    )
+    body = wording.creation(story(entry, language=language, **drill))
+    assert since in body
+    assert "Falla desde" not in body
+    assert "Failing since" not in body
 
 
 def test_the_subject_names_reference_server_and_fault() -> None:
