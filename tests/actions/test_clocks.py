@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -261,20 +262,19 @@ def test_what_may_be_hidden_at_the_helpdesk_is_not_created_again_because_of_a_st
 ):
     """The clock of the helpdesk is right all the while: it hides a new ticket for eight seconds."""
     wrong = timedelta(0)
-    desk = Helpdesk(lambda: machine.now() - wrong, lag=8 * SECOND)
-    station = Station(tmp_path / "here", machine, lambda _: webhook(desk, machine))
-    station.lookout.see("gye1/http down", times=3)
-    desk.modes.append("reset")
-    station.steps()
-    wrong = 40 * SECOND
-    machine.set(wrong)
-    station.wait(6 * SECOND)
-    assert station.tickets() == []
-    station.wait(MINUTE)
-    assert len(desk.tickets) == 1
-    assert len(station.tickets()) == 1
-    station.database.close()
-    desk.close()
+    with closing(Helpdesk(lambda: machine.now() - wrong, lag=8 * SECOND)) as desk:
+        station = Station(tmp_path / "here", machine, lambda _: webhook(desk, machine))
+        station.lookout.see("gye1/http down", times=3)
+        desk.modes.append("reset")
+        station.steps()
+        wrong = 40 * SECOND
+        machine.set(wrong)
+        station.wait(6 * SECOND)
+        assert station.tickets() == []
+        station.wait(MINUTE)
+        assert len(desk.tickets) == 1
+        assert len(station.tickets()) == 1
+        station.database.close()
 
 
 class TestHeartbeats:

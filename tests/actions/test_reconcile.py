@@ -7,7 +7,7 @@ from datetime import timedelta
 from monitor.actions.ticket_task import NOT_FINDABLE
 from monitor.identifiers import IncidentId, ServerId
 from monitor.journal.consequences import DeliveryState
-from monitor.journal.entries import Entry, Kind, TicketNoted
+from monitor.journal.entries import Entry, Kind, Reason, TicketNoted
 from monitor.language.phrases import Phrase
 from monitor.store import readings
 from monitor.store.readings import TicketRow
@@ -150,6 +150,21 @@ def test_an_open_ticket_is_not_closed_in_favour_of_a_closed_one_while_the_fault_
     night(house)
     assert ours.status == "open"
     assert (known(house).ticket, known(house).status) == (str(ours.id), "open")
+
+
+def test_what_waits_for_a_ticket_that_is_gone_opens_it_anew_and_the_night_does_not(house: House) -> None:
+    opened(house)
+    house.wait(MINUTE)
+    house.helpdesk.tickets.clear()
+    house.deliverer.recheck()
+    house.clock.step(MINUTE)
+    house.helpdesk.modes.append("500_only")
+    now = house.clock.now()
+    house.happen(builders.updated(builders.incident(), Reason.EASED, now, builders.evidence("smtp")))
+    house.wait(10 * MINUTE)
+    [ticket] = house.helpdesk.tickets
+    assert [action for action, _ in ticket.messages] == ["create", "comment"]
+    assert house.results.count("lost") == 0
 
 
 def test_a_helpdesk_that_never_kept_references_is_told_once_and_gets_no_second_ticket(house: House) -> None:

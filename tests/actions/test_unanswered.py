@@ -291,6 +291,48 @@ def test_an_answer_of_the_helpdesk_that_is_lost_doubles_nothing(office: Office):
     assert len(office.head.heard) == 1
 
 
+def test_a_step_whose_answer_was_lost_is_not_taken_again_before_anybody_reads(office: Office):
+    office.shelf.opens("7")
+    office.shelf.lose_answers = 1
+    office.later(DAY)
+    office.clock.step(timedelta(minutes=5))
+    while office.deliverer.step():
+        pass
+
+    assert office.raised() == [("7", "high")]
+    assert len(office.head.heard) == 1
+
+
+@pytest.mark.parametrize("point", ["recorded", "answered"])
+def test_what_a_fault_of_ours_left_in_the_middle_goes_on_a_minute_later(office: Office, point: str):
+    office.shelf.opens("7")
+    office.clock.step(DAY)
+    office.crash = point
+    with pytest.raises(KeyboardInterrupt):
+        office.round()
+    # Once more, for in doubt it is looked up before it is done again.
+    office.later(timedelta(minutes=1))
+    office.later(timedelta(minutes=1))
+
+    assert office.raised() == [("7", "high")]
+    assert len(office.head.heard) == 1
+
+
+def test_who_asks_for_a_pause_gets_no_other_step_meanwhile(office: Office):
+    office.shelf.opens("7")
+    office.shelf.opens("8")
+    office.clock.step(DAY)
+    office.reader.read(office.clock.now())
+    office.shelf.fault = DeliveryError(Fate.NOT_SENT, "busy", retry_after=timedelta(minutes=2))
+    office.deliverer.step()
+    office.shelf.fault = None
+    office.round()
+    assert office.raised() == []
+
+    office.later(timedelta(minutes=2))
+    assert sorted(office.raised()) == [("7", "high"), ("8", "high")]
+
+
 def test_a_helpdesk_that_is_away_gets_the_step_when_it_is_back(office: Office):
     office.shelf.opens("7")
     office.clock.step(DAY)
@@ -471,6 +513,18 @@ def test_a_head_who_is_away_is_told_later(office: Office):
     office.head.away = False
     office.later(10 * timedelta(minutes=1))
     assert len(office.head.heard) == 1
+
+
+def test_a_head_who_is_away_is_not_told_of_what_was_answered_meanwhile(office: Office):
+    office.shelf.opens("7")
+    office.head.away = True
+    office.later(DAY)
+    office.shelf.answers("7")
+    office.head.away = False
+    office.later(10 * timedelta(minutes=1))
+
+    assert office.raised() == [("7", "high")]
+    assert office.head.heard == []
 
 
 def test_a_step_that_the_helpdesk_refuses_is_told_to_the_head(office: Office):

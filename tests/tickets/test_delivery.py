@@ -141,6 +141,14 @@ def test_after_a_crash_what_was_being_sent_has_an_unknown_fate(
     assert delivery.after_crash(parcel(state, sent_at=sent_at), NOW).state is after
 
 
+def test_what_was_under_way_may_have_arrived_at_any_moment_until_now() -> None:
+    """A call may take half a minute, and the search lag counts from its end."""
+    late = NOW + timedelta(seconds=30)
+    lost = delivery.after_error(parcel(S.SENDING), CREATE, error(Fate.UNCERTAIN), now=late, chance=0.5)
+    died = delivery.after_crash(parcel(S.SENDING), late)
+    assert lost.sent_at == died.sent_at == late
+
+
 def test_what_was_tried_before_is_looked_up_first() -> None:
     assert delivery.next_step(parcel(S.RETRY), CREATE) is Step.LOOK
 
