@@ -61,6 +61,12 @@ def inspected(helpdesk: Helpdesk, language: Language, cautions: Iterable[Phrase]
         yield Step(name="inspect", ok=True, detail=caution.say(language), warns=True)
 
 
+def unproven(doubts: Iterable[Phrase], language: Language) -> Iterator[Step]:
+    """Yield what only a ticket can prove, as failed: better a self-test too many than a ticket that cannot be closed."""
+    for doubt in doubts:
+        yield Step(name="unproven", ok=False, detail=doubt.say(language))
+
+
 def _examined(helpdesk: Helpdesk, language: Language) -> Iterator[Step]:
     try:
         flaws = helpdesk.inspect()

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 
 import click
 
-from monitor.actions.selftest import Step, Trial, inspected, written
+from monitor.actions.selftest import Step, Trial, inspected, unproven, written
 from monitor.cli.common import (
     clock,
     config_option,
     configuration,
+    data_directory,
     data_option,
     json_option,
-    open_database,
     print_json,
     writing,
 )
@@ -24,8 +23,9 @@ from monitor.clock import fresh_ulid
 from monitor.errors import NotFoundError
 from monitor.identifiers import IncidentId
 from monitor.journal.consequences import Channel
+from monitor.station.names import DATABASE
 from monitor.station.office import helpdesk_of
-from monitor.station.opening import new_installation
+from monitor.station.opening import at_hand, new_installation
 from monitor.store import deliveries, readings
 from monitor.store.database import Database, Transaction
 from monitor.store.observations import installation_id
@@ -39,9 +39,9 @@ from monitor.store.observations import installation_id
 @data_option
 @json_option
 def selftest(config: Path, data: Path | None, *, write: bool, as_json: bool) -> int:
-    """Examine the helpdesk as it is configured; exit status 1 if a ticket could not be opened and found there."""
+    """Examine the helpdesk as it is configured, also before the first start; exit status 1 if a ticket could not be opened and found there."""
     loaded = configuration(config, data=data)
-    with closing(open_database(config, data)) as database:
+    with at_hand(data_directory(config, data) / DATABASE) as database:
         options = loaded.settings.helpdesk
         helpdesk = helpdesk_of(loaded, database, clock)
         steps = _said(inspected(helpdesk, options.language, options.cautions()), as_json=as_json)
@@ -55,6 +55,8 @@ def selftest(config: Path, data: Path | None, *, write: bool, as_json: bool) -> 
                 wait=threading.Event().wait,
             )
             steps += _said(written(trial), as_json=as_json)
+        elif not write:
+            steps += _said(unproven(options.doubts(), options.language), as_json=as_json)
     if as_json:
         print_json(
             [{"step": step.name, "ok": step.ok, "warns": step.warns, "detail": step.detail} for step in steps]

@@ -23,6 +23,7 @@ from monitor.errors import VigiaError
 from monitor.inventory import Configuration, Settings
 from monitor.station.names import DATABASE
 from monitor.station.office import helpdesk_of
+from monitor.station.opening import at_hand
 from monitor.status.snapshot import STALE_AFTER
 from monitor.store import observations, readings
 from monitor.store.database import Database, engine
@@ -79,12 +80,10 @@ def examine(load: Callable[[], Configuration], clock: Clock) -> list[Finding]:
 
 def _helpdesk(loaded: Configuration, clock: Clock) -> Iterator[Finding]:
     """Does the helpdesk lack anything that tickets need?"""
-    path = loaded.settings.data / DATABASE
-    if not path.exists():
-        return
+    options = loaded.settings.helpdesk
     try:
-        with closing(Database.open(path, owner=False)) as database:
-            cautions = loaded.settings.helpdesk.cautions()
+        with at_hand(loaded.settings.data / DATABASE) as database:
+            cautions = (*options.cautions(), *options.doubts())
             steps = list(inspected(helpdesk_of(loaded, database, clock), "en", cautions))
     except VigiaError:
         # What is wrong with the file is told above.

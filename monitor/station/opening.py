@@ -1,8 +1,12 @@
-"""How concrete things are made of the configuration: the resolver's settings, sentinels; and new names and secrets."""
+"""How concrete things are made of the configuration: the resolver's settings, sentinels; a database at hand; and new names and secrets."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from monitor.checks import KINDS as CHECKS
@@ -11,6 +15,7 @@ from monitor.inventory import Settings
 from monitor.inventory.fields import split_listen
 from monitor.prober import ResolverSettings, Sentinel
 from monitor.prober.name_servers import parse_server
+from monitor.store.database import Database
 
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
@@ -44,6 +49,23 @@ def _sentinel(kind: str, value: Any) -> Sentinel:
 
 def _options(kind: str, options: dict[str, Any]) -> Options:
     return CHECKS[kind].options.model_validate(options)
+
+
+@contextmanager
+def at_hand(path: Path) -> Iterator[Database]:
+    """Open the database beside a running watch or, before its first start, an empty one that is thrown away.
+
+    The real one is made by watch alone, for it belongs to whom the service runs as.
+    """
+    if path.exists():
+        with closing(Database.open(path, owner=False)) as database:
+            yield database
+        return
+    with (
+        TemporaryDirectory(prefix="vigia-") as folder,
+        closing(Database.open(Path(folder) / path.name, owner=True)) as database,
+    ):
+        yield database
 
 
 def new_installation() -> str:

@@ -243,6 +243,10 @@ class HelpdeskOptions(BaseModel):
         """Return what may go wrong at some helpdesks as this one is configured, each with its remedy; it keeps no ticket from being opened."""
         return ()
 
+    def doubts(self) -> tuple[Phrase, ...]:
+        """Return what of the options no helpdesk of this kind tells to who only reads: a self-test that writes nothing does not pass with it."""
+        return ()
+
 
 class DeskBook(Protocol):
     """Where the built-in desk keeps its tickets; every call is one transaction of its own."""

@@ -72,7 +72,7 @@ class RtOptions(HttpOptions):
             raise RefusalError("configuration.helpdesk.rt.credentials")
         return self
 
-    def cautions(self) -> tuple[Phrase, ...]:
+    def doubts(self) -> tuple[Phrase, ...]:
         """RT tells nobody which statuses a lifecycle has: of one that it does not bring with it only a ticket shows whether it is there."""
         chosen = dict.fromkeys((self.open_status, self.closed_status))
         return tuple(

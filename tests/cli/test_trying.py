@@ -112,6 +112,41 @@ def test_a_helpdesk_that_opens_nothing_again_is_found_out(
     assert [ticket.status for ticket in server.tickets] == ["closed"]
 
 
+def before_its_first_start(outside: Installation, folder: Path) -> tuple[str, ...]:
+    """Return where a configuration lies whose service never ran."""
+    return ("--config", str(outside.config), "--data", str(folder / "nothing yet"))
+
+
+def test_a_helpdesk_is_tried_before_the_first_start(
+    vigia: Vigia, outside: Installation, server: Helpdesk, tmp_path: Path
+) -> None:
+    """Nothing is left behind: the database belongs to whom the service runs as, and watch makes it."""
+    where = before_its_first_start(outside, tmp_path)
+    answer = vigia("ticket", "selftest", "--write", *where)
+    assert answer.status == 0, answer.out
+    assert [ticket.status for ticket in server.tickets] == ["closed"]
+    server.knows_us = False
+    findings = {each["subject"]: each for each in vigia("doctor", *where, "--json").document}
+    assert findings["helpdesk"]["verdict"] == "broken"
+    assert not (tmp_path / "nothing yet").exists()
+
+
+def test_what_only_a_ticket_proves_fails_as_long_as_none_was_written(
+    vigia: Vigia, installation: Installation, nobody: int
+) -> None:
+    """Request Tracker tells nobody its statuses: a wrong one shall not come to light when a fault is over."""
+    words = installation.config.read_text(encoding="utf-8")
+    options = f'url: "http://127.0.0.1:{nobody}", user: vigia, password: secret, queue: Soporte, closed_status: solucionado'
+    installation.config.write_text(f"{words}helpdesk: {{kind: rt, {options}}}\n", encoding="utf-8")
+    steps = vigia("ticket", "selftest", *installation.where, "--json").document
+    [step] = [step for step in steps if step["step"] == "unproven"]
+    assert not step["ok"]
+    assert "solucionado" in step["detail"]
+    assert "--write" in step["detail"]
+    written = vigia("ticket", "selftest", "--write", *installation.where, "--json").document
+    assert "unproven" not in [step["step"] for step in written]
+
+
 def test_wrong_credentials_are_told_with_their_remedy(
     vigia: Vigia, outside: Installation, server: Helpdesk
 ) -> None:
@@ -195,6 +230,6 @@ def test_nobodys_ticket_is_told(vigia: Vigia, installation: Installation, comman
 def test_what_is_missing_is_said_of_a_directory_without_a_database(
     vigia: Vigia, config: Path, tmp_path: Path
 ) -> None:
-    answer = vigia("ticket", "selftest", "--config", config, "--data", tmp_path / "nowhere")
+    answer = vigia("ticket", "retry", "--all", "--config", config, "--data", tmp_path / "nowhere")
     assert answer.status == 1
-    assert "vigia" in answer.err
+    assert "vigia run" in answer.err

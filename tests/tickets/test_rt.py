@@ -144,14 +144,14 @@ def test_a_status_that_rt_did_not_take_is_no_success(
     assert rt.find(reference)[0].status is not TicketStatus.CLOSED
 
 
-def test_a_status_that_rt_does_not_bring_with_it_is_a_caution_and_no_flaw(server: RequestTracker) -> None:
+def test_a_status_that_rt_does_not_bring_with_it_is_a_doubt_and_no_flaw(server: RequestTracker) -> None:
     """It may be there, for lifecycles are made by people, and RT shows to nobody what they consist of."""
     words = {"open_status": "abierto", "closed_status": "solucionado"}
-    cautions = RtOptions.model_validate({**server.options, **words}).cautions()
-    assert [caution.values["status"] for caution in cautions] == ["abierto", "solucionado"]
-    assert all(caution.say(language) for caution in cautions for language in LANGUAGES)
+    doubts = RtOptions.model_validate({**server.options, **words}).doubts()
+    assert [doubt.values["status"] for doubt in doubts] == ["abierto", "solucionado"]
+    assert all(doubt.say(language) for doubt in doubts for language in LANGUAGES)
     assert built(server, **words).inspect() == ()
-    assert RtOptions.model_validate({**server.options, "closed_status": "Rejected"}).cautions() == ()
+    assert RtOptions.model_validate({**server.options, "closed_status": "Rejected"}).doubts() == ()
 
 
 def test_the_lifecycle_for_approvals_has_our_statuses_too(server: RequestTracker, reference: str) -> None:
