@@ -206,6 +206,19 @@ def test_a_second_request_under_the_same_subject_is_known(database: Database, cl
 # What people do
 
 
+def test_an_action_that_comes_again_undoes_nothing_that_people_did_since(
+    database: Database, clock: SteppingClock
+) -> None:
+    number = ours(database, clock, Action.CREATE)
+    ours(database, clock, Action.RESOLVE, number)
+    with database.writing() as tx:
+        desk_deeds.reopen(tx, number, ana(clock))
+    ours(database, clock, Action.RESOLVE, number)
+    with database.reading() as tx:
+        assert desk.show(tx, number).status == "open"
+        assert [each.action for each in desk.messages(tx, number)] == ["create", "resolve"]
+
+
 def test_who_looked_at_an_older_ticket_is_told_what_changed(database: Database, clock: SteppingClock) -> None:
     number = ask(database, clock)
     with database.writing() as tx:

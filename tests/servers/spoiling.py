@@ -65,6 +65,7 @@ class Spoiling(BaseHTTPRequestHandler):
             "500_only": lambda: self.json(500, {}),
             "429": lambda: self.json(429, {}, ("Retry-After", "7")),
             "503": lambda: self.json(503, {}, ("Retry-After", "20")),
+            "503_bare": lambda: self.json(503, {}),
             "302": lambda: self.json(302, {}, ("Location", "/elsewhere")),
             "close": lambda: None,
         }

@@ -17,10 +17,12 @@ from pydantic import SecretStr, ValidationError
 
 from monitor.line import may_be_called
 from monitor.tickets.client import retry_after
+from monitor.tickets.line import Call, exchange
 from monitor.tickets.port import Action, DeliveryError, Fate, Order, Priority, TicketStatus
 from monitor.tickets.webhook import Webhook, WebhookOptions, sign
 from tests.conftest import SteppingClock
 from tests.servers.helpdesk import SECRET, Helpdesk
+from tests.servers.talking import talking
 
 REFERENCE = "VG-TESTHAUS-01JD9ZK3V8QW5R7T2M4N6P8S0A"
 ORDER = Order(
@@ -69,6 +71,7 @@ def fate_of(webhook: Webhook, order: Order = ORDER) -> Fate:
         ("html", Fate.UNCERTAIN),
         ("500", Fate.UNCERTAIN),
         ("502", Fate.UNCERTAIN),
+        ("503_bare", Fate.UNCERTAIN),
         ("504", Fate.UNCERTAIN),
         ("408", Fate.UNCERTAIN),
         ("429", Fate.NOT_SENT),
@@ -169,6 +172,50 @@ def test_a_ticket_is_found_by_exactly_its_reference(helpdesk: Helpdesk, webhook:
     assert helpdesk.complaints == []
 
 
+def test_a_helpdesk_that_lists_whatever_it_has_makes_nobody_elses_ticket_ours(
+    helpdesk: Helpdesk, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = f"{REFERENCE}X"
+    webhook.perform(replace(ORDER, reference=other, key=f"{other}-create-1"))
+    everything = helpdesk.listing(other)
+    monkeypatch.setattr(helpdesk, "listing", lambda _reference: everything)
+    assert webhook.find(REFERENCE) == ()
+    assert len(webhook.find(other)) == 1
+
+
+def test_no_setting_of_the_machine_sends_a_ticket_elsewhere(
+    helpdesk: Helpdesk, webhook: Webhook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("NETRC", str(netrc))
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        webhook.perform(ORDER)
+    assert len(helpdesk.tickets) == 1
+
+
+def test_an_answer_without_a_length_that_is_cut_off_is_no_answer(clock: SteppingClock) -> None:
+    """It would end with the connection, so what came until then looks whole."""
+    answer = b'HTTP/1.1 200 OK\r\n\r\n{"id": "7"}'
+    with talking(b"", {b"\r\n": answer, b"": b""}) as server, pytest.raises(DeliveryError) as caught:
+        Webhook(options(f"http://127.0.0.1:{server.port}/"), clock.now).perform(ORDER)
+    assert (caught.value.fate, caught.value.detail) == (Fate.UNCERTAIN, "no whole answer came in time")
+
+
+def test_an_answer_that_is_too_long_is_none(helpdesk: Helpdesk, clock: SteppingClock) -> None:
+    call = Call(method="GET", url=f"{helpdesk.url}?reference={REFERENCE}", headers={}, body=b"")
+    whole = exchange(call, timedelta(seconds=30))
+    assert exchange(replace(call, limit=len(whole.body)), timedelta(seconds=30)).body == whole.body
+    with pytest.raises(DeliveryError, match="longer than") as caught:
+        exchange(replace(call, limit=len(whole.body) - 1), timedelta(seconds=30))
+    assert caught.value.fate is Fate.UNCERTAIN
+
+
 def test_the_oldest_of_several_tickets_comes_first(helpdesk: Helpdesk, webhook: Webhook) -> None:
     for number in range(11):
         webhook.perform(replace(ORDER, key=f"{REFERENCE}-create-{number}"))
@@ -200,12 +247,15 @@ def test_the_signature_is_what_the_manual_says() -> None:
 
 def test_no_message_holds_the_secret_or_the_path(helpdesk: Helpdesk, clock: SteppingClock) -> None:
     chosen = Webhook(options(f"{helpdesk.url}/token-in-the-path"), clock.now)
+    details = {}
     for mode in ("hang", "reset", "500", "html", "401", "302"):
         helpdesk.modes.append(mode)
         with pytest.raises(DeliveryError) as caught:
             chosen.perform(ORDER)
+        details[mode] = caught.value.detail
         assert SECRET not in caught.value.detail
         assert "token-in-the-path" not in caught.value.detail
+    assert details["reset"] == "the connection broke before a whole answer came"
     assert SECRET not in repr(options(helpdesk.url))
 
 
