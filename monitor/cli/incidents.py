@@ -25,6 +25,7 @@ from monitor.cli.common import (
     writing,
 )
 from monitor.cli.saying import tell, texts_of
+from monitor.cli.unopened import unopened_tickets
 from monitor.errors import NotFoundError
 from monitor.health.words import Status
 from monitor.identifiers import IncidentId
@@ -100,6 +101,7 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
         found = readings.incident(tx, IncidentId(incident_id))
         ticket = readings.ticket_of(tx, IncidentId(incident_id))
         told = tuple(numbered.entry for numbered in journal.entries(tx, subject=incident_id))
+        not_yet = [name for name, row in unopened_tickets(tx) if row.incident == incident_id]
         notes = () if ticket is None else readings.notes(tx, ticket.reference)
         zone = readings.zone(tx)
     if found is None:
@@ -120,7 +122,7 @@ def show(incident_id: str, config: Path, data: Path | None, *, as_json: bool) ->
     click.echo(f"  stage {found.stage} · impact {found.impact} · {found.audience} · {found.origin}")
     click.echo(f"  servers {', '.join(found.servers)} · checks {', '.join(map(str, found.checks))}")
     click.echo(f"  started {local(found.started_at, zone)} · ended {local(found.ended_at, zone)} ({zone})")
-    click.echo(f"  ticket {reference or 'none'}")
+    click.echo(f"  ticket {reference or ', '.join(f'{name}, not opened yet' for name in not_yet) or 'none'}")
     _show_words(found, zone)
     for update in found.updates:
         click.echo(f"\n  {local(update.at, zone)}  {update.stage}  ({update.author})")

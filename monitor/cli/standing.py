@@ -17,6 +17,7 @@ from monitor.cli.common import (
     print_json,
     print_table,
 )
+from monitor.cli.unopened import unopened_tickets
 from monitor.health.words import Status
 from monitor.language import text
 from monitor.station.reader import present, present_measures
@@ -34,6 +35,10 @@ def status(config: Path, data: Path | None, *, as_json: bool) -> int:
     with closing(open_database(config, data)) as database:
         snapshot, tickets = present(database, clock.now())
         measures = present_measures(database) if as_json else {}
+        with database.reading() as tx:
+            waiting = {
+                row.incident: f"{reference}, not opened yet" for reference, row in unopened_tickets(tx)
+            }
     if as_json:
         print_json(status_shape(snapshot, tickets, measures))
     else:
@@ -58,9 +63,10 @@ def status(config: Path, data: Path | None, *, as_json: bool) -> int:
                 f"our own view has been blocked since {since}: what is unknown is shown with its last known state"
             )
         for incident in snapshot.open_incidents:
+            ticket = tickets.get(incident.id) or waiting.get(incident.id, "not yet")
             click.echo(
                 f"incident {incident.id}  {incident.stage} · {incident.impact} · {incident.title['en']}"
-                f"  (since {local(incident.started_at, zone)}, ticket {tickets.get(incident.id, 'not yet')})"
+                f"  (since {local(incident.started_at, zone)}, ticket {ticket})"
             )
         for window in (*snapshot.active_windows, *snapshot.upcoming_windows):
             click.echo(

@@ -19,14 +19,13 @@ from monitor.cli.common import (
 )
 from monitor.cli.trying import incident_of, retry, selftest
 from monitor.cli.unanswered import unanswered
+from monitor.cli.unopened import unopened_tickets
 from monitor.identifiers import ServerId
 from monitor.journal.consequences import DeliveryState
 from monitor.station.shapes import delivery_shape, ticket_shape, unopened_shape
 from monitor.store import deliveries, readings
-from monitor.store.database import Transaction
 from monitor.store.deliveries import DeliveryRow
 from monitor.store.readings import TicketRow
-from monitor.tickets.port import reference_of
 
 _STATES = {
     DeliveryState.READY: "waits for its turn",
@@ -56,14 +55,6 @@ def _state(row: DeliveryRow, zone: str) -> str:
     return f"{row.state}: {_STATES[row.state].format(due=local(row.due_at, zone))}"
 
 
-def _unopened(tx: Transaction) -> list[tuple[str, DeliveryRow]]:
-    """Return what is to be opened, by its reference; none before there is an installation."""
-    installation = readings.installation(tx, "id")
-    if installation is None:
-        return []
-    return [(reference_of(installation, row.incident), row) for row in deliveries.unopened(tx)]
-
-
 def _named(lists: Iterable[tuple[ServerId, ...]]) -> list[ServerId]:
     return list(dict.fromkeys(chain.from_iterable(lists)))
 
@@ -86,7 +77,7 @@ def list_(config: Path, data: Path | None, *, as_json: bool) -> None:
     """List tickets, newest first: those that are not opened yet, with what keeps them, and those that are."""
     with reading(config, data) as tx:
         rows = readings.tickets(tx)
-        unopened = _unopened(tx)
+        unopened = unopened_tickets(tx)
         zone = readings.zone(tx)
     if as_json:
         not_yet = [

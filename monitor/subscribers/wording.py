@@ -109,6 +109,7 @@ def _values(matter: Matter) -> dict[str, object]:
         "actor": entry.actor,
         "reason": "" if retraction is None else retraction.reason,
         "detail": "" if rejection is None else rejection.detail,
+        "reference": "" if rejection is None else rejection.reference,
         "action": "" if rejection is None else text(f"message.action.{rejection.action}", matter.language),
     }
 

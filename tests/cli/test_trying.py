@@ -199,6 +199,8 @@ def test_what_was_refused_is_tried_again(vigia: Vigia, outside: Installation, se
     told = vigia("ticket", "list", *outside.where).out
     assert reference in told
     assert "not opened yet" in told
+    for words in (("status",), ("incident", "show", incident.id)):
+        assert f"ticket {reference}, not opened yet" in vigia(*words, *outside.where).out
     shown = vigia("ticket", "show", reference, *outside.where)
     assert f"{reference}: not opened yet" in shown.out
     assert "refused, `vigia ticket retry` tries it again" in shown.out

@@ -104,6 +104,8 @@ def test_a_rejected_action_is_named_in_words(action: str, language: str) -> None
     entry = Entry(kind=Kind.TICKET_REJECTED, moment=LATER, subject=builders.INCIDENT, body=body)
     message = wording.rejected(matter(entry, language))
     assert "422" in message.body
+    # By which `vigia ticket show` and `retry` know it, opened or not.
+    assert "VG-X" in message.body
     assert f"«{action}»" not in message.body
 
 
