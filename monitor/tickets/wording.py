@@ -28,7 +28,15 @@ from monitor.journal.entries import (
 )
 from monitor.language import moments, text
 from monitor.tickets.classes import urgency
-from monitor.tickets.story import Story, department, evidence_so_far, is_for_staff, is_recovered, problem
+from monitor.tickets.story import (
+    Story,
+    department,
+    evidence_so_far,
+    is_for_staff,
+    is_open,
+    is_recovered,
+    problem,
+)
 
 _SHORTEST_FENCE = 3
 # A ticket about more servers names each in a list, and shows the evidence of so many checks.
@@ -72,6 +80,8 @@ def creation(story: Story) -> str:
         parts.insert(2, _in_hand(story, held.author, held.until))
     if story.replaces:
         parts.insert(2, text("ticket.replaces", story.language, ticket=story.replaces))
+    elif not is_open(story):
+        parts.insert(2, text("ticket.late", story.language))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -244,6 +254,8 @@ def duplicate(language: str, kept: str) -> str:
 def _urgency(story: Story) -> str:
     if story.incident.drill:
         return text("ticket.urgency.drill", story.language)
+    if not is_open(story):
+        return text("ticket.urgency.over", story.language)
     kind = problem(story)
     return urgency(kind, story.classes[kind], story.language)
 

@@ -106,6 +106,12 @@ def test_a_ticket_for_what_is_over_says_so_and_is_not_urgent() -> None:
     assert made.priority is Priority.NORMAL
     assert "ya se recuperó" in made.body
     assert "10 minutos" in made.body
+    assert made.body.startswith("YA TERMINÓ: ")
+    assert "AVERÍA" not in made.body
+    assert made.body.count("porque antes no fue posible entregarlo") == 1
+    in_place_of_another = wording.creation(replace(over, replaces="7"))
+    assert "(7) ya no existe" in in_place_of_another
+    assert "no fue posible entregarlo" not in in_place_of_another
 
 
 def test_nothing_from_outside_can_end_its_fence_or_pose_as_a_header() -> None:
