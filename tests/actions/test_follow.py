@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -41,6 +41,7 @@ class Read:
         self.asked = 0
         self.broken: set[str] = set()
         self.pause: timedelta | None = None
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def cases(self, since: object) -> tuple[Case, ...]:
         del since
@@ -52,6 +53,7 @@ class Read:
             raise DeliveryError(Fate.NOT_SENT, "not so fast", retry_after=self.pause)
         if ticket in self.broken:
             raise DeliveryError(Fate.UNCERTAIN, "500 for this ticket")
+        self.meanwhile()
         if ticket == "gone":
             raise DeliveryError(Fate.MISSING, "no such ticket")
         return tuple(self.done)
@@ -188,7 +190,7 @@ def test_a_ticket_closed_too_early_is_disputed_once(house: House) -> None:
         row = readings.ticket(tx, REFERENCE)
     assert row is not None
     assert row.status == "closed"
-    assert not clerk.follow(house.clock.step(DISPUTED_AFTER - MINUTE))
+    assert not clerk.follow(house.clock.step(14 * MINUTE))
     assert clerk.follow(house.clock.step(MINUTE))
     house.steps()
     action, words = house.helpdesk.tickets[0].messages[-1]
@@ -258,6 +260,27 @@ def reading(house: House, words: Sequence[Word]) -> tuple[Follower, Read]:
 
 def over(house: House) -> None:
     house.happen(builders.resolved(builders.incident(), builders.START + 10 * MINUTE))
+
+
+def test_what_we_do_to_a_ticket_while_it_is_read_is_not_taken_for_somebody_elses_doing(house: House) -> None:
+    opened(house)
+    clerk, read = reading(house, [word("1", Deed.NOTE, "hm")])
+    read.meanwhile = lambda: over(house)
+    assert not clerk.follow(house.clock.step(MINUTE))
+    assert told(house, Kind.TICKET_UPDATED) == ["vigia"]
+    read.meanwhile = lambda: None
+    assert clerk.follow(house.clock.step(MINUTE))
+    assert told(house, Kind.TICKET_NOTED) == ["ana"]
+
+
+def test_a_ticket_that_is_gone_is_left_to_who_looks_for_lost_ones(house: House) -> None:
+    opened(house)
+    clerk, read = reading(house, [])
+    with house.database.writing() as tx:
+        tx.execute("UPDATE tickets SET ticket = 'gone'")
+    assert not clerk.follow(house.clock.step(MINUTE))
+    assert read.asked == 1
+    assert status(house) == "open"
 
 
 def test_what_was_written_just_before_the_end_and_after_it_is_told_too(house: House) -> None:
