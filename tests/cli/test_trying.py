@@ -101,6 +101,17 @@ def test_a_helpdesk_that_drops_references_is_found_out(
     assert [ticket.status for ticket in server.tickets] == ["closed"]
 
 
+def test_a_helpdesk_that_opens_two_tickets_at_once_is_found_out(
+    vigia: Vigia, outside: Installation, server: Helpdesk
+) -> None:
+    server.modes.append("twice")
+    answer = vigia("ticket", "selftest", "--write", *outside.where, "--json")
+    assert answer.status == 1
+    failed = {step["step"]: step["detail"] for step in answer.document if not step["ok"]}
+    assert list(failed) == ["find", "closed"]
+    assert "it leads to 1 (open), 2 (open)" in failed["find"]
+
+
 def test_a_helpdesk_that_opens_nothing_again_is_found_out(
     vigia: Vigia, outside: Installation, server: Helpdesk
 ) -> None:
