@@ -129,15 +129,17 @@ class MessageCourier:
         if incident is None or entry is None:
             raise NotFoundError(f"there is no incident {row.incident}")
         ticket = readings.ticket_of(tx, row.incident)
+        queued = deliveries.of_incident(tx, row.incident, Channel.TICKET)
+        about = next((each for each in queued if each.seq == row.seq), None)
         matter = Matter(
             incident=incident,
             entry=entry,
             fleet=fleet,
             language=fleet.site.languages[0],
             ticket="" if ticket is None else ticket.url,
+            refused=_refused(about),
         )
-        queued = deliveries.of_incident(tx, row.incident, Channel.TICKET)
-        return _Letter(matter=matter, about=next((each for each in queued if each.seq == row.seq), None))
+        return _Letter(matter=matter, about=about)
 
 
 class Silence:
@@ -164,6 +166,13 @@ def said(messenger: Messenger, message: Message) -> bool:
 def _is_told_by_its_end(incident: Incident) -> bool:
     """Our view was blocked, and so was perhaps the way of this message: once it is over, one message says it all."""
     return incident.trouble is Trouble.ISOLATED and not incident.open
+
+
+def _refused(about: DeliveryRow | None) -> tuple[str, str] | None:
+    """Return what the helpdesk refused, and why; None for what nobody knows the fate of."""
+    if about is None or about.state is not DeliveryState.REJECTED:
+        return None
+    return about.action, about.detail
 
 
 def _still_matters(about: DeliveryRow | None) -> bool:

@@ -27,13 +27,17 @@ _CHECKS_NAMED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """One incident as it stands, and the entry that operators are told of; `ticket` is where its ticket is read."""
+    """One incident as it stands, and the entry that operators are told of; `ticket` is where its ticket is read.
+
+    `refused` is what the helpdesk refused to do for it, and why, if that is what is told.
+    """
 
     incident: Incident
     entry: Entry
     fleet: Fleet
     language: str
     ticket: str = ""
+    refused: tuple[str, str] | None = None
 
 
 def opened(matter: Matter) -> Message:
@@ -83,14 +87,17 @@ def rejected(matter: Matter) -> Message:
 
 
 def uncertain(matter: Matter) -> Message:
-    """Nobody knows whether the ticket of a fault exists: the fault itself must be known all the same."""
-    return _message(matter, "uncertain", Tone.ALARM)
+    """Nobody knows whether the ticket of a fault exists, or it was refused: the fault itself must be known all the same."""
+    incident = matter.incident
+    standing = "drill" if incident.drill else "open" if incident.open else "over"
+    attend = text(f"message.attend.{standing}", matter.language, **_values(matter))
+    return _message(matter, "uncertain" if matter.refused is None else "refused", Tone.ALARM, attend)
 
 
-def _message(matter: Matter, kind: str, tone: Tone) -> Message:
+def _message(matter: Matter, kind: str, tone: Tone, *more: str) -> Message:
     values = _values(matter)
     title = text(f"message.{kind}.title", matter.language, **values)
-    parts = [text(f"message.{kind}.body", matter.language, **values), *_seen(matter), *_links(matter)]
+    parts = [text(f"message.{kind}.body", matter.language, **values), *more, *_seen(matter), *_links(matter)]
     return Message(title=_line(title), body="\n".join(filter(None, parts)), tone=tone)
 
 
@@ -98,6 +105,9 @@ def _values(matter: Matter) -> dict[str, object]:
     incident, entry = matter.incident, matter.entry
     ended = incident.ended_at or incident.resolved_at or entry.moment
     rejection = entry.body if isinstance(entry.body, TicketRejected) else None
+    action, detail = matter.refused or ("", "")
+    if rejection is not None:
+        action, detail = rejection.action, rejection.detail
     retraction = entry.body if isinstance(entry.body, IncidentRetracted) else None
     return {
         "site": matter.fleet.site.name,
@@ -108,9 +118,9 @@ def _values(matter: Matter) -> dict[str, object]:
         "duration": moments.duration(max(ended - incident.started_at, timedelta(0)), matter.language),
         "actor": entry.actor,
         "reason": "" if retraction is None else retraction.reason,
-        "detail": "" if rejection is None else rejection.detail,
+        "detail": detail,
         "reference": "" if rejection is None else rejection.reference,
-        "action": "" if rejection is None else text(f"message.action.{rejection.action}", matter.language),
+        "action": text(f"message.action.{action}", matter.language) if action else "",
     }
 
 

@@ -169,7 +169,20 @@ def test_the_fallback_hears_once_of_a_ticket_whose_fate_is_unknown_for_a_minute(
     house.wait(10 * MINUTE)
     assert len(house.fallback.heard) == 1
     assert "gye1" in house.fallback.heard[0].title
+    assert "No se sabe" in house.fallback.heard[0].body
     assert len(house.helpdesk.tickets) == 1
+
+
+def test_the_fallback_asks_nobody_to_hurry_to_a_fault_that_is_over(house: House) -> None:
+    whole = builders.incident()
+    house.helpdesk.modes.extend(["503"] * 3)
+    house.happen(builders.opened(whole), builders.resolved(whole, LATER))
+    house.helpdesk.modes.clear()
+    house.helpdesk.modes.append("422")
+    house.wait(2 * MINUTE)
+    [heard] = house.fallback.heard
+    assert "La falla ya terminó, el " in heard.body
+    assert "Atienda" not in heard.body
 
 
 def test_the_fallback_stays_silent_when_the_fate_is_settled_in_time(house: House) -> None:
@@ -206,7 +219,11 @@ def test_a_refused_creation_is_told_holds_back_what_follows_and_may_be_appealed(
     ]
     assert "ticket.rejected" in house.kinds()
     assert any("422" in message.body for message in house.operators.heard)
-    assert len(house.fallback.heard) == 1
+    [heard] = house.fallback.heard
+    assert "rechazó" in heard.title
+    assert "«abrir el ticket» (detalle técnico: the helpdesk answers 422" in heard.body
+    assert "No se sabe" not in heard.body
+    assert "Atienda la falla sin esperar." in heard.body
     assert house.deliverer.appeal() == 1
     house.wait(MINUTE)
     [ticket] = house.helpdesk.tickets
