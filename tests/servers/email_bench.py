@@ -88,6 +88,10 @@ class EmailBench(Bench):
         """Let the helpdesk say that it has opened a ticket, as machines do."""
         self._comes(ticket, tag, "Recibimos su solicitud.", {"Auto-Submitted": "auto-replied"})
 
+    def returns(self, ticket: str, tag: str) -> None:
+        """Let a mail server tell that a letter about a ticket did not arrive, under a number of its own."""
+        self._comes(ticket, tag, "Su mensaje no pudo ser entregado.", {"Return-Path": "<>"})
+
     def human_answers(self, ticket: str, words: str) -> None:
         self._comes(
             ticket, "", f"{words}\n\nEl dom, 22 nov 2026, Vigía escribió:\n> Se confirmó una falla.", {}

@@ -75,6 +75,8 @@ class Whmcs(Answering):
         self.secret = SECRET
         self.departments = {"1": "Ventas", "2": "Soporte"}
         self.statuses = ["Open", "Answered", "Customer-Reply", "On Hold", "In Progress", "Closed"]
+        # Those that our administrator is assigned to; what it is shown by itself is of these.
+        self.assigned = {"1"}
         self.admins = {"1": ("vigia", "Vigía", "Robot"), "2": ("ana", "Ana", "Paz")}
         self.forbidden: set[str] = set()
         self.ignores_updates = False
@@ -179,7 +181,8 @@ class Whmcs(Answering):
         return {"ticketid": str(ticket.id)}
 
     def on_gettickets(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        found = [each for each in self.tickets if self._meets(each, fields)]
+        shown = self._shown(fields)
+        found = [each for each in self.tickets if each.deptid in shown and self._meets(each, fields)]
         found.sort(key=lambda ticket: (ticket.lastreply, ticket.id), reverse=True)
         start, limit = int(fields.get("limitstart", "0")), min(int(fields.get("limitnum", "25")), 25)
         page = found[start : start + limit]
@@ -219,8 +222,9 @@ class Whmcs(Answering):
             else "",
         }
 
-    def on_getsupportdepartments(self, _fields: Mapping[str, str]) -> dict[str, Any]:
-        listed = [{"id": number, "name": name} for number, name in self.departments.items()]
+    def on_getsupportdepartments(self, fields: Mapping[str, str]) -> dict[str, Any]:
+        shown = self._shown(fields)
+        listed = [{"id": key, "name": name} for key, name in self.departments.items() if key in shown]
         return {"totalresults": len(listed), "departments": {"department": listed}}
 
     def on_getsupportstatuses(self, _fields: Mapping[str, str]) -> dict[str, Any]:
@@ -228,7 +232,7 @@ class Whmcs(Answering):
         return {"totalresults": len(listed), "statuses": {"status": listed}}
 
     def on_getadmindetails(self, _fields: Mapping[str, str]) -> dict[str, Any]:
-        return {"adminid": "1", "name": self.fullname("vigia"), "departments": ",1,2,"}
+        return {"adminid": "1", "name": self.fullname("vigia"), "departments": ",1,"}
 
     def on_getadminusers(self, _fields: Mapping[str, str]) -> dict[str, Any]:
         listed = [
@@ -246,6 +250,9 @@ class Whmcs(Answering):
     def _status(self, status: str) -> None:
         if status not in self.statuses:
             raise RefusedError(f"Invalid Ticket Status. Valid statuses are: {','.join(self.statuses)}")
+
+    def _shown(self, fields: Mapping[str, str]) -> set[str]:
+        return set(self.departments) if fields.get("ignore_dept_assignments") == "true" else self.assigned
 
     def _meets(self, ticket: Ticket, fields: Mapping[str, str]) -> bool:
         alike = fields.get("subject", "")[:12].lower()

@@ -71,6 +71,7 @@ class Zendesk(Answering):
         self.lag = lag
         self.token = TOKEN
         self.groups = {SALES: "Ventas", SUPPORT: "Soporte"}
+        self.deleted_groups: set[int] = set()
         self.priorities = ["low", "normal", "high", "urgent"]
         self.people = {
             US: {"name": "Vigía", "email": USER, "role": "agent"},
@@ -118,7 +119,10 @@ class Zendesk(Answering):
             return Answered(401, {"error": "Couldn't authenticate you"})
         match asked.method, path:
             case "GET", "/groups":
-                groups = [{"id": key, "name": name, "deleted": False} for key, name in self.groups.items()]
+                groups = [
+                    {"id": key, "name": name, "deleted": key in self.deleted_groups}
+                    for key, name in self.groups.items()
+                ]
                 return self._page("groups", groups, query)
             case "GET", "/ticket_fields":
                 options = [{"name": word.title(), "value": word} for word in self.priorities]
@@ -252,7 +256,7 @@ class Zendesk(Answering):
             raise RecordInvalidError(f"Priority: {fields['priority']} is not valid")
         if fields.get("status", "open") not in STATUSES:
             raise RecordInvalidError(f"Status: {fields['status']} is not valid")
-        if fields.get("group_id", SUPPORT) not in self.groups:
+        if fields.get("group_id", SALES) not in self.groups.keys() - self.deleted_groups:
             raise RecordInvalidError(f"Group: {fields['group_id']} is not valid")
 
     def _once(self, asked: Asked) -> Answered:
@@ -364,7 +368,7 @@ class ZendeskBench(Bench):
     def lose(self, what: str) -> None:
         match what:
             case "queue":
-                del self.zendesk.groups[SUPPORT]
+                self.zendesk.deleted_groups.add(SUPPORT)
             case "priority":
                 self.zendesk.priorities = ["normal", "high"]
             case "credentials":

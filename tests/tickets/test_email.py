@@ -219,6 +219,31 @@ def test_a_tag_that_comes_before_the_mail_server_answers_is_learnt(ground: Groun
     assert bench.sent[-1]["Subject"] == f"[#8] {ORDER.subject}"
 
 
+def test_neither_a_report_nor_a_second_number_takes_the_place_of_the_tag(
+    ground: Ground, bench: EmailBench
+) -> None:
+    helpdesk = built(ground, bench.options)
+    helpdesk.perform(ORDER)
+    bench.returns(TICKET, "[#500]")
+    bench.acknowledges(TICKET, "[#7]")
+    bench.acknowledges(TICKET, "[#8]")
+    helpdesk.perform(then(Action.COMMENT))
+    assert bench.sent[-1]["Subject"] == f"[#7] {ORDER.subject}"
+
+
+def test_the_first_answer_stays_the_first(ground: Ground, bench: EmailBench) -> None:
+    helpdesk = built(ground, bench.options)
+    helpdesk.perform(ORDER)
+    assert helpdesk.records is not None
+    bench.human_answers(TICKET, "Ya lo revisamos.")
+    [first] = helpdesk.records.words(TICKET)
+    ground.clock.step(timedelta(minutes=5))
+    bench.human_answers(TICKET, "Era el disco.")
+    assert len(helpdesk.records.words(TICKET)) == 2
+    [case] = helpdesk.records.cases(ground.clock.now() - timedelta(hours=1))
+    assert case.answered_at == first.at
+
+
 def test_a_selftest_waits_for_the_acknowledgement(ground: Ground, bench: EmailBench) -> None:
     waited: list[float] = []
 

@@ -72,6 +72,12 @@ def test_who_quotes_our_mark_in_a_subject_gets_none_of_our_words(server: fake.Wh
     assert [found.ticket for found in whmcs.find(REFERENCE)] == [ticket]
 
 
+def test_no_mail_goes_to_who_stands_as_the_requester(server: fake.Whmcs, whmcs: Whmcs) -> None:
+    whmcs.perform(order())
+    [opened] = [fields for called, fields in server.calls if called == "OpenTicket"]
+    assert (opened["email"], opened["noemail"]) == ("vigia@vigia.invalid", "true")
+
+
 def test_a_ticket_that_somebody_renamed_is_still_found(server: fake.Whmcs, whmcs: Whmcs) -> None:
     ticket = whmcs.perform(order()).ticket
     strangers(server, 1, f"Fwd: [{REFERENCE}] gye1")

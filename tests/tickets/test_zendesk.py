@@ -89,6 +89,16 @@ def test_a_creation_that_has_other_words_by_now_is_not_refused(
     assert found_at_last(zendesk, clock) == ["1"]
 
 
+def test_a_creation_that_comes_again_with_other_words_makes_no_second_ticket(
+    server: fake.Zendesk, zendesk: Zendesk, clock: SteppingClock
+) -> None:
+    """Of another body the key is another one, so that it does not tell."""
+    zendesk.perform(order())
+    clock.step(zendesk.search_lag)
+    assert zendesk.perform(order(body="La falla ya se recuperó.")).ticket == "1"
+    assert len(server.tickets) == 1
+
+
 def test_a_change_that_is_accepted_and_not_made_is_told(server: fake.Zendesk, zendesk: Zendesk) -> None:
     ticket = zendesk.perform(order()).ticket
     server.ignores_changes = True
