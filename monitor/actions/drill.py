@@ -118,12 +118,13 @@ def _follow(tx: Transaction, drill: Incident, moment: datetime) -> Iterator[Entr
 
 
 def _of_the_ticket(tx: Transaction, drill: IncidentId) -> Iterator[tuple[Step, datetime]]:
-    """Yield the steps that its ticket shows; one of our own desk is read back in the transaction that opens it."""
+    """Yield the steps that its ticket shows; one of our own desk is read back in the transaction that opens it, one that was looked up by that."""
     ticket = readings.ticket_of(tx, drill)
     if ticket is None:
         return
     yield Step.TICKET_OPENED, ticket.opened_at
-    if ticket.helpdesk == DESK.name and desk.find(tx, ticket.reference) is not None:
+    at_home = ticket.helpdesk == DESK.name and desk.find(tx, ticket.reference) is not None
+    if at_home or _was_looked_up(tx, drill):
         yield Step.READ_BACK, ticket.opened_at
     if ticket.status == TicketStatus.CLOSED and ticket.closed_at is not None:
         yield Step.TICKET_CLOSED, ticket.closed_at
@@ -142,6 +143,16 @@ def _said(tx: Transaction, drill: IncidentId) -> Iterator[tuple[Step, DeliveryRo
     for row in rows:
         if row.channel == Channel.VERIFY and row.state is DeliveryState.DONE and row.detail not in NOT_FOUND:
             yield Step.READ_BACK, row
+
+
+def _was_looked_up(tx: Transaction, drill: IncidentId) -> bool:
+    """Did no answer tell of its ticket, so that it is known from its reference?"""
+    rows = deliveries.of_incident(tx, drill, Channel.TICKET)
+    created = next((row for row in rows if row.action == Action.CREATE), None)
+    if created is None or created.state is not DeliveryState.DONE:
+        return False
+    attempts = deliveries.attempts_of(tx, created.id)
+    return bool(attempts) and attempts[-1].outcome != "done"
 
 
 def _is_unsearchable(tx: Transaction, drill: IncidentId) -> bool:
