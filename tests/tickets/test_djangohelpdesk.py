@@ -10,6 +10,7 @@ import pytest
 
 from monitor.clock import SystemClock, fresh_ulid
 from monitor.language import LANGUAGES
+from monitor.tickets import djangohelpdesk_client
 from monitor.tickets.djangohelpdesk import DjangoHelpdesk
 from monitor.tickets.djangohelpdesk_client import DjangoHelpdeskOptions, harmless
 from monitor.tickets.port import Action, Deed, DeliveryError, Fate, Priority, TicketStatus
@@ -162,6 +163,24 @@ def test_a_ticket_is_found_behind_pages_of_others_and_only_what_is_new_is_read_a
     again = lists_asked_for(server) - before - first
     assert first > again
     assert again <= 3
+
+
+def test_a_page_that_is_gone_when_its_turn_comes_hides_no_other(
+    server: DjangoHelpdeskServer, desk: DjangoHelpdesk, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = desk.perform(order(reference=reference)).ticket
+    newest = strangers(server, 1)
+    page = desk._client._page
+
+    def deleted_meanwhile(conditions: tuple[tuple[str, str], ...], number: int, size: int) -> object:
+        found = page(conditions, number, size)
+        if newest:
+            server.submit(f"/tickets/{newest.pop()}/delete/")
+        return found
+
+    monkeypatch.setattr(djangohelpdesk_client, "_PAGE", 1)
+    monkeypatch.setattr(desk._client, "_page", deleted_meanwhile)
+    assert str(next(desk._client.newest_first()).id) == ticket
 
 
 def test_a_ticket_that_showed_before_its_reference_was_written_is_found(

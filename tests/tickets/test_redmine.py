@@ -10,9 +10,10 @@ import pytest
 
 from monitor.clock import SystemClock, fresh_ulid
 from monitor.language import LANGUAGES
+from monitor.tickets import redmine_client
 from monitor.tickets.port import Action, Deed, DeliveryError, Fate, Priority, TicketStatus
 from monitor.tickets.redmine import Redmine
-from monitor.tickets.redmine_client import RedmineOptions
+from monitor.tickets.redmine_client import Issue, RedmineOptions
 from tests.contracts.benches import Keeper
 from tests.servers.redmine import PROGRAMS, RedmineServer
 from tests.tickets.ordering import fate_of, order
@@ -114,6 +115,30 @@ def test_what_means_something_in_a_filter_is_never_asked_for(redmine: Redmine, r
     assert [
         redmine.find(each) for each in (f"{reference}|{other}", f"~{reference}", "*", "", f"{reference} ")
     ] == [()] * 5
+
+
+def test_a_database_that_knows_no_capitals_makes_nobody_elses_ticket_ours(
+    redmine: Redmine, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With MySQL a filter lets both through."""
+    lower = reference.replace("TESTHAUS", "testhaus")
+    ours, _ = (redmine.perform(order(reference=each)).ticket for each in (reference, lower))
+    exact = redmine._client.all
+
+    def alike(condition: tuple[str, str]) -> Iterator[Issue]:
+        for each in (lower, reference):
+            yield from exact((condition[0], each))
+
+    monkeypatch.setattr(redmine._client, "all", alike)
+    assert [each.ticket for each in redmine.find(reference)] == [ours]
+
+
+def test_a_list_is_read_to_its_last_page(
+    redmine: Redmine, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redmine_client, "_PAGE", 1)
+    tickets = [redmine.perform(order(reference=reference)).ticket for _ in range(3)]
+    assert [each.ticket for each in redmine.find(reference)] == tickets
 
 
 def test_a_key_that_is_no_longer_accepted_is_not_taken_for_an_empty_list(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from pydantic import ValidationError
 
 from monitor.clock import SystemClock, fresh_ulid
 from monitor.language import LANGUAGES
@@ -152,6 +153,35 @@ def test_a_status_that_rt_does_not_bring_with_it_is_a_doubt_and_no_flaw(server: 
     assert all(doubt.say(language) for doubt in doubts for language in LANGUAGES)
     assert built(server, **words).inspect() == ()
     assert RtOptions.model_validate({**server.options, "closed_status": "Rejected"}).doubts() == ()
+
+
+def test_a_ticket_that_rt_did_not_open_again_is_no_success(server: RequestTracker, reference: str) -> None:
+    rt = built(server, open_status="reopened", language="en")
+    ticket = rt.perform(order(reference)).ticket
+    rt.perform(order(reference, Action.RESOLVE, ticket))
+    error = refused(rt, order(reference, Action.REOPEN, ticket))
+    assert error.fate is Fate.REFUSED
+    assert 'RT did not take the status "reopened"' in error.detail
+    assert rt.find(reference)[0].status is TicketStatus.CLOSED
+
+
+def test_a_priority_that_rt_did_not_take_is_no_success(
+    server: RequestTracker, rt: Rt, reference: str
+) -> None:
+    ticket = rt.perform(order(reference)).ticket
+    server.sql("CREATE TRIGGER keeps BEFORE UPDATE OF Priority ON Tickets BEGIN SELECT RAISE(IGNORE); END")
+    try:
+        raised = order(reference, Action.PRIORITY, ticket, priority=Priority.URGENT)
+        assert refused(rt, raised).fate is Fate.UNCERTAIN
+    finally:
+        server.sql("DROP TRIGGER keeps")
+    assert rt.find(reference)[0].priority is Priority.HIGH
+
+
+def test_a_label_is_no_priority(server: RequestTracker) -> None:
+    with pytest.raises(ValidationError, match="High"):
+        built(server, priorities={"urgent": "High"})
+    assert built(server, priorities={"urgent": "90"}).inspect() == ()
 
 
 def test_the_lifecycle_for_approvals_has_our_statuses_too(server: RequestTracker, reference: str) -> None:
