@@ -64,7 +64,7 @@ def examine(load: Callable[[], Configuration], clock: Clock) -> list[Finding]:
         return [*findings, Finding(subject="configuration", verdict=Verdict.BROKEN, detail=str(error))]
     servers = len(loaded.fleet.servers)
     findings.append(
-        _fine("configuration", f"{loaded.path}: {servers} servers, {len(loaded.fleet.checks())} checks")
+        _fine("configuration", f"{loaded.path}: servers {servers}, checks {len(loaded.fleet.checks())}")
     )
     findings += _site(loaded)
     findings += _operators(loaded.settings)
@@ -171,7 +171,7 @@ def _site(loaded: Configuration) -> Iterator[Finding]:
 def _operators(settings: Settings) -> Iterator[Finding]:
     if settings.operators:
         names = messengers(settings.operators)
-        yield _fine("notify.operators", f"{len(names)} channels: {', '.join(names)}")
+        yield _fine("notify.operators", ", ".join(names))
     else:
         yield _warning(
             "notify.operators", "nobody is told of faults: add an Apprise URL under notify.operators"
