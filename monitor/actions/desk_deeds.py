@@ -124,7 +124,8 @@ def merge(tx: Transaction, ticket: int, into: int, by: Person) -> DeskTicket:
     desk.change(tx, ticket, Deed.MERGED, into, by.hand)
     higher = max(Priority(closing.priority), Priority(keeping.priority), key=list(Priority).index)
     desk.change(tx, into, Deed.PRIORITY, higher.value, by.hand)
-    about = (keeping.incident, closing.incident, *(row.incident for row in told_on(tx, ticket)))
+    own = (*told_on(tx, ticket), *told_on(tx, into))
+    about = (keeping.incident, closing.incident, *(row.incident for row in own))
     desk.change(tx, into, Deed.LINKED, next(filter(None, about), None), by.hand)
     if (closing.status, keeping.status) == (TicketStatus.OPEN, TicketStatus.ANSWERED):
         desk.change(tx, into, Deed.REOPENED, TicketStatus.OPEN.value, by.hand)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from monitor.actions.desk_deeds import language_of
@@ -17,6 +18,7 @@ from monitor.store.desk_values import Deed, DeskChange, DeskTicket, Hand, NewMes
 from monitor.tickets.port import TicketStatus
 
 _RECENT = timedelta(days=7)
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Following(StrEnum):
@@ -38,8 +40,8 @@ class LinkedTickets:
             if not _due(tx, now):
                 return False
         with self._database.writing() as tx:
-            for ticket, incident, what in _due(tx, now):
-                _follow(tx, ticket, incident, what, now)
+            for due in _due(tx, now):
+                _follow(tx, due, now)
         return True
 
 
@@ -47,38 +49,57 @@ def following(ticket: DeskTicket, done: Sequence[DeskChange], incident: Incident
     """Return what a ticket has to do after its incident; None for nothing.
 
     It closes with an end that came after it was linked, unless it is told to be a false alarm, and comes back only if it was we who closed
-    it. `done` is what was done to the ticket, oldest first.
+    it. Where customers were taken in by the fault's own ticket, or that one by theirs, we have closed it, or opened it again, already: they
+    are told all the same. `done` is what was done to the ticket, oldest first.
     """
     linked_at = max((each.at for each in done if each.deed is Deed.LINKED), default=ticket.opened_at)
-    closings = [each for each in done if each.deed is Deed.CLOSED]
+    turns = [each for each in done if each.deed in (Deed.CLOSED, Deed.REOPENED)]
+    is_ours = bool(turns) and turns[-1].side is Side.US
     is_closed = ticket.status == TicketStatus.CLOSED
     if incident.open:
-        return Following.RETURNED if is_closed and closings and closings[-1].side is Side.US else None
+        came_back = is_ours and (is_closed or _closed_at(done) >= linked_at)
+        return Following.RETURNED if came_back else None
     over = (
         incident.resolved_at is not None and incident.retracted is None and incident.resolved_at >= linked_at
     )
-    return Following.RESOLVED if over and not is_closed else None
+    return Following.RESOLVED if over and (is_ours or not is_closed) else None
 
 
-def _due(tx: Transaction, now: datetime) -> list[tuple[DeskTicket, Incident, Following]]:
+def _closed_at(done: Sequence[DeskChange]) -> datetime:
+    return max((each.at for each in done if each.deed is Deed.CLOSED), default=_NEVER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    """A ticket that has to follow its incident; `key` names this end, or this return, whoever looks at it and how often."""
+
+    ticket: DeskTicket
+    incident: Incident
+    what: Following
+    key: str
+
+
+def _due(tx: Transaction, now: datetime) -> list[_Due]:
     found = []
     for ticket in desk.linked(tx, now - _RECENT):
         incident = readings.incident(tx, IncidentId(ticket.incident or ""))
-        what = None if incident is None else following(ticket, desk.changes(tx, ticket.id), incident)
-        if incident is not None and what is not None and not desk.is_said(tx, _key(ticket, incident, what)):
-            found.append((ticket, incident, what))
+        if incident is None:
+            continue
+        done = desk.changes(tx, ticket.id)
+        what = following(ticket, done, incident)
+        if what is not None and not desk.is_said(tx, key := _key(ticket, done, incident, what)):
+            found.append(_Due(ticket=ticket, incident=incident, what=what, key=key))
     return found
 
 
-def _follow(tx: Transaction, ticket: DeskTicket, incident: Incident, what: Following, now: datetime) -> None:
+def _follow(tx: Transaction, due: _Due, now: datetime) -> None:
+    ticket, incident, what = due.ticket, due.incident, due.what
     language = language_of(tx, ticket.requester)
     title = incident.title.get(language) or next(iter(incident.title.values()))
     fleet = readings.fleet(tx)
     root = "" if fleet is None else fleet.site.url.rstrip("/")
     body = text(f"desk.incident.{what}", language, title=title, url=f"{root}/incidents/{incident.id}")
-    word = NewMessage(
-        author=OURSELVES, side=Side.US, body=body, at=now, action=what, key=_key(ticket, incident, what)
-    )
+    word = NewMessage(author=OURSELVES, side=Side.US, body=body, at=now, action=what, key=due.key)
     desk.say(tx, ticket.id, word)
     hand = Hand(author=OURSELVES, at=now, side=Side.US)
     if what is Following.RESOLVED:
@@ -87,8 +108,6 @@ def _follow(tx: Transaction, ticket: DeskTicket, incident: Incident, what: Follo
         desk.change(tx, ticket.id, Deed.REOPENED, TicketStatus.OPEN.value, hand)
 
 
-def _key(ticket: DeskTicket, incident: Incident, what: Following) -> str:
-    """Return a name that is the same for one end, or one return, whoever looks at it and how often."""
-    if what is Following.RESOLVED and incident.resolved_at is not None:
-        return f"desk-{ticket.id}-{what}-{incident.id}-{milliseconds(incident.resolved_at)}"
-    return f"desk-{ticket.id}-{what}-{incident.id}-{0 if ticket.closed_at is None else milliseconds(ticket.closed_at)}"
+def _key(ticket: DeskTicket, done: Sequence[DeskChange], incident: Incident, what: Following) -> str:
+    since = incident.resolved_at if what is Following.RESOLVED else None
+    return f"desk-{ticket.id}-{what}-{incident.id}-{milliseconds(since or _closed_at(done))}"

@@ -240,12 +240,13 @@ def last_message(tx: Transaction) -> int:
 def words_for_requesters(tx: Transaction, after: int, limit: int) -> tuple[DeskMessage, ...]:
     """Return what requesters may read and did not write themselves, with a number above `after`, lowest first.
 
-    Tickets that nobody requested are left out.
+    Of tickets that nobody requested those are left out that are ours: they are for the department, whoever was taken in since.
     """
     return _messages(
         tx,
         "WHERE id > ? AND side <> 'requester' AND NOT internal AND body <> ''"
-        " AND (SELECT requester FROM desk_tickets WHERE id = ticket) <> '' ORDER BY id LIMIT ?",
+        " AND (side = 'staff' OR action IN ('resolved', 'returned')"
+        " OR (SELECT requester FROM desk_tickets WHERE id = ticket) <> '') ORDER BY id LIMIT ?",
         (after, limit),
     )
 

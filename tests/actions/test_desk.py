@@ -455,6 +455,35 @@ def test_a_false_alarm_closes_nothing_and_a_person_stays_right(
     assert standing(database, waiting) == ("open", ["ask"])
 
 
+@pytest.mark.parametrize("takes_in", [True, False])
+def test_customers_who_share_the_faults_own_ticket_are_told_of_its_end_and_of_its_return(
+    database: Database, clock: SteppingClock, takes_in: bool
+) -> None:
+    """There it is we who close and open, before the ticket follows: whoever was merged hears of it all the same, each once."""
+    clock.step(builders.START + 10 * MINUTE - clock.now())
+    fault, theirs = ours_in_the_journal(database, clock), ask(database, clock)
+    with database.writing() as tx:
+        kept = desk_deeds.merge(tx, *((theirs, fault) if takes_in else (fault, theirs)), ana(clock)).id
+    follow = LinkedTickets(database).follow
+    assert follow(clock.now()) is False
+    whole = builders.incident()
+    for turn in (1, 2):
+        ours(database, clock, Action.RESOLVE, kept, turn)
+        tell(database, clock, builders.resolved(whole, clock.step(MINUTE)))
+        assert follow(clock.step(MINUTE)) is True
+        assert follow(clock.step(MINUTE)) is False
+        ours(database, clock, Action.REOPEN, kept, turn)
+        tell(database, clock, builders.reopened(whole, clock.step(MINUTE)))
+        assert follow(clock.step(MINUTE)) is True
+        assert follow(clock.step(MINUTE)) is False
+    with database.reading() as tx:
+        words = [each for each in desk.words_for_requesters(tx, 0, 50) if each.ticket == kept]
+    assert [each.action for each in words if each.action in ("resolved", "returned")] == [
+        "resolved",
+        "returned",
+    ] * 2
+
+
 def test_requesters_are_spoken_to_in_their_language(database: Database, clock: SteppingClock) -> None:
     with database.writing() as tx:
         desk_register.register(tx, Requester(address=PEDRO, language="en", added_at=clock.now()))

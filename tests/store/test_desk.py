@@ -195,12 +195,19 @@ def test_only_what_requesters_may_read_and_did_not_write_goes_out_to_them(databa
         asked, ours = opened(tx), opened(tx, requester="", reference="VG-A")
         answer = say(tx, asked, "Ya lo vemos.")
         say(tx, asked, "Es el disco.", internal=True)
-        say(tx, ours, "Se vio.")
+        desk.say(
+            tx, ours, NewMessage(author="vigia", side=Side.US, body="Se vio.", at=NOON, action="comment")
+        )
+        to_those_taken_in = say(tx, ours, "Ya está.")
         closing = desk.say(
             tx, asked, NewMessage(author="vigia", side=Side.US, body="Listo.", at=NOON, action="resolved")
         )
-        assert [each.id for each in desk.words_for_requesters(tx, 0, 10)] == [answer, closing]
-        assert [each.id for each in desk.words_for_requesters(tx, answer, 10)] == [closing]
+        assert [each.id for each in desk.words_for_requesters(tx, 0, 10)] == [
+            answer,
+            to_those_taken_in,
+            closing,
+        ]
+        assert [each.id for each in desk.words_for_requesters(tx, to_those_taken_in, 10)] == [closing]
         assert [each.id for each in desk.words_for_requesters(tx, 0, 1)] == [answer]
 
 
