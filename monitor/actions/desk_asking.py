@@ -104,11 +104,25 @@ def fault_of(tx: Transaction, requester: str, subject: str, body: str) -> Incide
     return None
 
 
-def asked_before(tx: Transaction, requester: str, subject: str, since: datetime) -> DeskTicket | None:
-    """Return the newest ticket that a requester opened under the same subject since a moment and that is not closed, if any."""
+def asked_before(
+    tx: Transaction, requester: str, about: tuple[str, str], since: datetime
+) -> DeskTicket | None:
+    """Return the newest ticket that a requester opened since a moment and that is not closed, with the same subject and department, if any."""
+    subject, department = about
     own = desk.list_tickets(tx, wanted=Wanted(requester=address_of(requester)))
-    alike = [each for each in own if each.opened_at >= since and same_subject(each.subject, subject)]
+    alike = [
+        each
+        for each in own
+        if each.opened_at >= since
+        and same_subject(each.subject, subject)
+        and department in (each.department, _first_department(tx, each.id))
+    ]
     return max(alike, key=lambda each: (each.opened_at, each.id), default=None)
+
+
+def _first_department(tx: Transaction, ticket: int) -> str | None:
+    """Return from which department a ticket was moved first, None if it never was."""
+    return next((each.before for each in desk.changes(tx, ticket) if each.deed is Deed.MOVED), None)
 
 
 def address_of(written: str) -> str:

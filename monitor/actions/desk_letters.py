@@ -211,8 +211,9 @@ def _average(tx: Transaction, department: str, language: str) -> str:
 
 
 def _thread(tx: Transaction, ticket: int, word: DeskMessage) -> tuple[str, ...]:
-    """Return the letters of a ticket before this one, those of the requester among them, oldest first."""
-    said = [each.message_id for each in desk.messages(tx, ticket) if each.message_id and each.id < word.id]
+    """Return the letters of a ticket before this one, those of the requester among them and no notes, oldest first."""
+    before = (each for each in desk.messages(tx, ticket) if each.id < word.id and not each.internal)
+    said = [each.message_id for each in before if each.message_id]
     return tuple(said[-_LONGEST_THREAD:])
 
 

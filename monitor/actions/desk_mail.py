@@ -128,9 +128,9 @@ def take_in(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> Ta
     desk_letters.begin(tx)
     if (known := desk.find_message(tx, letter.identity)) is not None:
         return TakenIn(fate=Fate.KNOWN, ticket=desk.kept(tx, known.ticket).id)
-    ticket = _ticket_of(tx, letter)
     if letter.automatic:
-        return _from_a_machine(tx, letter, ticket, at)
+        return _from_a_machine(tx, letter, at)
+    ticket = _ticket_of(tx, letter)
     fleet = readings.fleet(tx)
     if letter.sender in _own(terms, fleet):
         return _declined(tx, letter, at, (Fate.PASSED_OVER, "it comes from our own address"))
@@ -141,6 +141,7 @@ def take_in(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> Ta
             return _add(tx, letter, ticket, (terms, at))
         return _ask(tx, letter, terms, at)
     except RefusedError as error:
+        _LOG.warning("the letter %s was declined: %s", letter.identity, error)
         return _declined(tx, letter, at, (Fate.DECLINED, str(error)))
 
 
@@ -159,8 +160,12 @@ def _ticket_of(tx: Transaction, letter: Received) -> DeskTicket | None:
     return None if number is None or not desk.exists(tx, number) else desk.kept(tx, number)
 
 
-def _from_a_machine(tx: Transaction, letter: Received, ticket: DeskTicket | None, at: datetime) -> TakenIn:
-    if not letter.bounce or ticket is None:
+def _from_a_machine(tx: Transaction, letter: Received, at: datetime) -> TakenIn:
+    """Note on its ticket that a letter of ours did not arrive. Only one of ours can tell which that is: anybody can write a number."""
+    identities = (*letter.returned, *letter.thread) if letter.undelivered else ()
+    lost = (letters.letter_of_identity(tx, identity) for identity in identities)
+    ticket = next((each.ticket for each in lost if each is not None and each.ticket is not None), None)
+    if ticket is None:
         return _declined(tx, letter, at, (Fate.PASSED_OVER, "a machine wrote it"))
     body = text("desk.mail.bounced", language_of(tx, ""), subject=letter.subject, words=letter.body[:500])
     note = NewMessage(
@@ -173,15 +178,16 @@ def _from_a_machine(tx: Transaction, letter: Received, ticket: DeskTicket | None
         whole=letter.body,
         message_id=letter.identity,
     )
-    desk.say(tx, ticket.id, note)
-    return TakenIn(fate=Fate.BOUNCED, ticket=ticket.id)
+    kept = desk.kept(tx, ticket)
+    desk.say(tx, kept.id, note)
+    return TakenIn(fate=Fate.BOUNCED, ticket=kept.id)
 
 
 def _add(tx: Transaction, letter: Received, ticket: DeskTicket, on: tuple[Terms, datetime]) -> TakenIn:
     terms, at = on
     said = Said(
         requester=letter.sender,
-        body=_shown(tx, letter),
+        body=_shown(tx, letter, new_words(letter.body).strip() or letter.body),
         channel="mail",
         whole=letter.body,
         message_id=letter.identity,
@@ -194,14 +200,16 @@ def _add(tx: Transaction, letter: Received, ticket: DeskTicket, on: tuple[Terms,
 
 def _ask(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> TakenIn:
     subject = letter.subject or text("desk.mail.no_subject", language_of(tx, letter.sender))
-    before = asked_before(tx, letter.sender, subject, at - _DAY)
+    department = _department(letter, readings.fleet(tx), terms)
+    before = asked_before(tx, letter.sender, (letter.subject, department), at - _DAY)
     if before is not None:
         return _add(tx, letter, before, (terms, at))
     asked = Asked(
         requester=letter.sender,
         subject=subject,
-        body=_shown(tx, letter),
-        department=_department(letter, readings.fleet(tx), terms),
+        # What was quoted, or forwarded, may be what it is about.
+        body=_shown(tx, letter, letter.body),
+        department=department,
         channel="mail",
         whole=letter.body,
         message_id=letter.identity,
@@ -246,14 +254,17 @@ def _declined(tx: Transaction, letter: Received, at: datetime, why: tuple[Fate, 
     return TakenIn(fate=why[0], reason=why[1])
 
 
-def _shown(tx: Transaction, letter: Received) -> str:
-    """Return what is new in a letter, and what hangs on it by name: nothing else of it is kept."""
+def _shown(tx: Transaction, letter: Received, words: str) -> str:
+    """Return the words of a letter, or that it has none, and what hangs on it by name: nothing else of it is kept."""
     language = language_of(tx, "")
     hanging = [
         text("desk.mail.attached", language, name=each.name or each.kind, kind=each.kind, size=each.size)
         for each in letter.attachments
     ]
-    return "\n\n".join(part for part in (new_words(letter.body).strip(), "\n".join(hanging)) if part)
+    if letter.cut:
+        hanging.append(text("desk.mail.cut", language))
+    told = words.strip() or text("desk.mail.no_words", language)
+    return "\n\n".join(part for part in (told, "\n".join(hanging)) if part)
 
 
 def _may_write(tx: Transaction, sender: str, ticket: DeskTicket | None, terms: Terms) -> bool:

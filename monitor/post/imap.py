@@ -35,7 +35,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """One letter as it lies in a mailbox, at most `LETTER_LIMIT` bytes of it."""
+    """One letter as it lies in a mailbox; of a longer one than `LETTER_LIMIT` bytes its beginning, one byte longer than that."""
 
     place: Place
     raw: bytes
@@ -83,11 +83,11 @@ class Mailbox:
 
     def _letter(self, uid: int) -> bytes | None:
         answer = self._said(
-            "FETCH", *self._client.uid("FETCH", str(uid), f"(UID BODY.PEEK[]<0.{LETTER_LIMIT}>)")
+            "FETCH", *self._client.uid("FETCH", str(uid), f"(UID BODY.PEEK[]<0.{LETTER_LIMIT + 1}>)")
         )
         for part in answer:
             if isinstance(part, tuple) and len(part) == 2 and _is_about(uid, part[0], answer):
-                return bytes(part[1])[:LETTER_LIMIT]
+                return bytes(part[1])[: LETTER_LIMIT + 1]
         # Somebody else took it away meanwhile.
         return None
 

@@ -28,6 +28,7 @@ _MOST_IDENTITIES = 50
 _MOST_ATTACHMENTS = 20
 _SMALL = 8 * 1024
 _IDENTITY = re.compile(r"<[^<>\s]{1,240}>")
+_COPIED = re.compile(r"(?im)^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,240}>)")
 # Encodings that are for something else than letters; some take time that grows with the square of the text.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"})
 _BULK = frozenset({"bulk", "junk", "list"})
@@ -48,8 +49,9 @@ class Received:
     """A letter as it is understood. `sender` and `recipients` are bare addresses in lower case.
 
     `identity` is its Message-ID, or one made of its bytes where it has none. `body` is everything that was written, quotes included.
-    `automatic` is what no machine may answer: lists, absences, reports; `by_machine` what says that no person wrote it; `bounce` a report
-    that a letter did not arrive. Helpdesks send the words of people as `bulk`, so that the first is not always the second.
+    `automatic` is what no machine may answer: lists, absences, reports; `by_machine` what says that no person wrote it; `bounce` a report,
+    or what comes from nobody. Helpdesks send the words of people as `bulk`, so that the first is not always the second.
+    `undelivered` is a report that letters did not arrive, for good, and `returned` are their Message-IDs. `cut` if only its beginning was read.
     """
 
     identity: str
@@ -64,6 +66,9 @@ class Received:
     automatic: bool = False
     by_machine: bool = False
     bounce: bool = False
+    undelivered: bool = False
+    returned: tuple[str, ...] = ()
+    cut: bool = False
 
     @property
     def thread(self) -> tuple[str, ...]:
@@ -95,6 +100,9 @@ def read(raw: bytes) -> Received:
         automatic=bounce or _is_by_machine(message, sender) or _is_bulk(message),
         by_machine=bounce or _is_by_machine(message, sender),
         bounce=bounce,
+        undelivered=_is_undelivered(message, sender),
+        returned=_returned(message, sender),
+        cut=len(raw) > LETTER_LIMIT,
     )
 
 
@@ -250,6 +258,35 @@ def _identities(message: Message, name: str) -> tuple[str, ...]:
 def _is_bounce(message: Message) -> bool:
     returned = [value.strip() for value in _values(message, "Return-Path")]
     return message.get_content_type() == "multipart/report" or returned[:1] == ["<>"]
+
+
+def _is_undelivered(message: Message, sender: str) -> bool:
+    """Does it say that a letter did not arrive, and will not? That one is late, or was read, is something else."""
+    if message.get_content_type() == "multipart/report":
+        reports = (part for part in message.walk() if part.get_content_type() == "message/delivery-status")
+        return any(_is_failed(block) for part in reports for block in _blocks(part))
+    return "X-Failed-Recipients" in message or sender.startswith(_DAEMONS)
+
+
+def _is_failed(block: Message) -> bool:
+    return _header(block, "Action").split("(")[0].strip().lower() == "failed"
+
+
+def _blocks(part: Message) -> list[Message]:
+    payload = part.get_payload()
+    return [each for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
+
+
+def _returned(message: Message, sender: str) -> tuple[str, ...]:
+    """Return the Message-IDs of the letters that a report gives back: whole, as their headers, or copied into its words."""
+    found: list[str] = []
+    for part, _ in zip(message.walk(), range(_MOST_PARTS), strict=False):
+        kind = part.get_content_type()
+        if kind == "message/rfc822":
+            found += (each for block in _blocks(part)[:1] for each in _identities(block, "Message-ID"))
+        elif kind == "text/rfc822-headers" or (kind == "text/plain" and sender.startswith(_DAEMONS)):
+            found += _COPIED.findall(_text(part)[:TEXT_LIMIT])
+    return tuple(dict.fromkeys(found))[:_MOST_IDENTITIES]
 
 
 def _is_by_machine(message: Message, sender: str) -> bool:

@@ -195,12 +195,17 @@ def test_a_second_request_under_the_same_subject_is_known(database: Database, cl
     first = ask(database, clock)
     later = clock.step(timedelta(hours=2))
     with database.writing() as tx:
-        found = desk_asking.asked_before(tx, EVA, "Re: el CORREO no llega", later - timedelta(days=1))
+        found = desk_asking.asked_before(
+            tx, EVA, ("Re: el CORREO no llega", "soporte"), later - timedelta(days=1)
+        )
         assert found is not None
         assert found.id == first
-        assert desk_asking.asked_before(tx, EVA, "El correo no llega", later - MINUTE) is None
-        assert desk_asking.asked_before(tx, EVA, "Otra cosa", later - timedelta(days=1)) is None
-        assert desk_asking.asked_before(tx, PEDRO, "El correo no llega", later - timedelta(days=1)) is None
+        assert desk_asking.asked_before(tx, EVA, ("El correo no llega", "soporte"), later - MINUTE) is None
+        assert desk_asking.asked_before(tx, EVA, ("Otra cosa", "soporte"), later - timedelta(days=1)) is None
+        assert (
+            desk_asking.asked_before(tx, PEDRO, ("El correo no llega", "soporte"), later - timedelta(days=1))
+            is None
+        )
 
 
 # What people do

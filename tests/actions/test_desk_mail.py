@@ -312,6 +312,81 @@ def test_a_letter_that_bounces_is_a_note_for_the_department(house: House) -> Non
     assert len(house.goes()) == 2
 
 
+def report(
+    returned: str, *, kind: str = "delivery-status", action: str = "failed", as_headers: bool = False
+) -> bytes:
+    """Return a report as Postfix writes it: it names no thread, and gives the letter back."""
+    given = "text/rfc822-headers" if as_headers else "message/rfc822"
+    return "\r\n".join(
+        [
+            "Return-Path: <>",
+            "From: MAILER-DAEMON@mx.example (Mail Delivery System)",
+            "To: soporte@nodored.example",
+            "Subject: Undelivered Mail Returned to Sender [#1]",
+            "Message-ID: <9@mx.example>",
+            f'Content-Type: multipart/report; report-type={kind}; boundary="b"',
+            "MIME-Version: 1.0",
+            "",
+            "--b",
+            "",
+            "I'm sorry: 550 no such user",
+            "--b",
+            f"Content-Type: message/{kind}",
+            "",
+            "Reporting-MTA: dns; mx.example",
+            "",
+            f"Final-Recipient: rfc822; {EVA}",
+            f"Action: {action}",
+            "--b",
+            f"Content-Type: {given}",
+            "",
+            f"Message-ID: {returned}",
+            "Subject: x",
+            "",
+            "words",
+            "--b--",
+        ]
+    ).encode()
+
+
+@pytest.mark.parametrize("as_headers", [True, False])
+def test_a_report_is_understood_by_the_letter_that_it_gives_back(house: House, as_headers: bool) -> None:
+    house.comes(letter())
+    house.reply(1, "Hecho.")
+    answer = house.goes()[-1]
+    taken = house.comes(report(answer["Message-ID"], as_headers=as_headers))
+    assert taken == TakenIn(fate=Fate.BOUNCED, ticket=1)
+    assert "550 no such user" in house.said(1)[-1].body
+    house.reply(1, "Otra vez.")
+    assert "<9@mx.example>" not in house.goes()[-1]["References"]
+
+
+def test_an_old_report_is_understood_by_the_copy_in_its_words(house: House) -> None:
+    house.comes(letter())
+    house.reply(1, "Hecho.")
+    copied = f"This is qmail-send.\n\n--- Below this line is a copy.\n\nMessage-ID: {house.goes()[-1]['Message-ID']}\n"
+    assert house.comes(letter(5, From="MAILER-DAEMON@x.example", words=copied)).fate is Fate.BOUNCED
+
+
+def test_what_only_looks_like_a_report_leaves_nothing_on_a_ticket(house: House) -> None:
+    """Anybody can write a number; a letter that was read, or is late, is not lost; and an absence is none of a letter."""
+    house.comes(letter())
+    house.reply(1, "Hecho.")
+    answer = house.goes()[-1]
+    before = house.tickets(), house.said(1)
+    for number, raw in enumerate(
+        (
+            report("<of.somebody@else.example>"),
+            report(answer["Message-ID"], kind="disposition-notification"),
+            report(answer["Message-ID"], action="delayed"),
+            letter(6, Return_Path="<>", In_Reply_To=answer["Message-ID"], words="Estoy de vacaciones."),
+            letter(7, From="x@malo.example", Return_Path="<>", Subject="[#1] hola"),
+        )
+    ):
+        assert house.comes(raw.replace(b"<9@mx", b"<%d@mx" % (10 + number))).fate is Fate.PASSED_OVER
+    assert (house.tickets(), house.said(1)) == before
+
+
 def test_two_machines_that_do_not_say_so_come_to_an_end(house: House) -> None:
     for number in range(40):
         house.comes(letter(number, Subject=f"Gracias {number}"))
@@ -322,6 +397,43 @@ def test_two_machines_that_do_not_say_so_come_to_an_end(house: House) -> None:
 def test_the_department_follows_from_the_address_that_was_written_to(house: House) -> None:
     house.comes(letter(To="Ayuda <ayuda@nodored.example>, pagos@NODORED.example"))
     assert house.tickets()[0].department == "pagos"
+
+
+@pytest.mark.parametrize("words", ["", "<img src=x>"])
+def test_a_letter_without_words_is_a_ticket_all_the_same(house: House, words: str) -> None:
+    made = message_from_bytes(letter(Subject="El servidor no responde, urgente", words=""), policy=default)
+    if words:
+        made.set_content(words, subtype="html")  # type: ignore[attr-defined]
+    assert house.comes(made.as_bytes()) == TakenIn(fate=Fate.OPENED, ticket=1)
+    assert house.said(1)[0].body.startswith("Sin texto")
+    assert house.comes(letter(2, Subject="Re: [#1]", words="")) == TakenIn(fate=Fate.ADDED, ticket=1)
+    assert [each.body for each in house.said(1) if each.author == EVA][1:] == [
+        "Sin texto: lo dice el asunto."
+    ]
+
+
+def test_a_first_letter_is_shown_whole_for_what_it_quotes_may_be_the_point(house: House) -> None:
+    words = "Me sale esto:\n> ERROR 1045 (28000): Access denied\n\n---------- Forwarded message ----------\nDe: banco\nPague ya."
+    house.comes(letter(words=words))
+    body = house.said(1)[0].body
+    assert "ERROR 1045" in body
+    assert "Pague ya." in body
+
+
+def test_a_letter_that_is_too_long_says_so_on_its_ticket(house: House) -> None:
+    house.comes(letter(words="Mire. " * 200_000))
+    assert "[La carta es más larga" in house.said(1)[0].body
+    house.comes(letter(2, Subject="otra", words="Corta."))
+    assert "más larga" not in house.said(2)[0].body
+
+
+def test_letters_without_a_subject_or_to_another_department_are_not_the_same_problem(house: House) -> None:
+    assert [house.comes(letter(number, Subject="")).ticket for number in (1, 2)] == [1, 2]
+    assert house.comes(letter(3, Subject="cobro", To="pagos@nodored.example")).ticket == 3
+    assert house.comes(letter(4, Subject="cobro")).ticket == 4
+    with house.database.writing() as tx:
+        desk_deeds.move(tx, 4, "pagos", house.person())
+    assert house.comes(letter(5, Subject="cobro")) == TakenIn(fate=Fate.ADDED, ticket=4)
 
 
 def test_the_same_subject_within_a_day_is_the_same_problem(house: House) -> None:

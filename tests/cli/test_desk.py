@@ -90,14 +90,45 @@ def test_a_letter_is_only_taken_where_mail_is_set_up(
     )
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(letter.encode())))
     refused = vigia("desk", "receive", *installation.where)
-    assert (refused.status, "add `mail`" in refused.err) == (1, True)
+    assert (refused.status, "add `mail`" in refused.err) == (75, True)
     config = Path(installation.where[1])
     mail = "helpdesk: {kind: desk, mail: {from: ayuda@nodored.test, smtp: {host: 127.0.0.1}, registered_only: false}}\n"
     config.write_text(config.read_text() + mail)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(letter.encode())))
     taken = vigia("desk", "receive", *installation.where, "--json")
     assert taken.document == {"fate": "opened", "ticket": 2, "reason": ""}
     asked = vigia("desk", "show", 2, *installation.where, "--json").document
     assert (asked["requester"], asked["channel"]) == (EVA, "mail")
+
+
+@pytest.mark.parametrize(
+    "trouble", ["no configuration", "half a configuration", "no secret", "no database", "our own fault"]
+)
+def test_whatever_is_wrong_with_us_has_the_mail_server_keep_the_letter(
+    vigia: Vigia, installation: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: str
+):
+    """Any other status returns the letter to the customer who wrote it."""
+    config, data = installation.config, installation.data
+    mail = "helpdesk: {kind: desk, mail: {from: ayuda@nodored.test, smtp: {host: 127.0.0.1}, registered_only: false}}\n"
+    words = config.read_text() + mail
+    match trouble:
+        case "no configuration":
+            config = tmp_path / "nowhere.yaml"
+        case "half a configuration":
+            words = words[: len(words) // 2]
+        case "no secret":
+            words += 'notify: {operators: ["${NOBODY_SET_THIS}"]}\n'
+        case "no database":
+            data = tmp_path / "nothing"
+        case _:
+            monkeypatch.setattr("monitor.actions.desk_mail.read", lambda _raw: 1 / 0)
+    installation.config.write_text(words)
+    monkeypatch.setattr(
+        "sys.stdin", io.TextIOWrapper(io.BytesIO(b"From: a@b.test\n\nHola" + b"." * 2_000_000))
+    )
+    answer = vigia("desk", "receive", "--config", config, "--data", data)
+    assert answer.status == 75, answer
+    assert answer.err
 
 
 def test_the_list_is_narrowed_to_what_is_asked_for(vigia: Vigia, installation: Installation, asked: int):
