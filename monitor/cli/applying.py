@@ -11,9 +11,9 @@ import click
 
 from monitor.actions import asking
 from monitor.cli.common import (
+    bound_configuration,
     clock,
     config_option,
-    configuration,
     data_option,
     json_option,
     open_database,
@@ -23,7 +23,6 @@ from monitor.errors import SchemaError
 from monitor.fleet import Fleet
 from monitor.inventory import Configuration
 from monitor.inventory.changes import Change, Detail, What, changes, is_drastic
-from monitor.station.listening import read_address
 from monitor.status.snapshot import STALE_AFTER
 from monitor.store import readings
 from monitor.store.database import Database
@@ -96,10 +95,7 @@ def _ordered(database: Database, wanted: Configuration) -> asking.Told | None:
 
 def _planned(file: Path, data: Path | None) -> tuple[Configuration, Sequence[Change], Fleet | None]:
     """Return the configuration of a file, what it would change, and what is watched now."""
-    wanted = configuration(file, data=data)
-    # The file may speak of the address that is really bound.
-    if (address := read_address(wanted.settings.data)) is not None:
-        wanted = configuration(file, listen=address, data=data)
+    wanted = bound_configuration(file, data)
     try:
         with closing(open_database(file, wanted.settings.data)) as database, database.reading() as tx:
             applied = readings.fleet(tx)

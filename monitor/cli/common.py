@@ -20,6 +20,7 @@ from monitor.checks.options.durations import parse_duration
 from monitor.clock import SystemClock
 from monitor.language.refusals import RefusalError
 from monitor.language.zones import instant_of
+from monitor.station.listening import read_address
 from monitor.station.names import DATABASE
 from monitor.store.database import Database, Transaction
 
@@ -101,6 +102,13 @@ def configuration(config: Path, *, listen: str | None = None, data: Path | None 
     from monitor.inventory import load  # noqa: PLC0415
 
     return load(config, environment=os.environ, listen=listen, data=data)
+
+
+def bound_configuration(config: Path, data: Path | None) -> Configuration:
+    """Load the configuration with the address that the service bound last, which the file may speak of."""
+    loaded = configuration(config, data=data)
+    address = read_address(loaded.settings.data)
+    return loaded if address is None else configuration(config, listen=address, data=data)
 
 
 def data_directory(config: Path, data: Path | None) -> Path:

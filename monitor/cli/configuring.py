@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from monitor.cli.common import (
+    bound_configuration,
     clock,
     config_option,
     configuration,
@@ -58,7 +59,7 @@ def _fault(fault: Fault) -> dict[str, object]:
 @json_option
 def doctor(config: Path, data: Path | None, *, as_json: bool) -> int:
     """Examine this installation and say what to mend; exit status 1 if something is broken."""
-    findings = examine(lambda: configuration(config, data=data), clock)
+    findings = examine(lambda: bound_configuration(config, data), clock)
     if as_json:
         print_json([_finding(finding) for finding in findings])
     else:

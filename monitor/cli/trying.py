@@ -10,10 +10,9 @@ import click
 
 from monitor.actions.selftest import Step, Trial, inspected, unproven, written
 from monitor.cli.common import (
+    bound_configuration,
     clock,
     config_option,
-    configuration,
-    data_directory,
     data_option,
     json_option,
     print_json,
@@ -40,8 +39,8 @@ from monitor.store.observations import installation_id
 @json_option
 def selftest(config: Path, data: Path | None, *, write: bool, as_json: bool) -> int:
     """Examine the helpdesk as it is configured, also before the first start; exit status 1 if a ticket could not be opened and found there."""
-    loaded = configuration(config, data=data)
-    with at_hand(data_directory(config, data) / DATABASE) as database:
+    loaded = bound_configuration(config, data)
+    with at_hand(loaded.settings.data / DATABASE) as database:
         options = loaded.settings.helpdesk
         helpdesk = helpdesk_of(loaded, database, clock)
         steps = _said(inspected(helpdesk, options.language, options.cautions()), as_json=as_json)

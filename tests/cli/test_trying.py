@@ -10,6 +10,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.inventory import load
+from monitor.station.listening import write_address
 from monitor.station.office import Wanted, office_of
 from monitor.store import observations, readings
 from tests.cli.conftest import Installation, Vigia
@@ -66,6 +67,17 @@ def test_one_ticket_goes_the_whole_way_at_the_desk(vigia: Vigia, installation: I
     listed = vigia("desk", "list", "--all", *installation.where, "--json").document
     test = max(listed, key=lambda ticket: ticket["id"])
     assert (test["status"], "prueba de Vigía" in test["subject"]) == ("closed", True)
+
+
+def test_the_address_of_the_ticket_is_the_one_that_the_service_bound(
+    vigia: Vigia, installation: Installation
+) -> None:
+    words = installation.config.read_text(encoding="utf-8")
+    installation.config.write_text(words.replace("url: https://estado.nodored.test, ", ""), encoding="utf-8")
+    write_address(installation.data, "127.0.0.1:41414")
+    answer = vigia("ticket", "selftest", "--write", *installation.where)
+    assert "http://127.0.0.1:41414/" in answer.out
+    assert "http://127.0.0.1:41414" in vigia("doctor", *installation.where).out
 
 
 def test_reading_alone_opens_nothing(vigia: Vigia, outside: Installation, server: Helpdesk) -> None:
