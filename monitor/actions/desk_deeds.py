@@ -159,6 +159,13 @@ def told_on(tx: Transaction, ticket: int) -> Sequence[TicketRow]:
     return [row for row in rows if row is not None and row.helpdesk == DESK.name]
 
 
+def incidents_of(tx: Transaction, ticket: DeskTicket) -> tuple[IncidentId, ...]:
+    """Return the incidents that a ticket is about: the one that it was linked to, then those that it was opened for."""
+    linked = () if ticket.incident is None else (IncidentId(ticket.incident),)
+    own = (each for row in told_on(tx, ticket.id) for each in row.incidents)
+    return tuple(dict.fromkeys((*linked, *own)))
+
+
 def _present(tx: Transaction, ticket: int, by: Person) -> DeskTicket:
     present = desk.show(tx, ticket)
     if present.merged_into is not None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from monitor.actions.desk_deeds import told_on
+from monitor.actions.desk_deeds import incidents_of
 from monitor.cli import desk_deeds, desk_mail, desk_requesters
 from monitor.cli.common import local, print_json, print_table, reading
-from monitor.cli.desk_common import TICKET, as_option, name_of, where_options
+from monitor.cli.desk_common import TICKET, as_option, name_of, shape_of, where_options
+from monitor.identifiers import IncidentId
 from monitor.language.phrases import one_line
-from monitor.station.shapes import change_shape, desk_shape, message_shape
+from monitor.station.shapes import Shape, change_shape, message_shape
 from monitor.store import desk as desk_store
 from monitor.store import readings
 from monitor.store.database import Transaction
@@ -61,15 +62,10 @@ def list_(
     )
     with reading(config, data) as tx:
         found = desk_store.list_tickets(tx, wanted=wanted)
-        messages = {each.id: desk_store.messages(tx, each.id) for each in found} if as_json else {}
+        shapes = [_with_messages(tx, each) for each in found] if as_json else []
         zone = readings.zone(tx)
     if as_json:
-        print_json(
-            [
-                {**desk_shape(each), "messages": [message_shape(word) for word in messages[each.id]]}
-                for each in found
-            ]
-        )
+        print_json(shapes)
         return
     print_table(
         "Desk",
@@ -104,21 +100,21 @@ def show(number: int, config: Path, data: Path | None, *, as_json: bool) -> None
         said = [word for each in every for word in desk_store.messages(tx, each)]
         done = [change for each in every for change in desk_store.changes(tx, each)]
         known = requester_of(tx, ticket.requester) if ticket.requester else None
-        incident = _incident(tx, ticket)
+        about = incidents_of(tx, ticket)
+        shape = shape_of(tx, ticket)
         zone = readings.zone(tx)
     said.sort(key=attrgetter("at", "id"))
     if as_json:
         print_json(
             {
-                **desk_shape(ticket),
-                "incident": incident,
+                **shape,
                 "merged": [each.id for each in inside],
                 "messages": [message_shape(each) for each in said],
                 "history": [change_shape(each) for each in sorted(done, key=attrgetter("at", "id"))],
             }
         )
         return
-    _print_head(ticket, incident, "" if known is None else f"{known.name} {known.plan}".strip(), zone)
+    _print_head(ticket, about, "" if known is None else f"{known.name} {known.plan}".strip(), zone)
     if inside:
         click.echo(f"  merged into it: {', '.join(str(each.id) for each in inside)}")
     _print_thread(ticket, said, done, zone)
@@ -135,9 +131,10 @@ def search(words: tuple[str, ...], config: Path, data: Path | None, *, as_json: 
     asked = query_of(" ".join(words))
     with reading(config, data) as tx:
         hits = find(tx, asked)
+        shapes = [{**shape_of(tx, hit.ticket), "excerpt": hit.excerpt} for hit in hits] if as_json else []
         zone = readings.zone(tx)
     if as_json:
-        print_json([{**desk_shape(hit.ticket), "excerpt": hit.excerpt} for hit in hits])
+        print_json(shapes)
     else:
         print_table(
             "Found",
@@ -160,13 +157,12 @@ def search(words: tuple[str, ...], config: Path, data: Path | None, *, as_json: 
         raise click.exceptions.Exit(1)
 
 
-def _incident(tx: Transaction, ticket: DeskTicket) -> str | None:
-    """Return the incident that a ticket is about: the one that it was linked to, else the one that it was opened for."""
-    own = (row.incident for row in told_on(tx, ticket.id))
-    return ticket.incident or next(own, None)
+def _with_messages(tx: Transaction, ticket: DeskTicket) -> Shape:
+    words = desk_store.messages(tx, ticket.id)
+    return {**shape_of(tx, ticket), "messages": [message_shape(word) for word in words]}
 
 
-def _print_head(ticket: DeskTicket, incident: str | None, requester: str, zone: str) -> None:
+def _print_head(ticket: DeskTicket, incidents: Sequence[IncidentId], requester: str, zone: str) -> None:
     click.secho(f"#{ticket.id} {one_line(ticket.subject)}", bold=True)
     click.echo(
         f"  {ticket.status} · {ticket.priority} · {ticket.department} · {ticket.assignee or 'nobody'} · revision {ticket.revision}"
@@ -176,8 +172,8 @@ def _print_head(ticket: DeskTicket, incident: str | None, requester: str, zone: 
         click.echo(f"  from {ticket.requester}{about} by {ticket.channel}")
     if ticket.reference:
         click.echo(f"  {ticket.reference}")
-    if incident:
-        click.echo(f"  incident {incident}")
+    if incidents:
+        click.echo(f"  incident {', '.join(incidents)}")
     if ticket.follows:
         click.echo(f"  goes on from {ticket.follows}, which was closed")
     if ticket.merged_into:

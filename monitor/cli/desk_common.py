@@ -5,13 +5,17 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from monitor.actions.desk_deeds import Person
-from monitor.cli.common import clock, config_option, data_option, json_option, print_json
-from monitor.station.shapes import desk_shape
+from monitor.actions.desk import page_of
+from monitor.actions.desk_deeds import Person, incidents_of
+from monitor.cli.common import clock, config_option, data_option, json_option, print_json, reading
+from monitor.station.shapes import Shape, desk_shape
+from monitor.store import readings
+from monitor.store.database import Transaction
 from monitor.store.desk_values import DeskTicket
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -73,10 +77,18 @@ def read_words(written: str) -> str:
     return sys.stdin.read() if written == "-" else written
 
 
-def confirm(after: DeskTicket, *, as_json: bool) -> None:
+def shape_of(tx: Transaction, ticket: DeskTicket) -> Shape:
+    """Return one ticket as data: whichever way it is asked for, it has the same keys."""
+    fleet = readings.fleet(tx)
+    root = "" if fleet is None else fleet.site.url
+    return desk_shape(ticket, incidents_of(tx, ticket), page_of(root, ticket.id))
+
+
+def confirm(after: DeskTicket, config: Path, data: Path | None, *, as_json: bool) -> None:
     """Print how a ticket stands after a deed."""
     if as_json:
-        print_json(desk_shape(after))
+        with reading(config, data) as tx:
+            print_json(shape_of(tx, after))
         return
     click.echo(
         f"{after.id}  {after.status} · {after.priority} · {after.department} · {after.assignee or 'nobody'}  {after.subject}"

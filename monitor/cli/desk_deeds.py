@@ -73,7 +73,7 @@ def open_(
         else:
             after = desk_deeds.link(tx, after.id, IncidentId(incident), by)
         stranger = requester_of(tx, after.requester) is None
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
     if stranger:
         click.echo(f"{after.requester} is not registered: `vigia desk requester add` does that", err=True)
     if fault is not None:
@@ -101,7 +101,7 @@ def reply(
     by, body = person(author, seen), read_words(words)
     with writing(config, data) as tx:
         after = desk_deeds.reply(tx, number, body, by, internal=internal)
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
 
 
 @click.command()
@@ -122,7 +122,7 @@ def assign(
     by = person(author, seen)
     with writing(config, data) as tx:
         after = desk_deeds.assign(tx, number, None if to == "-" else to, by)
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
 
 
 @click.command()
@@ -143,7 +143,7 @@ def close(
     by, body = person(author, seen), read_words(words)
     with writing(config, data) as tx:
         after = desk_deeds.close(tx, number, body, by)
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
 
 
 @click.command()
@@ -156,7 +156,7 @@ def reopen(
     by = person(author, seen)
     with writing(config, data) as tx:
         after = desk_deeds.reopen(tx, number, by)
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
 
 
 @click.command()
@@ -177,7 +177,7 @@ def priority(
     by = person(author, seen)
     with writing(config, data) as tx:
         after = desk_deeds.prioritise(tx, number, Priority(to), by)
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
 
 
 @click.command()
@@ -198,7 +198,7 @@ def move(
     by = person(author, seen)
     with writing(config, data) as tx:
         after = desk_deeds.move(tx, number, department, by)
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
 
 
 @click.command()
@@ -222,7 +222,7 @@ def merge(
     by = person(author, seen)
     with writing(config, data) as tx:
         after = desk_deeds.merge(tx, number, into, by)
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
 
 
 @click.command()
@@ -243,7 +243,7 @@ def link(
     by = person(author, seen)
     with writing(config, data) as tx:
         after = desk_deeds.link(tx, number, None if incident == "-" else IncidentId(incident), by)
-    confirm(after, as_json=as_json)
+    confirm(after, config, data, as_json=as_json)
 
 
 def join(group: click.Group) -> None:

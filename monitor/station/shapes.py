@@ -22,6 +22,7 @@ from monitor.store.desk_requesters import Requester
 from monitor.store.desk_values import DeskChange, DeskMessage, DeskTicket
 from monitor.store.observations import Figure
 from monitor.store.readings import Note, TicketRow
+from monitor.tickets.desk import DESK
 from monitor.tickets.port import TicketStatus
 
 Shape = dict[str, Any]
@@ -345,8 +346,8 @@ def delivery_shape(row: DeliveryRow, attempts: Iterable[Attempt]) -> Shape:
     }
 
 
-def desk_shape(ticket: DeskTicket) -> Shape:
-    """Return one ticket of the built-in desk; `revision` counts its changes."""
+def desk_shape(ticket: DeskTicket, incidents: Sequence[IncidentId], url: str) -> Shape:
+    """Return one ticket of the built-in desk, with the incidents that it is about and where it is read; `revision` counts its changes."""
     return {
         "id": ticket.id,
         "reference": ticket.reference,
@@ -357,7 +358,10 @@ def desk_shape(ticket: DeskTicket) -> Shape:
         "assignee": ticket.assignee,
         "requester": ticket.requester,
         "channel": ticket.channel,
-        "incident": ticket.incident,
+        "incident": next(iter(incidents), None),
+        "incidents": list(incidents),
+        "helpdesk": DESK.name,
+        "url": url,
         "merged_into": ticket.merged_into,
         "follows": ticket.follows,
         "opened_at": instant(ticket.opened_at),

@@ -131,6 +131,23 @@ def test_whatever_is_wrong_with_us_has_the_mail_server_keep_the_letter(
     assert answer.err
 
 
+def test_a_ticket_has_the_same_keys_whichever_way_it_is_asked_for(
+    vigia: Vigia, installation: Installation, asked: int
+):
+    where = (*installation.where, "--json")
+    [incident] = vigia("incident", "list", *where).document
+    [ours] = vigia("ticket", "list", *where).document
+    listed = next(each for each in vigia("desk", "list", *where).document if each["id"] == 1)
+    shown = vigia("desk", "show", 1, *where).document
+    found = vigia("desk", "search", "gye1", *where).document[0]
+    done = vigia("desk", "priority", 1, "high", *where).document
+    for each in (listed, shown, found, done):
+        assert (each["incident"], each["incidents"]) == (incident["id"], [incident["id"]])
+        assert (each["helpdesk"], each["url"]) == ("desk", ours["url"])
+        assert set(ours) - {"delivery"} <= set(each)
+    assert vigia("desk", "show", asked, *where).document["incidents"] == []
+
+
 def test_the_list_is_narrowed_to_what_is_asked_for(vigia: Vigia, installation: Installation, asked: int):
     def listed(*words: object) -> list[int]:
         return [each["id"] for each in vigia("desk", "list", *words, *installation.where, "--json").document]

@@ -206,7 +206,9 @@ MADE: dict[str, Callable[[], Any]] = {
     "waiting": lambda: shapes.waiting_shape(waiting(), 25 * HOUR, -HOUR),
     "waiting without a promise": lambda: shapes.waiting_shape(waiting(), 25 * HOUR, None),
     "delivery": delivery,
-    "desk": lambda: shapes.desk_shape(desk()),
+    "desk": lambda: shapes.desk_shape(
+        desk(), (desk().incident,), "https://estado.nodored.test/ops/tickets/7"
+    ),
     "message": lambda: shapes.message_shape(message()),
     "change": lambda: shapes.change_shape(change()),
     "requester": lambda: shapes.requester_shape(requester()),
