@@ -120,6 +120,12 @@ def asked_before(
     return max(alike, key=lambda each: (each.opened_at, each.id), default=None)
 
 
+def ticket_about(tx: Transaction, requester: str, incident: Incident) -> DeskTicket | None:
+    """Return the newest ticket of a requester that belongs to an incident and is not closed, if any: a second one would say the same."""
+    wanted = Wanted(requester=address_of(requester), incident=incident.id)
+    return max(desk.list_tickets(tx, wanted=wanted), key=lambda each: each.id, default=None)
+
+
 def _first_department(tx: Transaction, ticket: int) -> str | None:
     """Return from which department a ticket was moved first, None if it never was."""
     return next((each.before for each in desk.changes(tx, ticket) if each.deed is Deed.MOVED), None)

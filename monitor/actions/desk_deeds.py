@@ -81,7 +81,9 @@ def reopen(tx: Transaction, ticket: int, by: Person) -> DeskTicket:
 
 
 def assign(tx: Transaction, ticket: int, person: str | None, by: Person) -> DeskTicket:
-    """Hand a ticket to a person, or to nobody."""
+    """Hand a ticket to a person, or to nobody; RefusedError for no name."""
+    if person is not None and not person.strip():
+        raise RefusedError("name whose hands it goes to, or `-` for nobody")
     _present(tx, ticket, by)
     name = None if person is None else people.author(person)
     return desk.change(tx, ticket, Deed.ASSIGNED, name, by.hand)

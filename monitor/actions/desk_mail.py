@@ -13,7 +13,16 @@ from enum import StrEnum
 from typing import Protocol
 
 from monitor.actions import desk_letters
-from monitor.actions.desk_asking import Asked, Said, ask, asked_before, belong, fault_of, hear
+from monitor.actions.desk_asking import (
+    Asked,
+    Said,
+    ask,
+    asked_before,
+    belong,
+    fault_of,
+    hear,
+    ticket_about,
+)
 from monitor.actions.desk_deeds import language_of
 from monitor.actions.people import OURSELVES
 from monitor.errors import RefusedError, StoreError
@@ -204,6 +213,12 @@ def _ask(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> Taken
     before = asked_before(tx, letter.sender, (letter.subject, department), at - _DAY)
     if before is not None:
         return _add(tx, letter, before, (terms, at))
+    fault = fault_of(tx, letter.sender, subject, letter.body)
+    known = None if fault is None else ticket_about(tx, letter.sender, fault)
+    if fault is not None and known is not None:
+        taken = _add(tx, letter, known, (terms, at))
+        _offer(tx, known, fault, letter, at)
+        return taken
     asked = Asked(
         requester=letter.sender,
         subject=subject,
@@ -215,7 +230,6 @@ def _ask(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> Taken
         message_id=letter.identity,
     )
     opened_ticket = ask(tx, asked, at)
-    fault = fault_of(tx, letter.sender, subject, letter.body)
     if fault is not None:
         belong(tx, opened_ticket.id, fault, at)
     _acknowledge(tx, opened_ticket, fault, at)
@@ -229,15 +243,30 @@ def _acknowledge(tx: Transaction, ticket: DeskTicket, fault: Incident | None, at
     language = language_of(tx, ticket.requester)
     body = text("desk.mail.received", language, ticket=ticket.id)
     if fault is not None:
-        fleet = readings.fleet(tx)
-        root = "" if fleet is None else fleet.site.url.rstrip("/")
-        title = fault.title.get(language) or next(iter(fault.title.values()))
-        told = text("desk.mail.received.fault", language, title=title, url=f"{root}/incidents/{fault.id}")
-        body = f"{body}\n\n{told}"
+        body = f"{body}\n\n{text('desk.mail.received.fault', language, **_named(tx, fault, language))}"
     word = NewMessage(
         author=OURSELVES, side=Side.US, body=body, at=at, action="receipt", key=f"desk-{ticket.id}-receipt"
     )
     desk.say(tx, ticket.id, word)
+
+
+def _offer(tx: Transaction, ticket: DeskTicket, fault: Incident, letter: Received, at: datetime) -> None:
+    """Lead whoever writes once more about a known fault to its incident, and to the ticket that has it."""
+    if letters.receipts_since(tx, ticket.requester, at - _HOUR) >= _MOST_ANSWERS:
+        return
+    language = language_of(tx, ticket.requester)
+    body = text("desk.mail.received.again", language, ticket=ticket.id, **_named(tx, fault, language))
+    key = f"desk-{ticket.id}-again-{letter.identity}"
+    desk.say(
+        tx, ticket.id, NewMessage(author=OURSELVES, side=Side.US, body=body, at=at, action="receipt", key=key)
+    )
+
+
+def _named(tx: Transaction, fault: Incident, language: str) -> dict[str, str]:
+    fleet = readings.fleet(tx)
+    root = "" if fleet is None else fleet.site.url.rstrip("/")
+    title = fault.title.get(language) or next(iter(fault.title.values()))
+    return {"title": title, "url": f"{root}/incidents/{fault.id}"}
 
 
 def _refused(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> TakenIn:

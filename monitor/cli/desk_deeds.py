@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from monitor.actions import desk_deeds
-from monitor.actions.desk_asking import Asked, ask, fault_of
+from monitor.actions.desk_asking import Asked, ask, fault_of, ticket_about
 from monitor.cli.common import writing
 from monitor.cli.desk_common import (
     PRIORITIES,
@@ -67,9 +67,10 @@ def open_(
     )
     with writing(config, data) as tx:
         after = ask(tx, asked, by.at, by)
-        fault = None
+        fault, has_one = None, None
         if incident is None:
             fault = fault_of(tx, after.requester, subject, body)
+            has_one = None if fault is None else ticket_about(tx, after.requester, fault)
         else:
             after = desk_deeds.link(tx, after.id, IncidentId(incident), by)
         stranger = requester_of(tx, after.requester) is None
@@ -79,6 +80,9 @@ def open_(
     if fault is not None:
         told = f"the incident {fault.id} seems to be the same problem ({fault.title['en']})"
         click.echo(f"{told}: `vigia desk link {after.id} {fault.id}`", err=True)
+    if has_one is not None:
+        told = f"its requester has ticket {has_one.id} about that already"
+        click.echo(f"{told}: `vigia desk merge {after.id} into {has_one.id}`", err=True)
 
 
 @click.command()

@@ -24,6 +24,7 @@ TEXT_LIMIT = 64 * 1024
 _HEADER_LIMIT = 4000
 _MOST_PARTS = 40
 _MOST_NESTED = 12
+_MOST_DELIMITERS = 4000
 _MOST_IDENTITIES = 50
 _MOST_ATTACHMENTS = 20
 _SMALL = 8 * 1024
@@ -107,10 +108,10 @@ def read(raw: bytes) -> Received:
 
 
 def _parsed(raw: bytes) -> Message:
-    """Parse a letter; one of too many nested parts, on which the library would spend minutes, is only its headers and a text."""
+    """Parse a letter; one of too many parts, or too deep ones, on which the library would spend minutes, is only its headers and a text."""
     lower = raw.lower()
     nested = lower.count(b"boundary") + lower.count(b"message/")
-    if nested <= _MOST_NESTED:
+    if nested <= _MOST_NESTED and raw.count(b"\n--") <= _MOST_DELIMITERS:
         try:
             return message_from_bytes(raw)
         except (MessageError, ValueError, LookupError, RecursionError):
@@ -160,7 +161,7 @@ def _attachments(parts: list[Message]) -> tuple[Attachment, ...]:
     found = (
         Attachment(name=_filename(part), kind=_line(part.get_content_type())[:100], size=len(_bytes(part)))
         for part in parts
-        if part.get_content_disposition() == "attachment" or part.get_content_maintype() != "text"
+        if not _is_shown(part)
     )
     return tuple(each for _, each in zip(range(_MOST_ATTACHMENTS), found, strict=False))
 
@@ -219,9 +220,9 @@ def _values(message: Message, name: str) -> list[str]:
 
 
 def _decoded(value: str) -> str:
-    """Return a header's words: encoded ones decoded, raw ones taken for UTF-8."""
+    """Return a header's words: encoded ones decoded, raw ones guessed as those of a body."""
     try:
-        pieces = decode_header(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        pieces = decode_header(_guessed(value.encode("utf-8", "surrogateescape"), ""))
     except (HeaderParseError, ValueError, LookupError):
         pieces = [(value, None)]
     return "".join(

@@ -31,12 +31,18 @@ _SERVICES = {
 # How people say that something does not work: surely, and of a service that they name beside it.
 _TROUBLE = (
     "caid", "cayo", "down", "funciona", "working", "lento", "lenta", "slow", "error", "falla", "fallo", "timeout",
-    "inaccesible", "unreachable", "offline", "outage",
+    "inaccesible", "unreachable", "offline", "outage", "broken", "unavailable", "indisponible",
 )  # fmt: skip
 _MAYBE = (
     "carga", "load", "abre", "open", "entra", "acced", "access", "conect", "connect", "envia", "send", "sale", "llega", "arriv",
     "recib", "receiv", "respond", "problem",
 )  # fmt: skip
+# The same in more words than one, of which each alone says nothing.
+_TROUBLE_SAID = re.compile(
+    r"\b(?:no (?:sirven?|andan?|responden?|(?:esta )?disponible)|fuera de (?:linea|servicio)"
+    r"|(?:does not|doesn't|do not|don't|not) (?:work|respond|available)|not responding|not available)\b"
+)
+_MAYBE_SAID = re.compile(r"\b(?:no tengo|no hay|have no|there is no)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +60,19 @@ def same_fault(asked: Asked, incident: Incident, fleet: Fleet) -> bool:
     It is if it names one of the servers that are out, whatever it says; or if the requester lives on one of them and tells of trouble
     with a service that the incident is about, or of trouble without naming any service.
     """
-    words = _tokens(f"{asked.subject}\n{asked.body}")
+    text = _plain(f"{asked.subject}\n{asked.body}")
+    words = _tokens(text)
     out = [server for server in fleet.servers if server.id in (*incident.servers, *incident.unreachable)]
-    if any(words & _names(server) for server in out):
+    if any(words & _names(server) or _is_called(server, text) for server in out):
         return True
     homes = {server.id for server in out} | {name for server in out for name in _names(server)}
     if not homes & {folded(place) for place in asked.places}:
         return False
     named = {service for service, stems in _SERVICES.items() if _speaks(words, stems)}
     if not named:
-        return _speaks(words, _TROUBLE)
-    return _speaks(words, (*_TROUBLE, *_MAYBE)) and bool(named & _services(incident, fleet))
+        return _speaks(words, _TROUBLE) or bool(_TROUBLE_SAID.search(text))
+    said = _TROUBLE_SAID.search(text) or _MAYBE_SAID.search(text)
+    return (_speaks(words, (*_TROUBLE, *_MAYBE)) or bool(said)) and bool(named & _services(incident, fleet))
 
 
 def same_subject(one: str, other: str) -> bool:
@@ -82,8 +90,12 @@ def _core(subject: str) -> str:
     return " ".join(folded(_PREFIXES.sub("", subject)).split())
 
 
-def _tokens(written: str) -> frozenset[str]:
-    every = _TOKEN.findall(folded(written))
+def _plain(written: str) -> str:
+    return " ".join(folded(written).replace("\u2019", "'").split())
+
+
+def _tokens(text: str) -> frozenset[str]:
+    every = _TOKEN.findall(text)
     return frozenset((*every, *(part for token in every for part in token.split(":"))))
 
 
@@ -92,6 +104,14 @@ def _names(server: Server) -> frozenset[str]:
     # An id such as `web` is a word that people use without meaning the server.
     known = {folded(name) for name in every if name}
     return frozenset(name for name in known if any(letter in ".:0123456789" for letter in name))
+
+
+def _is_called(server: Server, text: str) -> bool:
+    """Is a server meant whose id is a word of every day: behind the word for a server, or by a name of several words?"""
+    words = sorted(_plain(name) for name in {server.id, server.name} if name)
+    called = (rf"\b(?:servidor|server) {re.escape(word)}\b" for word in words)
+    named = (rf"\b{re.escape(word)}\b" for word in words if " " in word)
+    return any(re.search(each, text) for each in (*called, *named))
 
 
 def _services(incident: Incident, fleet: Fleet) -> frozenset[Service]:

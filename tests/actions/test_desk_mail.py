@@ -444,6 +444,20 @@ def test_the_same_subject_within_a_day_is_the_same_problem(house: House) -> None
     assert house.comes(letter(4)).ticket == 3
 
 
+def test_who_writes_twice_about_one_fault_has_one_ticket(house: House) -> None:
+    """Both words stand on it, and what he gets leads to the incident and to the ticket that has it."""
+    tell(house.database, house.clock, builders.opened(builders.incident()))
+    assert house.comes(letter(Subject="gye1 no responde")).ticket == 1
+    again = letter(2, Subject="¿Y bien?", words="El servidor gye1 sigue caído.")
+    assert house.comes(again) == TakenIn(fate=Fate.ADDED, ticket=1)
+    assert house.comes(letter(3, Subject="Factura", words="¿Cuánto debo?")).ticket == 2
+    assert house.comes(letter(4, From=PEDRO, Subject="gye1?")).ticket == 3
+    assert [each.body for each in house.said(1) if each.author == EVA][-1] == "El servidor gye1 sigue caído."
+    told = next(each.get_content() for each in house.goes() if "Añadimos su mensaje" in each.get_content())
+    assert "su ticket 1." in told
+    assert f"/incidents/{builders.INCIDENT}" in told
+
+
 def test_what_is_about_a_known_fault_is_led_to_its_page(house: House) -> None:
     tell(house.database, house.clock, builders.opened(builders.incident()))
     house.comes(letter(words="gye1.nodored.com no responde", Subject="gye1.nodored.com caído"))

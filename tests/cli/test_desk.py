@@ -56,6 +56,15 @@ def test_a_call_about_an_open_fault_is_led_to_its_incident(vigia: Vigia, install
     assert vigia("desk", "link", 2, "-", *installation.where, "--json").document["incident"] is None
     named = vigia("desk", "open", *ASK, "--incident", incident["id"], *installation.where, "--json", "Hola")
     assert named.document["incident"] == incident["id"]
+    second = vigia("desk", "open", *ASK, *installation.where, about)
+    assert f"vigia desk merge 4 into {named.document['id']}`" in second.err
+
+
+def test_a_ticket_goes_to_a_named_person_or_to_nobody(vigia: Vigia, installation: Installation, asked: int):
+    refused = vigia("desk", "assign", asked, "", *installation.where)
+    assert (refused.status, "`-` for nobody" in refused.err) == (1, True)
+    assert vigia("desk", "assign", asked, "ana", *installation.where, "--json").document["assignee"] == "ana"
+    assert vigia("desk", "assign", asked, "-", *installation.where, "--json").document["assignee"] is None
 
 
 @pytest.mark.parametrize(

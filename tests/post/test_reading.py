@@ -29,6 +29,17 @@ def test_a_plain_letter() -> None:
     assert (found.identity, found.automatic, found.bounce) == ("<1@cliente.example>", False, False)
 
 
+def test_a_raw_subject_is_guessed_as_a_body_is() -> None:
+    assert read(plain(b"x", "Subject: Conexión caída\r\n".encode("latin-1"))).subject == "Conexión caída"
+    assert read(plain(b"x", "Subject: Conexión caída\r\n".encode())).subject == "Conexión caída"
+
+
+def test_what_is_neither_shown_nor_text_is_named_also_without_a_disposition() -> None:
+    head = b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n'
+    words = b"--b\r\n\r\nAdjunto.\r\n--b\r\nContent-Type: text/csv; name=t.csv\r\n\r\na,b\r\n--b--\r\n"
+    assert read(plain(words, head)).attachments == (Attachment(name="t.csv", kind="text/csv", size=3),)
+
+
 def test_the_thread_of_an_answer_nearest_first() -> None:
     found = read(plain(b"x", b"In-Reply-To: <c@x>\r\nReferences: <a@x>\r\n <b@x> <c@x>\r\n"))
     assert found.thread == ("<c@x>", "<b@x>", "<a@x>")

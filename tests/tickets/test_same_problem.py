@@ -56,6 +56,19 @@ def test_who_names_a_server_that_is_out_asks_about_its_fault(words: str) -> None
         ("No me llegan los correos a Outlook", True),
         ("mail is down", True),
         ("Nada funciona", True),
+        ("My mail does not work", True),
+        ("mail doesn’t work", True),
+        ("mail is broken", True),
+        ("El correo no sirve", True),
+        ("El correo no anda", True),
+        ("No tengo correo", True),
+        ("El correo está fuera de línea", True),
+        ("Webmail no disponible", True),
+        ("mail unavailable", True),
+        ("El servidor no responde", True),
+        ("¡Fuera de servicio!", True),
+        ("¿Para qué sirve el correo?", False),
+        ("No tengo la factura", False),
         ("Todo está caído", True),
         ("Mi sitio está caído", False),
         ("La página da error", False),
@@ -94,6 +107,11 @@ def test_an_id_that_is_a_common_word_is_no_name() -> None:
     incident = builders.incident(server=named.id, checks=())
     out = replace(whole, servers=(named, *whole.servers[1:]))
     assert not same_fault(Asked(subject="Quiero otro correo", body=""), incident, out)
+    assert not same_fault(Asked(subject="El correo central", body=""), incident, out)
+    assert same_fault(Asked(subject="Consulta", body="¿El servidor  Correo?"), incident, out)
+    central = replace(out, servers=(replace(named, name="Correo central"), *whole.servers[1:]))
+    assert same_fault(Asked(subject="El CORREO central no va", body=""), incident, central)
+    assert not same_fault(Asked(subject="Correo centralizado", body=""), incident, central)
 
 
 @pytest.mark.parametrize(
