@@ -147,7 +147,7 @@ def take_in(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> Ta
         return _refused(tx, letter, terms, at)
     try:
         if ticket is not None and letter.sender in desk.readers(tx, ticket.id):
-            return _add(tx, letter, ticket, (terms, at))
+            return _add(tx, letter, ticket, new_words(letter.body), (terms, at))
         return _ask(tx, letter, terms, at)
     except RefusedError as error:
         _LOG.warning("the letter %s was declined: %s", letter.identity, error)
@@ -192,11 +192,13 @@ def _from_a_machine(tx: Transaction, letter: Received, at: datetime) -> TakenIn:
     return TakenIn(fate=Fate.BOUNCED, ticket=kept.id)
 
 
-def _add(tx: Transaction, letter: Received, ticket: DeskTicket, on: tuple[Terms, datetime]) -> TakenIn:
+def _add(
+    tx: Transaction, letter: Received, ticket: DeskTicket, words: str, on: tuple[Terms, datetime]
+) -> TakenIn:
     terms, at = on
     said = Said(
         requester=letter.sender,
-        body=_shown(tx, letter, new_words(letter.body).strip() or letter.body),
+        body=_shown(tx, letter, words),
         channel="mail",
         whole=letter.body,
         message_id=letter.identity,
@@ -208,21 +210,21 @@ def _add(tx: Transaction, letter: Received, ticket: DeskTicket, on: tuple[Terms,
 
 
 def _ask(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> TakenIn:
+    """Open a ticket, or add to the one that is there. The letter answers none of ours: what it quotes may be what it is about."""
     subject = letter.subject or text("desk.mail.no_subject", language_of(tx, letter.sender))
     department = _department(letter, readings.fleet(tx), terms)
     before = asked_before(tx, letter.sender, (letter.subject, department), at - _DAY)
     if before is not None:
-        return _add(tx, letter, before, (terms, at))
+        return _add(tx, letter, before, letter.body, (terms, at))
     fault = fault_of(tx, letter.sender, subject, letter.body)
     known = None if fault is None else ticket_about(tx, letter.sender, fault)
     if fault is not None and known is not None:
-        taken = _add(tx, letter, known, (terms, at))
+        taken = _add(tx, letter, known, letter.body, (terms, at))
         _offer(tx, known, fault, letter, at)
         return taken
     asked = Asked(
         requester=letter.sender,
         subject=subject,
-        # What was quoted, or forwarded, may be what it is about.
         body=_shown(tx, letter, letter.body),
         department=department,
         channel="mail",
@@ -284,15 +286,20 @@ def _declined(tx: Transaction, letter: Received, at: datetime, why: tuple[Fate, 
 
 
 def _shown(tx: Transaction, letter: Received, words: str) -> str:
-    """Return the words of a letter, or that it has none, and what hangs on it by name: nothing else of it is kept."""
+    """Return the words of a letter, or that it has none, and what hangs on it by name: nothing else of it is kept.
+
+    Where only its beginning was read, words may stand behind that.
+    """
     language = language_of(tx, "")
     hanging = [
         text("desk.mail.attached", language, name=each.name or each.kind, kind=each.kind, size=each.size)
         for each in letter.attachments
     ]
+    told = words.strip()
     if letter.cut:
         hanging.append(text("desk.mail.cut", language))
-    told = words.strip() or text("desk.mail.no_words", language)
+    elif not told:
+        told = text("desk.mail.no_words", language)
     return "\n\n".join(part for part in (told, "\n".join(hanging)) if part)
 
 

@@ -427,6 +427,30 @@ def test_a_letter_that_is_too_long_says_so_on_its_ticket(house: House) -> None:
     assert "más larga" not in house.said(2)[0].body
 
 
+def test_where_only_the_beginning_was_read_nothing_is_said_of_the_words(house: House) -> None:
+    """They may stand behind what hangs on the letter."""
+    made = message_from_bytes(letter(words=""), policy=default)
+    made.make_mixed()
+    made.add_attachment(bytes(700_000), maintype="application", subtype="pdf", filename="informe.pdf")
+    house.comes(made.as_bytes())
+    body = house.said(1)[0].body
+    assert "Sin texto" not in body
+    assert "informe.pdf" in body
+    assert "[La carta es más larga" in body
+
+
+@pytest.mark.parametrize("subject", ["El correo no llega", "¿Y bien?"])
+def test_what_answers_no_letter_is_shown_whole_on_a_ticket_that_is_there(house: House, subject: str) -> None:
+    """Nothing of it stands on the ticket yet, so that what it quotes is as new as the rest."""
+    tell(house.database, house.clock, builders.opened(builders.incident()))
+    house.comes(letter(Subject="El correo no llega", words="El servidor gye1 no responde."))
+    words = "El servidor gye1 sigue caído:\n> ERROR 1045 (28000)\n\n---------- Forwarded message ----------\nDe: banco\nPague ya."
+    assert house.comes(letter(2, Subject=subject, words=words)) == TakenIn(fate=Fate.ADDED, ticket=1)
+    body = next(each.body for each in reversed(house.said(1)) if each.author == EVA)
+    assert "ERROR 1045" in body
+    assert "Pague ya." in body
+
+
 def test_letters_without_a_subject_or_to_another_department_are_not_the_same_problem(house: House) -> None:
     assert [house.comes(letter(number, Subject="")).ticket for number in (1, 2)] == [1, 2]
     assert house.comes(letter(3, Subject="cobro", To="pagos@nodored.example")).ticket == 3
