@@ -8,8 +8,9 @@ from datetime import date, timedelta
 import pytest
 from pydantic import SecretStr
 
-from monitor.post.imap import Place, opened
+from monitor.post.imap import LETTER_LIMIT, Place, opened
 from monitor.post.port import ImapOptions, Outcome, PostError
+from monitor.post.reading import read
 from tests.servers.certificates import Files, make_files, wall_time
 from tests.servers.dovecot import PASSWORD, USER, Dovecot
 from tests.servers.talking import HANG, talking
@@ -88,6 +89,18 @@ def test_what_is_handled_is_moved_and_what_is_read_is_seen(dovecot: Dovecot) -> 
     assert len(dovecot.letters()) == 1
     with opened(at(dovecot, mailbox="Atendidos ñ")) as mailbox:
         assert [each.raw for each in mailbox.new(DAWN, 9)] == [letter(2)]
+
+
+@pytest.mark.system("dovecot")
+def test_of_a_long_letter_the_beginning_is_read_and_that_it_is_cut(dovecot: Dovecot) -> None:
+    dovecot.empty()
+    whole = letter(1) + b"x" * (LETTER_LIMIT - len(letter(1)))
+    dovecot.put(whole)
+    dovecot.put(whole + b"yz")
+    with opened(at(dovecot)) as mailbox:
+        told = [each.raw for each in mailbox.new(DAWN, 9)]
+    assert told == [whole, whole + b"y"]
+    assert [read(raw).cut for raw in told] == [False, True]
 
 
 @pytest.mark.system("dovecot")
