@@ -147,7 +147,8 @@ def take_in(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> Ta
         return _refused(tx, letter, terms, at)
     try:
         if ticket is not None and letter.sender in desk.readers(tx, ticket.id):
-            return _add(tx, letter, ticket, new_words(letter.body), (terms, at))
+            words = new_words(letter.body).strip() or letter.body
+            return _add(tx, letter, ticket, words, (terms, at))
         return _ask(tx, letter, terms, at)
     except RefusedError as error:
         _LOG.warning("the letter %s was declined: %s", letter.identity, error)

@@ -412,6 +412,13 @@ def test_a_letter_without_words_is_a_ticket_all_the_same(house: House, words: st
     ]
 
 
+def test_an_answer_of_nothing_but_what_it_quotes_is_shown_whole(house: House) -> None:
+    house.comes(letter())
+    words = "El dom, 22 nov 2026, Nodored escribió:\n> ¿Desde cuándo?"
+    house.comes(letter(2, Subject="Re: [#1] No llega el correo", words=words))
+    assert [each.body for each in house.said(1) if each.author == EVA][-1] == words
+
+
 def test_a_first_letter_is_shown_whole_for_what_it_quotes_may_be_the_point(house: House) -> None:
     words = "Me sale esto:\n> ERROR 1045 (28000): Access denied\n\n---------- Forwarded message ----------\nDe: banco\nPague ya."
     house.comes(letter(words=words))
