@@ -113,22 +113,23 @@ def asked_before(
     alike = [
         each
         for each in own
-        if each.opened_at >= since
-        and same_subject(each.subject, subject)
-        and department in (each.department, _first_department(tx, each.id))
+        if each.opened_at >= since and same_subject(each.subject, subject) and _was_for(tx, each, department)
     ]
     return max(alike, key=lambda each: (each.opened_at, each.id), default=None)
 
 
-def ticket_about(tx: Transaction, requester: str, incident: Incident) -> DeskTicket | None:
-    """Return the newest ticket of a requester that belongs to an incident and is not closed, if any: a second one would say the same."""
-    wanted = Wanted(requester=address_of(requester), incident=incident.id)
-    return max(desk.list_tickets(tx, wanted=wanted), key=lambda each: each.id, default=None)
+def ticket_about(tx: Transaction, requester: str, incident: Incident, department: str) -> DeskTicket | None:
+    """Return the newest open ticket of an incident and a department on which a requester is answered: his own, or one that took his in."""
+    address = address_of(requester)
+    about = desk.list_tickets(tx, wanted=Wanted(incident=incident.id))
+    own = [each for each in about if address in desk.readers(tx, each.id) and _was_for(tx, each, department)]
+    return max(own, key=lambda each: each.id, default=None)
 
 
-def _first_department(tx: Transaction, ticket: int) -> str | None:
-    """Return from which department a ticket was moved first, None if it never was."""
-    return next((each.before for each in desk.changes(tx, ticket) if each.deed is Deed.MOVED), None)
+def _was_for(tx: Transaction, ticket: DeskTicket, department: str) -> bool:
+    """Is this the department that a ticket is in, or from which it was moved first?"""
+    moved = (each.before for each in desk.changes(tx, ticket.id) if each.deed is Deed.MOVED)
+    return department in (ticket.department, next(moved, None))
 
 
 def address_of(written: str) -> str:

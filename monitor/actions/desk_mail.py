@@ -218,9 +218,9 @@ def _ask(tx: Transaction, letter: Received, terms: Terms, at: datetime) -> Taken
     if before is not None:
         return _add(tx, letter, before, letter.body, (terms, at))
     fault = fault_of(tx, letter.sender, subject, letter.body)
-    known = None if fault is None else ticket_about(tx, letter.sender, fault)
+    known = None if fault is None else ticket_about(tx, letter.sender, fault, department)
     if fault is not None and known is not None:
-        taken = _add(tx, letter, known, letter.body, (terms, at))
+        taken = _add(tx, letter, known, f"{letter.subject}\n\n{letter.body}", (terms, at))
         _offer(tx, known, fault, letter, at)
         return taken
     asked = Asked(
@@ -254,7 +254,9 @@ def _acknowledge(tx: Transaction, ticket: DeskTicket, fault: Incident | None, at
 
 
 def _offer(tx: Transaction, ticket: DeskTicket, fault: Incident, letter: Received, at: datetime) -> None:
-    """Lead whoever writes once more about a known fault to its incident, and to the ticket that has it."""
+    """Lead whoever writes once more about a known fault to its incident, and to the ticket that has it, unless others would read that."""
+    if desk.readers(tx, ticket.id) != (ticket.requester,):
+        return
     if letters.receipts_since(tx, ticket.requester, at - _HOUR) >= _MOST_ANSWERS:
         return
     language = language_of(tx, ticket.requester)

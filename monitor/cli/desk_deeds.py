@@ -70,7 +70,7 @@ def open_(
         fault, has_one = None, None
         if incident is None:
             fault = fault_of(tx, after.requester, subject, body)
-            has_one = None if fault is None else ticket_about(tx, after.requester, fault)
+            has_one = None if fault is None else ticket_about(tx, after.requester, fault, department)
         else:
             after = desk_deeds.link(tx, after.id, IncidentId(incident), by)
         stranger = requester_of(tx, after.requester) is None

@@ -483,10 +483,43 @@ def test_who_writes_twice_about_one_fault_has_one_ticket(house: House) -> None:
     assert house.comes(again) == TakenIn(fate=Fate.ADDED, ticket=1)
     assert house.comes(letter(3, Subject="Factura", words="¿Cuánto debo?")).ticket == 2
     assert house.comes(letter(4, From=PEDRO, Subject="gye1?")).ticket == 3
-    assert [each.body for each in house.said(1) if each.author == EVA][-1] == "El servidor gye1 sigue caído."
+    assert [each.body for each in house.said(1) if each.author == EVA][
+        -1
+    ] == "¿Y bien?\n\nEl servidor gye1 sigue caído."
     told = next(each.get_content() for each in house.goes() if "Añadimos su mensaje" in each.get_content())
     assert "su ticket 1." in told
     assert f"/incidents/{builders.INCIDENT}" in told
+
+
+def test_of_a_second_letter_about_one_fault_the_subject_is_kept_too(house: House) -> None:
+    tell(house.database, house.clock, builders.opened(builders.incident()))
+    house.comes(letter(Subject="gye1 no responde"))
+    house.comes(letter(2, Subject="gye1: perdemos ventas", words=" "))
+    house.comes(letter(3, Subject="gye1 sin FTP", words="Tampoco abre."))
+    bodies = [each.body for each in house.said(1) if each.author == EVA]
+    assert bodies[1:] == ["gye1: perdemos ventas", "gye1 sin FTP\n\nTampoco abre."]
+
+
+def test_a_second_letter_to_another_department_is_a_ticket_there(house: House) -> None:
+    tell(house.database, house.clock, builders.opened(builders.incident()))
+    house.comes(letter(Subject="gye1 no responde"))
+    to_billing = letter(2, Subject="Factura de gye1", To="pagos@nodored.example", words="¿Cuánto debo?")
+    assert house.comes(to_billing) == TakenIn(fate=Fate.OPENED, ticket=2)
+    assert (house.tickets()[1].department, house.tickets()[1].incident) == ("pagos", builders.INCIDENT)
+    assert house.comes(letter(3, Subject="gye1 sigue igual")).ticket == 1
+
+
+def test_who_shares_a_ticket_writes_again_on_it_and_nobody_is_told_of_it(house: House) -> None:
+    """Whose ticket was taken in has been told the number; the others wrote nothing that could be acknowledged."""
+    tell(house.database, house.clock, builders.opened(builders.incident()))
+    house.comes(letter(Subject="gye1 no responde"))
+    house.comes(letter(2, From=PEDRO, Subject="gye1 down"))
+    with house.database.writing() as tx:
+        desk_deeds.merge(tx, 2, 1, house.person())
+    before = len(house.goes())
+    assert house.comes(letter(3, From=PEDRO, Subject="gye1?")) == TakenIn(fate=Fate.ADDED, ticket=1)
+    assert house.comes(letter(4, Subject="¿Y gye1?")) == TakenIn(fate=Fate.ADDED, ticket=1)
+    assert len(house.goes()) == before
 
 
 def test_what_is_about_a_known_fault_is_led_to_its_page(house: House) -> None:
